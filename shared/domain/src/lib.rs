@@ -1,0 +1,22 @@
+//! The words of the relay service.
+//!
+//! What it is: the vocabulary that callers, interpreters and the server share: ids, telephone
+//! numbers, languages, the five states of a session, why a call ended, every limit.
+//! What it is not: it opens nothing, reads no clock, knows no SIP and writes no file format;
+//! [`std::fmt::Display`] and [`std::str::FromStr`] are its only written forms.
+//! Start reading at [`SessionState`] and [`EndReason`].
+
+pub mod id;
+pub mod language;
+pub mod limit;
+pub mod number;
+pub mod reason;
+pub mod sensitive;
+pub mod state;
+
+pub use id::{CaId, Epoch, SessionId};
+pub use language::{LanguagePair, SignLanguage, Skill, SpokenLanguage};
+pub use number::PhoneNumber;
+pub use reason::EndReason;
+pub use sensitive::Sensitive;
+pub use state::{Availability, Leg, SessionState, TelephoneState};

@@ -1,0 +1,57 @@
+//! Every numeric bound of the service, each with its unit in its name.
+
+use std::time::Duration;
+
+/// Longest CA id, in digits.
+pub const CA_ID_DIGITS_MAX: usize = 10;
+/// Shortest E.164 number we dial, in digits after the plus sign.
+pub const E164_DIGITS_MIN: usize = 8;
+/// Longest E.164 number (ITU-T E.164), in digits after the plus sign.
+pub const E164_DIGITS_MAX: usize = 15;
+
+/// Largest SIP message or WebSocket frame, in bytes.
+pub const SIP_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Most header fields in one SIP message.
+pub const SIP_HEADERS_MAX: usize = 256;
+/// Longest single SIP header line, in bytes.
+pub const SIP_HEADER_LINE_BYTES_MAX: usize = 8 * 1024;
+/// Largest SDP body, in bytes.
+pub const SDP_BYTES_MAX: usize = 64 * 1024;
+/// Most m-lines in one SDP.
+pub const SDP_MEDIA_MAX: usize = 16;
+/// Largest datagram we send on a media leg, in bytes, SRTP included.
+pub const MEDIA_DATAGRAM_BYTES_MAX: usize = 1200;
+
+/// Most sessions that may wait for an interpreter.
+pub const QUEUE_SESSIONS_MAX: usize = 10_000;
+/// Most devices of one account registered at once.
+pub const BINDINGS_PER_ACCOUNT_MAX: usize = 10;
+/// Most connections to the secure port at once.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// Most connections from one address at once.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 200;
+/// Messages waiting to be written to one connection; past it the connection is cut.
+pub const CONNECTION_QUEUE_MESSAGES_MAX: usize = 256;
+/// Bytes of real-time text that one leg may have waiting.
+pub const TEXT_PENDING_BYTES_MAX: usize = 4096;
+
+/// How long an interpreter is asked before the next one is.
+pub const INVITATION_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the telephone may ring before the call ends as not answered.
+pub const HEARING_RING_TIMEOUT: Duration = Duration::from_secs(180);
+/// How long a leg may be without packets before it counts as gone.
+pub const MEDIA_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A handshake (TLS, WebSocket) must be done within this time.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A WebSocket ping is sent this often, and the flow is dead when no byte came for three of them.
+pub const WEBSOCKET_PING_INTERVAL: Duration = Duration::from_secs(25);
+/// Real-time text is sent this often while there is any (RFC 4103 section 5.1).
+pub const TEXT_INTERVAL: Duration = Duration::from_millis(300);
+/// Redundant generations carried with each text packet (RFC 9248 section 6.2).
+pub const TEXT_REDUNDANCY: usize = 2;
+/// At most one key frame is asked for in this time.
+pub const KEYFRAME_INTERVAL_MIN: Duration = Duration::from_millis(500);
+/// The journal gathers records for this long before one fsync.
+pub const JOURNAL_GROUP_COMMIT: Duration = Duration::from_millis(2);
+/// Largest journal record, in bytes.
+pub const JOURNAL_RECORD_BYTES_MAX: usize = 16 * 1024;

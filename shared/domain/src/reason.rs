@@ -1,0 +1,85 @@
+//! Why a call ended: the only list of reasons in the project.
+
+use crate::state::words;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::state::UnknownWord;
+
+words! {
+    /// Why a session ended, or was never begun.
+    EndReason, "reason" {
+        /// The caller hung up.
+        CallerHungUp = "caller_hung_up",
+        /// The interpreter hung up.
+        InterpreterHungUp = "interpreter_hung_up",
+        /// The hearing party hung up.
+        HearingHungUp = "hearing_hung_up",
+        /// The caller gave up before an interpreter answered.
+        CallerCancelled = "caller_cancelled",
+        /// No interpreter is signed in for these languages.
+        NoInterpreter = "no_interpreter",
+        /// Too many callers are waiting.
+        QueueFull = "queue_full",
+        /// The telephone is busy.
+        HearingBusy = "hearing_busy",
+        /// The telephone was not answered.
+        HearingNoAnswer = "hearing_no_answer",
+        /// The telephone company refused the number.
+        NumberRefused = "number_refused",
+        /// No such number can be dialled.
+        NumberInvalid = "number_invalid",
+        /// No trunk took the call.
+        TrunkUnavailable = "trunk_unavailable",
+        /// The caller's connection was lost.
+        CallerLost = "caller_lost",
+        /// The interpreter's connection was lost.
+        InterpreterLost = "interpreter_lost",
+        /// Picture and sound could not be agreed or connected.
+        MediaFailed = "media_failed",
+        /// The account may not do this.
+        NotAllowed = "not_allowed",
+        /// The service is stopping.
+        ServiceStopping = "service_stopping",
+        /// The service could not write its journal.
+        JournalUnavailable = "journal_unavailable",
+        /// The server restarted and this session could not be resumed.
+        ServerRestarted = "server_restarted",
+    }
+}
+
+impl EndReason {
+    /// The SIP status that tells a peer which knows only SIP (RFC 3261 section 21).
+    #[must_use]
+    pub const fn sip_status(self) -> u16 {
+        match self {
+            Self::CallerHungUp | Self::InterpreterHungUp | Self::HearingHungUp => 200,
+            Self::CallerCancelled => 487,
+            Self::NoInterpreter | Self::HearingNoAnswer => 480,
+            Self::HearingBusy => 486,
+            Self::NumberRefused => 603,
+            Self::NumberInvalid => 404,
+            Self::TrunkUnavailable => 502,
+            Self::CallerLost | Self::InterpreterLost => 408,
+            Self::MediaFailed => 488,
+            Self::NotAllowed => 403,
+            Self::QueueFull
+            | Self::ServiceStopping
+            | Self::JournalUnavailable
+            | Self::ServerRestarted => 503,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_final_sip_status_and_a_word() {
+        for &reason in EndReason::ALL {
+            assert!((200..700).contains(&reason.sip_status()), "{reason}");
+            assert_eq!(reason.word().parse(), Ok(reason));
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The five states of a session, its three legs, and what the telephone and interpreters are doing.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Declares an enum whose only written form is a fixed word per variant.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident, $what:literal { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$vmeta])* $variant,)+ }
+
+        impl $name {
+            /// Every value, in order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word used on the wire, in the journal and in reports.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    other => Err(UnknownWord { what: $what, word: other.chars().take(40).collect() }),
+                }
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+/// A word that is not in the list of its kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{word}' is not a known {what}")]
+pub struct UnknownWord {
+    /// The kind of word that was expected.
+    pub what: &'static str,
+    /// What was read instead, cut at 40 characters.
+    pub word: String,
+}
+
+words! {
+    /// The canonical states of a session; there is no other.
+    ///
+    /// ```text
+    /// request_received → interpreter_assigned → hearing_party_dialing → relay_active → call_ended
+    /// ```
+    SessionState, "session state" {
+        /// The caller asked; an interpreter is being found.
+        RequestReceived = "request_received",
+        /// An interpreter took the session; caller and interpreter see each other.
+        InterpreterAssigned = "interpreter_assigned",
+        /// The telephone is being called.
+        HearingPartyDialing = "hearing_party_dialing",
+        /// All three talk; the conversation clock runs.
+        RelayActive = "relay_active",
+        /// Over; the reason is in the event that led here.
+        CallEnded = "call_ended",
+    }
+}
+
+words! {
+    /// One party's part in a session.
+    Leg, "leg" {
+        /// The Deaf caller.
+        Caller = "caller",
+        /// The interpreter (communications assistant).
+        Interpreter = "interpreter",
+        /// The hearing party, on an ordinary telephone.
+        Hearing = "hearing",
+    }
+}
+
+words! {
+    /// What the telephone leg is doing, as told to the apps.
+    TelephoneState, "telephone state" {
+        /// Not called yet.
+        Idle = "idle",
+        /// Being called, no word from the network yet.
+        Dialing = "dialing",
+        /// Ringing.
+        Ringing = "ringing",
+        /// Somebody answered.
+        Answered = "answered",
+        /// The line is busy.
+        Busy = "busy",
+        /// Nobody answered in time.
+        NoAnswer = "no_answer",
+        /// The call could not be placed.
+        Failed = "failed",
+        /// Hung up.
+        Ended = "ended",
+    }
+}
+
+words! {
+    /// Whether an interpreter takes calls.
+    Availability, "availability" {
+        /// Ready for an invitation.
+        Available = "available",
+        /// Being asked.
+        Invited = "invited",
+        /// In a session.
+        InCall = "in_call",
+        /// Signed in, taking no calls.
+        Away = "away",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_round_trip_and_strangers_are_named() {
+        for &state in SessionState::ALL {
+            assert_eq!(state.word().parse(), Ok(state));
+        }
+        let error = "relay".parse::<SessionState>().unwrap_err();
+        assert_eq!(error.to_string(), "'relay' is not a known session state");
+    }
+}
