@@ -1,0 +1,596 @@
+//! The session, as promises: walks, refusals, clocks, and random histories.
+
+use proptest::prelude::*;
+use vrs_domain::{
+    CaId, EndReason, Epoch, LanguagePair, Leg, SessionId, SessionState, TelephoneState,
+};
+
+use super::describe::Specimens;
+use super::*;
+
+fn ca(number: u32) -> CaId {
+    number.to_string().parse().unwrap()
+}
+
+fn at(ms: u64) -> Now {
+    Now {
+        utc_ms: 1_800_000_000_000 + ms,
+        mono_ms: 5_000 + ms,
+    }
+}
+
+fn asked_for(number: &str) -> Placed {
+    Placed {
+        caller: "+15550100001".parse().unwrap(),
+        number: number.parse().unwrap(),
+        languages: LanguagePair::default(),
+    }
+}
+
+/// A session and its whole history.
+struct Walk {
+    session: Session,
+    events: Vec<CallEvent>,
+}
+
+impl Walk {
+    fn begin() -> Self {
+        let (session, step) = Session::place(SessionId(7), at(0), asked_for("+15550100199"));
+        Self {
+            session,
+            events: vec![step.event],
+        }
+    }
+
+    fn feed(&mut self, now: Now, input: Input) -> Result<Vec<Action>, Why> {
+        let step = self
+            .session
+            .handle(now, &input)
+            .map_err(|refusal| refusal.why)?;
+        self.events.push(step.event);
+        Ok(step.actions)
+    }
+
+    /// Feeds what must be permitted, one input per second.
+    fn through(mut self, inputs: impl IntoIterator<Item = Input>) -> Self {
+        for input in inputs {
+            let now = at(self.events.len() as u64 * 1_000);
+            self.feed(now, input).unwrap();
+        }
+        self
+    }
+
+    fn ended(&self) -> (EndReason, u64, u64) {
+        let State::CallEnded {
+            reason,
+            session_ms,
+            conversation_ms,
+            ..
+        } = self.session.state()
+        else {
+            panic!("not over: {:?}", self.session.state());
+        };
+        (*reason, *session_ms, *conversation_ms)
+    }
+}
+
+fn matched(number: u32, epoch: u32) -> Input {
+    Input::Matched {
+        ca: ca(number),
+        epoch: Epoch(epoch),
+    }
+}
+
+fn accepted(number: u32, epoch: u32) -> Input {
+    Input::InvitationAccepted {
+        ca: ca(number),
+        epoch: Epoch(epoch),
+    }
+}
+
+fn declined(number: u32, epoch: u32, how: Decline) -> Input {
+    Input::InvitationDeclined {
+        ca: ca(number),
+        epoch: Epoch(epoch),
+        how,
+    }
+}
+
+fn assigned() -> Walk {
+    Walk::begin().through([matched(1, 1), accepted(1, 1)])
+}
+
+fn dialing() -> Walk {
+    assigned().through([Input::DialStarted])
+}
+
+fn active() -> Walk {
+    dialing().through([Input::HearingRang, Input::HearingAnswered])
+}
+
+#[test]
+fn a_relayed_call_goes_through_all_five_states() {
+    let mut walk = Walk::begin();
+    let mut states = vec![walk.session.state().name()];
+    let inputs = [
+        matched(1, 1),
+        accepted(1, 1),
+        Input::MediaConnected(Leg::Interpreter),
+        Input::DialStarted,
+        Input::HearingRang,
+        Input::HearingAnswered,
+        Input::HungUp(Leg::Hearing),
+    ];
+    for input in inputs {
+        let now = at(walk.events.len() as u64 * 1_000);
+        walk.feed(now, input).unwrap();
+        states.push(walk.session.state().name());
+    }
+    states.dedup();
+    assert_eq!(states, SessionState::ALL);
+    let words: Vec<_> = walk.events.iter().map(|event| event.kind.word()).collect();
+    assert_eq!(
+        words,
+        [
+            "call_placed",
+            "interpreter_invited",
+            "interpreter_assigned",
+            "leg_connected",
+            "dialing_started",
+            "telephone_rang",
+            "hearing_answered",
+            "ended"
+        ]
+    );
+}
+
+#[test]
+fn f32_f33_the_conversation_begins_when_the_telephone_is_answered_and_not_when_it_rings() {
+    let mut walk = active();
+    let rang = walk.session.view(at(5_000));
+    assert_eq!((rang.session_ms, rang.conversation_ms), (5_000, 0));
+    let talking = walk.session.view(at(65_000));
+    assert_eq!(
+        (talking.session_ms, talking.conversation_ms),
+        (65_000, 60_000)
+    );
+    walk.feed(at(70_500), Input::HungUp(Leg::Caller)).unwrap();
+    assert_eq!(walk.ended(), (EndReason::CallerHungUp, 70_500, 65_500));
+    let later = walk.session.view(at(900_000));
+    assert_eq!((later.session_ms, later.conversation_ms), (70_500, 65_500));
+}
+
+#[test]
+fn r07_a_step_of_the_wall_clock_changes_no_duration() {
+    let mut walk = active();
+    let stepped_back = Now {
+        utc_ms: 1_000,
+        mono_ms: at(65_000).mono_ms,
+    };
+    walk.feed(stepped_back, Input::HungUp(Leg::Hearing))
+        .unwrap();
+    assert_eq!(walk.ended(), (EndReason::HearingHungUp, 65_000, 60_000));
+    assert_eq!(replay(&walk.events).unwrap(), walk.session);
+}
+
+#[test]
+fn f43_a_telephone_that_only_rang_has_no_conversation() {
+    let mut walk = dialing().through([Input::HearingRang]);
+    let reason = EndReason::HearingBusy;
+    walk.feed(at(90_000), Input::HearingFailed { reason })
+        .unwrap();
+    assert_eq!(walk.ended(), (EndReason::HearingBusy, 90_000, 0));
+    assert_eq!(walk.session.view(at(0)).telephone, TelephoneState::Busy);
+}
+
+#[test]
+fn f18_an_emergency_call_enters_the_queue_first() {
+    let (_, step) = Session::place(SessionId(1), at(0), asked_for("911"));
+    let languages = LanguagePair::default();
+    let priority = crate::queue::Priority::Emergency;
+    assert_eq!(
+        step.actions,
+        [Action::EnterQueue {
+            languages,
+            priority
+        }]
+    );
+}
+
+#[test]
+fn a_declined_invitation_leaves_the_session_waiting_for_the_next_match() {
+    let mut walk = Walk::begin();
+    for (epoch, how) in (1..).zip(Decline::ALL) {
+        walk.feed(at(1), matched(1, epoch)).unwrap();
+        let actions = walk.feed(at(2), declined(1, epoch, *how)).unwrap();
+        let cancelled = actions
+            .iter()
+            .any(|a| matches!(a, Action::CancelInvitation { .. }));
+        assert_eq!(cancelled, *how != Decline::Declined, "{how}");
+        assert_eq!(walk.session.state().name(), SessionState::RequestReceived);
+    }
+    assert!(matches!(
+        walk.session.state(),
+        State::RequestReceived {
+            invited: None,
+            latest: Epoch(3),
+            declines: 3
+        }
+    ));
+    walk.through([matched(2, 4), accepted(2, 4)]);
+}
+
+#[test]
+fn q1_a_second_interpreter_is_refused_at_every_step() {
+    let mut inviting = Walk::begin().through([matched(1, 1)]);
+    assert_eq!(
+        inviting.feed(at(1), matched(2, 2)),
+        Err(Why::AlreadyInvited)
+    );
+    assert_eq!(inviting.feed(at(1), accepted(2, 1)), Err(Why::NotInvited));
+    for mut walk in [assigned(), dialing(), active()] {
+        assert_eq!(
+            walk.feed(at(9_000), matched(2, 2)),
+            Err(Why::AlreadyAssigned)
+        );
+        assert_eq!(
+            walk.feed(at(9_000), accepted(2, 2)),
+            Err(Why::AlreadyAssigned)
+        );
+        assert_eq!(
+            walk.feed(at(9_000), accepted(1, 1)),
+            Err(Why::AlreadyAssigned)
+        );
+    }
+}
+
+#[test]
+fn q4_a_late_word_from_an_earlier_asking_is_refused() {
+    let inputs = [
+        matched(1, 1),
+        declined(1, 1, Decline::TimedOut),
+        matched(1, 2),
+    ];
+    let mut walk = Walk::begin().through(inputs);
+    assert_eq!(walk.feed(at(9_000), accepted(1, 1)), Err(Why::StaleEpoch));
+    assert_eq!(
+        walk.feed(at(9_000), declined(1, 1, Decline::Declined)),
+        Err(Why::StaleEpoch)
+    );
+    walk.feed(at(9_000), accepted(1, 2)).unwrap();
+    assert_eq!(walk.feed(at(9_500), accepted(1, 1)), Err(Why::StaleEpoch));
+    let mut waiting = Walk::begin().through([matched(1, 1), declined(1, 1, Decline::Lost)]);
+    assert_eq!(
+        waiting.feed(at(9_000), accepted(1, 1)),
+        Err(Why::StaleEpoch)
+    );
+    assert_eq!(waiting.feed(at(9_000), matched(1, 1)), Err(Why::StaleEpoch));
+}
+
+#[test]
+fn a_caller_who_gives_up_while_queued_leaves_nobody_ringing() {
+    let mut walk = Walk::begin().through([matched(1, 1)]);
+    let actions = walk.feed(at(3_000), Input::HungUp(Leg::Caller)).unwrap();
+    let cancel = Action::CancelInvitation {
+        ca: ca(1),
+        epoch: Epoch(1),
+    };
+    assert_eq!(actions, [cancel, Action::CloseMedia, Action::LeaveQueue]);
+    assert_eq!(walk.ended().0, EndReason::CallerCancelled);
+}
+
+#[test]
+fn whoever_hangs_up_or_is_lost_ends_the_call_under_their_name() {
+    let cases = [
+        (Input::HungUp(Leg::Caller), EndReason::CallerHungUp),
+        (
+            Input::HungUp(Leg::Interpreter),
+            EndReason::InterpreterHungUp,
+        ),
+        (Input::HungUp(Leg::Hearing), EndReason::HearingHungUp),
+        (Input::Lost(Leg::Caller), EndReason::CallerLost),
+        (Input::Lost(Leg::Interpreter), EndReason::InterpreterLost),
+        (Input::Lost(Leg::Hearing), EndReason::TrunkUnavailable),
+        (Input::Stop, EndReason::ServiceStopping),
+        (Input::Restarted, EndReason::ServerRestarted),
+    ];
+    for (input, reason) in cases {
+        let mut walk = active();
+        walk.feed(at(10_000), input).unwrap();
+        assert_eq!(walk.ended().0, reason);
+        assert_eq!(walk.session.view(at(0)).telephone, TelephoneState::Ended);
+    }
+}
+
+#[test]
+fn a_telephone_that_rings_too_long_is_not_answered() {
+    let mut walk = dialing().through([Input::HearingRang]);
+    let deadline = walk.session.poll_timeout().unwrap();
+    assert_eq!(deadline, at(3_000 + 180_000).mono_ms);
+    assert_eq!(walk.session.due(at(182_999)), None);
+    let input = walk.session.due(at(183_000)).unwrap();
+    walk.feed(at(183_000), input).unwrap();
+    assert_eq!(walk.ended(), (EndReason::HearingNoAnswer, 183_000, 0));
+    assert_eq!(walk.session.poll_timeout(), None);
+    assert_eq!(active().session.poll_timeout(), None);
+}
+
+#[test]
+fn nothing_is_changed_by_a_proposal_or_a_refusal() {
+    let mut walk = assigned();
+    let before = walk.session.clone();
+    let step = walk
+        .session
+        .propose(at(4_000), &Input::DialStarted)
+        .unwrap();
+    assert_eq!(walk.session, before);
+    assert_eq!(
+        walk.feed(at(4_000), Input::HearingAnswered),
+        Err(Why::TooEarly)
+    );
+    assert_eq!(walk.session, before);
+    walk.session.apply(&step.event).unwrap();
+    assert_eq!(
+        walk.session.state().name(),
+        SessionState::HearingPartyDialing
+    );
+}
+
+#[test]
+fn a_refusal_names_state_input_and_why_and_no_number() {
+    let refusal = active()
+        .session
+        .propose(at(9_000), &Input::DialStarted)
+        .unwrap_err();
+    assert_eq!(
+        refusal.to_string(),
+        "dial_started refused in relay_active: too late"
+    );
+}
+
+#[test]
+fn after_a_restart_the_clock_goes_on_from_the_last_event() {
+    let walk = active();
+    let mut back = replay(&walk.events).unwrap();
+    assert_eq!(back, walk.session);
+    // Another process: its monotonic clock began anew, and two hours have passed.
+    let now = |ms| Now {
+        utc_ms: at(7_200_000).utc_ms + ms,
+        mono_ms: 10 + ms,
+    };
+    let mut closed = back.clone();
+    let step = closed.handle(now(0), &Input::Restarted).unwrap();
+    let stage = SessionState::RelayActive;
+    let reason = EndReason::ServerRestarted;
+    assert_eq!(
+        step.event.kind,
+        EventKind::Ended {
+            reason,
+            stage,
+            session_ms: 5_000,
+            conversation_ms: 0
+        }
+    );
+    back.resume(now(0));
+    let view = back.view(now(1_500));
+    assert_eq!((view.session_ms, view.conversation_ms), (6_500, 1_500));
+}
+
+#[test]
+fn a_damaged_history_is_named_and_not_believed() {
+    let events = active().through([Input::HungUp(Leg::Caller)]).events;
+    assert_eq!(replay(&[]), Err(ReplayError::Empty));
+    assert_eq!(replay(&events[1..]), Err(ReplayError::NotPlaced));
+    let mut missing = events.clone();
+    missing.remove(3);
+    assert_eq!(
+        replay(&missing),
+        Err(ReplayError::Gap {
+            expected: 3,
+            found: 4
+        })
+    );
+    let mut swapped = events.clone();
+    swapped[2].session = SessionId(8);
+    assert_eq!(
+        replay(&swapped),
+        Err(ReplayError::OtherSession { sequence: 2 })
+    );
+    let mut earlier = events.clone();
+    earlier[4].session_ms = 1;
+    assert_eq!(
+        replay(&earlier),
+        Err(ReplayError::ClockBackwards { sequence: 4 })
+    );
+    let mut other = events.clone();
+    other[3].kind = EventKind::TelephoneRang;
+    let misfit = ReplayError::Misfit {
+        sequence: 3,
+        kind: "telephone_rang",
+    };
+    assert_eq!(replay(&other), Err(misfit));
+    let mut longer = events;
+    if let EventKind::Ended {
+        conversation_ms, ..
+    } = &mut longer[6].kind
+    {
+        *conversation_ms += 60_000;
+    }
+    assert_eq!(
+        replay(&longer),
+        Err(ReplayError::Misfit {
+            sequence: 6,
+            kind: "ended"
+        })
+    );
+}
+
+#[test]
+fn r33_every_state_answers_every_input_and_no_step_goes_back() {
+    let specimens = Specimens::new().unwrap();
+    let words: std::collections::BTreeSet<_> = specimens
+        .inputs
+        .iter()
+        .map(|(_, input)| input.word())
+        .collect();
+    assert_eq!(words.len(), 13, "a specimen for each input: {words:?}");
+    for (label, state) in &specimens.states {
+        for (input_label, input) in &specimens.inputs {
+            match table::transition(state, input, 1_000) {
+                Ok(step) => assert!(step.next.name() >= state.name(), "{label}, {input_label}"),
+                Err(refusal) => {
+                    assert_ne!(refusal.why, Why::EventDoesNotFit, "{label}, {input_label}");
+                }
+            }
+        }
+    }
+    for &name in SessionState::ALL {
+        assert!(
+            specimens
+                .states
+                .iter()
+                .any(|(_, state)| state.name() == name)
+        );
+    }
+}
+
+#[test]
+fn docs_flows_session_is_what_the_table_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/flows/session.md");
+    let page = describe();
+    if std::env::var_os("UPDATE_FLOWS").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        written == page,
+        "docs/flows/session.md is out of date: UPDATE_FLOWS=1 cargo test -p relay-core"
+    );
+}
+
+/// A random input; half of the time one that fits the state, so that walks get somewhere.
+fn pick(session: &Session, choice: u32, epoch: u32, number: u32) -> Input {
+    let legs = Leg::ALL[choice as usize % Leg::ALL.len()];
+    let reason = EndReason::ALL[number as usize % EndReason::ALL.len()];
+    let how = Decline::ALL[number as usize % Decline::ALL.len()];
+    let number = number % 3;
+    if choice.is_multiple_of(2) {
+        return match (session.state(), choice / 2 % 8) {
+            (
+                State::RequestReceived {
+                    invited: None,
+                    latest,
+                    ..
+                },
+                _,
+            ) => matched(number, latest.0 + 1),
+            (
+                State::RequestReceived {
+                    invited: Some(asked),
+                    ..
+                },
+                0..6,
+            ) => Input::InvitationAccepted {
+                ca: asked.ca.clone(),
+                epoch: asked.epoch,
+            },
+            (
+                State::RequestReceived {
+                    invited: Some(asked),
+                    ..
+                },
+                _,
+            ) => Input::InvitationDeclined {
+                ca: asked.ca.clone(),
+                epoch: asked.epoch,
+                how,
+            },
+            (State::InterpreterAssigned { .. }, _) => Input::DialStarted,
+            (State::HearingPartyDialing { ringing: false, .. }, _) => Input::HearingRang,
+            (State::HearingPartyDialing { .. }, _) => Input::HearingAnswered,
+            (State::RelayActive { .. }, _) => Input::MediaConnected(legs),
+            (State::CallEnded { .. }, _) => Input::Stop,
+        };
+    }
+    match choice / 2 % 16 {
+        0..3 => matched(number, epoch),
+        3..5 => accepted(number, epoch),
+        5..7 => declined(number, epoch, how),
+        7 => Input::MediaConnected(legs),
+        8 => Input::DialStarted,
+        9 => Input::HearingRang,
+        10 => Input::HearingAnswered,
+        11 => Input::HearingFailed { reason },
+        12 => Input::HungUp(legs),
+        13 => Input::Lost(legs),
+        14 => Input::Refused { reason },
+        _ if epoch == 0 => Input::Stop,
+        _ => Input::Restarted,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// Q1, Q3, Q4, R33, F40 on random histories.
+    #[test]
+    fn r33_no_history_breaks_a_promise(
+        steps in prop::collection::vec((any::<u32>(), 0..6_u32, any::<u32>(), 0..90_000_u64, any::<u32>()), 0..60)
+    ) {
+        let mut walk = Walk::begin();
+        let mut now = at(0);
+        let mut interpreters: Vec<(CaId, Epoch)> = Vec::new();
+        for (choice, epoch, number, wait_ms, utc) in steps {
+            now = Now { utc_ms: utc.into(), mono_ms: now.mono_ms + wait_ms };
+            let input = pick(&walk.session, choice, epoch, number);
+            let before = walk.session.clone();
+            let rank = before.state().name();
+            match walk.feed(now, input.clone()) {
+                Err(why) => {
+                    prop_assert_eq!(&walk.session, &before);
+                    prop_assert_ne!(why, Why::EventDoesNotFit);
+                }
+                Ok(actions) => {
+                    prop_assert!(!before.is_over(), "{input:?} after the end");
+                    prop_assert!(walk.session.state().name() >= rank);
+                    let left = actions.iter().filter(|a| **a == Action::LeaveQueue).count();
+                    prop_assert_eq!(left == 1, walk.session.is_over());
+                }
+            }
+            if let Input::Matched { epoch, .. } | Input::InvitationAccepted { epoch, .. }
+                | Input::InvitationDeclined { epoch, .. } = &input
+                && let State::RequestReceived { latest, .. } = before.state()
+                && epoch < latest
+            {
+                prop_assert_eq!(&walk.session, &before, "stale {:?}", input);
+            }
+            if let Some(interpreter) = walk.session.state().interpreter() {
+                let one = (interpreter.ca.clone(), interpreter.epoch);
+                if !interpreters.contains(&one) {
+                    interpreters.push(one);
+                }
+            }
+            let view = walk.session.view(now);
+            prop_assert!(view.conversation_ms <= view.session_ms);
+        }
+        prop_assert!(interpreters.len() <= 1, "{interpreters:?}");
+        if !walk.session.is_over() {
+            walk.feed(now, Input::Stop).unwrap();
+        }
+        let ends = walk.events.iter().filter(|e| matches!(e.kind, EventKind::Ended { .. })).count();
+        prop_assert_eq!(ends, 1);
+        for (place, event) in walk.events.iter().enumerate() {
+            prop_assert_eq!(event.sequence, place as u64);
+        }
+        prop_assert_eq!(replay(&walk.events).unwrap(), walk.session);
+    }
+
+    /// Any sequence of well-formed events either replays or is refused by name; none panics.
+    #[test]
+    fn no_shuffled_history_panics(order in Just((0..7_usize).collect::<Vec<_>>()).prop_shuffle()) {
+        let events = active().through([Input::HungUp(Leg::Caller)]).events;
+        let shuffled: Vec<_> = order.iter().map(|&n| events[n].clone()).collect();
+        let sorted = order.is_sorted();
+        prop_assert_eq!(replay(&shuffled).is_ok(), sorted);
+    }
+}

@@ -1,0 +1,14 @@
+//! The forwarding unit's thinking: who gets whose packets.
+//!
+//! What it is: a [`Room`] holds the two WebRTC peers of one session, forwards picture, sound and
+//! text between them without decoding, passes key frame requests back to whoever makes the
+//! picture, and hands sound out for mixing while a telephone is on the line.
+//! What it is not: it owns no socket, no clock and no codec.
+//! Start reading at [`Room`].
+
+mod room;
+
+pub use room::{PeerNews, Room, RoomOutput};
+
+#[cfg(test)]
+mod tests;
