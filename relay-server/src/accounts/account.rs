@@ -1,0 +1,270 @@
+//! One account, and its line in the file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use vrs_domain::{CaId, LanguagePair, PhoneNumber, Sensitive, Skill};
+use vrs_sip::digest::ha1;
+
+use super::DigestAlgorithm;
+
+/// Shortest password, in signs.
+pub const PASSWORD_SIGNS_MIN: usize = 8;
+/// Longest password, in bytes.
+const PASSWORD_BYTES_MAX: usize = 1024;
+/// Longest display name, in signs.
+const NAME_SIGNS_MAX: usize = 64;
+
+/// What an account is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// A Deaf, hard-of-hearing or DeafBlind caller.
+    Caller {
+        /// The ten-digit number, which is also the digest user.
+        number: PhoneNumber,
+    },
+    /// An interpreter.
+    Interpreter {
+        /// The CA id, which is also the digest user.
+        ca_id: CaId,
+        /// Between which languages; never empty.
+        languages: Vec<LanguagePair>,
+        /// Fields in which the interpreter is trained.
+        skills: Vec<Skill>,
+    },
+}
+
+/// Who may sign in, and with what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    role: Role,
+    name: Option<String>,
+    realm: String,
+    ha1: BTreeMap<DigestAlgorithm, Sensitive<String>>,
+}
+
+/// What can go wrong with accounts.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// The password is too short or too long.
+    #[error(
+        "a password has {PASSWORD_SIGNS_MIN} signs or more (and at most {PASSWORD_BYTES_MAX} bytes)"
+    )]
+    Password,
+    /// The name is too long or not printable.
+    #[error("a name has 1 to {NAME_SIGNS_MAX} printable signs")]
+    Name,
+    /// An interpreter without languages.
+    #[error("an interpreter needs at least one language pair such as ase/en")]
+    Languages,
+    /// The account is there already.
+    #[error("there is already an account {0}; remove it first to set a new password")]
+    Exists(String),
+    /// There is no such account.
+    #[error("there is no account {0}")]
+    Unknown(String),
+    /// The file cannot be read or written.
+    #[error("cannot use the accounts file {}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// A line of the file is not an account.
+    #[error("line {line} of {} is not an account: {why}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it; holds nothing of its content.
+        why: String,
+    },
+}
+
+impl Account {
+    /// A new account; HA1 values are computed, the password is not kept.
+    ///
+    /// # Errors
+    /// When password, name or languages are not acceptable.
+    pub fn new(
+        role: Role,
+        name: Option<String>,
+        realm: &str,
+        password: &Sensitive<String>,
+        allow_md5: bool,
+    ) -> Result<Self, AccountError> {
+        let signs = password.expose().chars().count();
+        if signs < PASSWORD_SIGNS_MIN || password.expose().len() > PASSWORD_BYTES_MAX {
+            return Err(AccountError::Password);
+        }
+        let printable = |n: &String| {
+            (1..=NAME_SIGNS_MAX).contains(&n.chars().count()) && !n.chars().any(char::is_control)
+        };
+        if !name.as_ref().is_none_or(printable) {
+            return Err(AccountError::Name);
+        }
+        if let Role::Interpreter { languages, .. } = &role
+            && languages.is_empty()
+        {
+            return Err(AccountError::Languages);
+        }
+        let mut account = Self {
+            role,
+            name,
+            realm: realm.to_owned(),
+            ha1: BTreeMap::new(),
+        };
+        for algorithm in [
+            DigestAlgorithm::Sha512_256,
+            DigestAlgorithm::Sha256,
+            DigestAlgorithm::Md5,
+        ] {
+            if algorithm != DigestAlgorithm::Md5 || allow_md5 {
+                let value = ha1(algorithm, account.username(), realm, password.expose());
+                account.ha1.insert(algorithm, Sensitive::new(value));
+            }
+        }
+        Ok(account)
+    }
+
+    /// The digest user and user part of the address: `+15550100001` or `1234`.
+    #[must_use]
+    pub fn username(&self) -> &str {
+        match &self.role {
+            Role::Caller { number } => number.as_str(),
+            Role::Interpreter { ca_id, .. } => ca_id.as_str(),
+        }
+    }
+
+    /// What the account is for.
+    #[must_use]
+    pub const fn role(&self) -> &Role {
+        &self.role
+    }
+
+    /// The display name, when one was given.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The realm the HA1 values are for.
+    #[must_use]
+    pub fn realm(&self) -> &str {
+        &self.realm
+    }
+
+    /// The HA1 for an algorithm, if it was made for this realm.
+    #[must_use]
+    pub fn ha1(&self, realm: &str, algorithm: DigestAlgorithm) -> Option<&Sensitive<String>> {
+        if self.realm == realm {
+            self.ha1.get(&algorithm)
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn to_line(&self) -> String {
+        let (role, languages, skills) = match &self.role {
+            Role::Caller { .. } => (RoleWord::Caller, Vec::new(), Vec::new()),
+            Role::Interpreter {
+                languages, skills, ..
+            } => (
+                RoleWord::Interpreter,
+                languages.iter().map(ToString::to_string).collect(),
+                skills.iter().map(ToString::to_string).collect(),
+            ),
+        };
+        let line = Line {
+            account: self.username().to_owned(),
+            role,
+            name: self.name.clone(),
+            languages,
+            skills,
+            realm: self.realm.clone(),
+            ha1: self
+                .ha1
+                .iter()
+                .map(|(a, h)| (a.token().to_owned(), h.expose().clone()))
+                .collect(),
+        };
+        // Strings and maps of strings always serialise.
+        serde_json::to_string(&line).unwrap_or_default()
+    }
+
+    /// The error says what is wrong without repeating the line: it holds HA1 values.
+    pub(super) fn from_line(text: &str) -> Result<Self, String> {
+        let line: Line =
+            serde_json::from_str(text).map_err(|e| format!("column {}", e.column()))?;
+        let role = match line.role {
+            RoleWord::Caller => Role::Caller {
+                number: line
+                    .account
+                    .parse()
+                    .map_err(|_| "account is not a telephone number")?,
+            },
+            RoleWord::Interpreter => Role::Interpreter {
+                ca_id: line.account.parse().map_err(|_| "account is not a CA id")?,
+                languages: line
+                    .languages
+                    .iter()
+                    .map(|l| l.parse())
+                    .collect::<Result<_, _>>()
+                    .map_err(|e: vrs_domain::state::UnknownWord| e.to_string())?,
+                skills: line
+                    .skills
+                    .iter()
+                    .map(|s| s.parse())
+                    .collect::<Result<_, _>>()
+                    .map_err(|e: vrs_domain::state::UnknownWord| e.to_string())?,
+            },
+        };
+        let mut ha1 = BTreeMap::new();
+        for (token, value) in line.ha1 {
+            let algorithm =
+                DigestAlgorithm::from_token(&token).ok_or("ha1 names an unknown algorithm")?;
+            let digits = match algorithm {
+                DigestAlgorithm::Sha512_256 | DigestAlgorithm::Sha256 => 64,
+                DigestAlgorithm::Md5 => 32,
+            };
+            if value.len() != digits || !value.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return Err(format!(
+                    "ha1 for {algorithm} is not {digits} hexadecimal digits"
+                ));
+            }
+            ha1.insert(algorithm, Sensitive::new(value.to_ascii_lowercase()));
+        }
+        Ok(Self {
+            role,
+            name: line.name,
+            realm: line.realm,
+            ha1,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RoleWord {
+    Caller,
+    Interpreter,
+}
+
+/// The written form.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    account: String,
+    role: RoleWord,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    languages: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    skills: Vec<String>,
+    realm: String,
+    ha1: BTreeMap<String, String>,
+}

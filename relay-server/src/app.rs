@@ -1,0 +1,302 @@
+//! The composition root: the only file that knows every part of the server.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::accounts::AccountStore;
+use crate::config::{Config, Trunk, TrunkHost, TrunkTransport};
+use crate::edge::secure::SecurePort;
+use crate::edge::trunk::{Gateway, Transport, TrunkPort};
+use crate::edge::{Arrival, FlowIds, admin, secure, trunk};
+use crate::journal::{DataLock, Journal};
+use crate::session::clock::Clock;
+use crate::session::driver::Services;
+use crate::session::publish::Publisher;
+use crate::session::recovery::Unfinished;
+use crate::session::{Directory, Message, queue};
+use crate::sfu::{self, MediaNews, SfuConfig};
+use crate::signalling::Signalling;
+use crate::signalling::actor::{Actor, ActorConfig};
+use crate::{tls, turn};
+
+/// Arrivals that may wait for the signalling task.
+const ARRIVALS_WAITING_MAX: usize = 4096;
+/// Media news that may wait to be handed to their sessions.
+const NEWS_WAITING_MAX: usize = 4096;
+/// How long to wait for a step of the shutdown before looking again.
+const FLUSH: Duration = Duration::from_millis(20);
+/// How often to look whether the last session has ended.
+const FLUSHES_MAX: u32 = 100;
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    /// The accounts file cannot be used.
+    #[error(transparent)]
+    Accounts(#[from] crate::accounts::AccountError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] crate::journal::JournalError),
+    /// Another server has the data folder.
+    #[error(transparent)]
+    Lock(#[from] crate::journal::LockError),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Append(#[from] crate::journal::AppendError),
+    /// TURN cannot be served.
+    #[error(transparent)]
+    Turn(#[from] turn::TurnError),
+    /// An address cannot be bound.
+    #[error("cannot listen on {address} ({what}): {error}")]
+    Listen {
+        /// Which listener.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// A trunk's name cannot be resolved or its name is not one.
+    #[error("trunk {name}: {error}")]
+    Trunk {
+        /// Which trunk.
+        name: String,
+        /// What is wrong.
+        error: String,
+    },
+    /// No threads or no event loop.
+    #[error("no runtime: {0}")]
+    Runtime(std::io::Error),
+    /// Metrics were installed twice in one process.
+    #[error("metrics: {0}")]
+    Metrics(metrics_exporter_prometheus::BuildError),
+    /// The system gives no randomness.
+    #[error("no randomness: {0}")]
+    Random(getrandom::Error),
+}
+
+/// Runs the server until it is told to stop (SIGTERM, SIGINT); a second signal ends it at once.
+///
+/// # Errors
+/// [`AppError`] when it cannot start; once it runs, no peer can end it.
+pub fn run(config: Config) -> Result<(), AppError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(AppError::Runtime)?;
+    runtime.block_on(async {
+        let stop = CancellationToken::new();
+        tokio::spawn(signals(stop.clone()));
+        serve(config, stop).await
+    })
+}
+
+async fn signals(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        warn!("signals cannot be watched; the server must be killed to stop");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if stop.is_cancelled() {
+            std::process::exit(130);
+        }
+        info!("stopping: no new calls, every leg is told; signal again to end at once");
+        stop.cancel();
+    }
+}
+
+/// Serves until `stop` is cancelled; prints a line starting with `ready` when it takes calls.
+///
+/// # Errors
+/// As [`run`].
+pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppError> {
+    let tls = tls::server_config(&config.tls)?;
+    let accounts = Arc::new(AccountStore::open(config.accounts_file())?);
+    let _lock = DataLock::take(&config.server.data_dir)?;
+    let clock = Clock::start();
+    let journal = open_journal(&config, clock).await?;
+
+    // `stop` is the wish to end; `halt` ends the parts, once every leg has been told.
+    let halt = CancellationToken::new();
+    let _halt_on_return = halt.clone().drop_guard();
+    let directory = Directory::default();
+    let (news, media_news) = mpsc::channel(NEWS_WAITING_MAX);
+    let advertised = SocketAddr::new(config.listen.media_address, 0);
+    let media = SfuConfig { listen: config.listen.media, advertised, news };
+    let (sfu, media_address) =
+        sfu::start(media, halt.clone()).map_err(listen("media", config.listen.media))?;
+    let (signalling, commands) = Signalling::channel();
+    let services = Services {
+        journal,
+        sfu,
+        signalling,
+        queue: queue::start(directory.clone(), halt.clone()),
+        directory: directory.clone(),
+        publisher: Publisher::default(),
+        clock,
+        trunks: config.trunks.clone().into(),
+        ring_timeout: config.queue.hearing_ring_timeout,
+    };
+
+    let (arrivals, arrived) = mpsc::channel(ARRIVALS_WAITING_MAX);
+    let flows = Arc::new(FlowIds::default());
+    start_trunks(&config, &tls, &arrivals, &flows, &halt).await?;
+    start_side_doors(&config, media_address, &halt).await?;
+    let (listener, secure_address) = bind(config.listen.secure).await?;
+    let actor = Actor::new(actor_config(&config, accounts)?, services);
+    tokio::spawn(actor.run(arrived, commands, halt.clone()));
+    tokio::spawn(hand_out(media_news, directory.clone()));
+    let local = format!("{}:{}", config.server.domain, secure_address.port());
+    let wish = stop.clone();
+    let port = SecurePort { arrivals, flows, local, ready: Arc::new(move || !wish.is_cancelled()) };
+    let serving = tokio::spawn(secure::serve(listener, tls, port, halt.clone()));
+    info!(secure = %secure_address, media = %media_address, "ready");
+    println!("ready secure={secure_address} media={media_address}");
+
+    stop.cancelled().await;
+    drain(&directory).await;
+    halt.cancel();
+    if let Ok(Err(error)) = serving.await {
+        warn!(%error, "the secure port ended with an error");
+    }
+    Ok(())
+}
+
+/// Opens the journal, checks all of it and ends what a crash left open.
+async fn open_journal(config: &Config, clock: Clock) -> Result<Arc<Journal>, AppError> {
+    let mut unfinished = Unfinished::default();
+    let (journal, opened) = Journal::open(&config.journal_dir(), |record| unfinished.visit(&record))?;
+    if let Some(torn) = opened.torn {
+        warn!(?torn, "an unfinished record at the end of the journal was cut off");
+    }
+    unfinished.close(&journal, clock).await?;
+    info!(records = opened.records, "journal opened and verified");
+    Ok(Arc::new(journal))
+}
+
+/// Ends what is still running, so that no leg is left behind.
+async fn drain(directory: &Directory) {
+    for session in directory.sessions() {
+        directory.tell(session, Message::Stop);
+    }
+    for _ in 0..FLUSHES_MAX {
+        if directory.sessions().is_empty() {
+            break;
+        }
+        tokio::time::sleep(FLUSH).await;
+    }
+    // The last BYEs are on their way from the signalling task to the sockets.
+    tokio::time::sleep(FLUSH * 5).await;
+}
+
+fn actor_config(config: &Config, accounts: Arc<AccountStore>) -> Result<ActorConfig<'_>, AppError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(AppError::Random)?;
+    Ok(ActorConfig {
+        domain: config.server.domain.clone(),
+        realm: &config.sip.realm,
+        nonce_seeds: nonce_seeds(config.sip.nonce_secret.expose()),
+        allow_md5: config.sip.allow_md5,
+        accounts,
+        product: format!("Visavis relay-server/{}", env!("CARGO_PKG_VERSION")),
+        seed,
+    })
+}
+
+/// Two independent keys from the configured secret.
+fn nonce_seeds(secret: &[u8]) -> [[u8; 32]; 2] {
+    let seed = |label: &[u8]| Sha256::new().chain_update(secret).chain_update(label).finalize().into();
+    [seed(b"strong"), seed(b"md5")]
+}
+
+fn listen(what: &'static str, address: SocketAddr) -> impl FnOnce(std::io::Error) -> AppError {
+    move |error| AppError::Listen { what, address, error }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
+    let listener = TcpListener::bind(address).await.map_err(listen("secure", address))?;
+    let bound = listener.local_addr().map_err(listen("secure", address))?;
+    Ok((listener, bound))
+}
+
+async fn start_trunks(
+    config: &Config,
+    tls: &Arc<rustls::ServerConfig>,
+    arrivals: &mpsc::Sender<Arrival>,
+    flows: &Arc<FlowIds>,
+    stop: &CancellationToken,
+) -> Result<(), AppError> {
+    for trunk in &config.trunks {
+        let gateway = gateway(trunk, tls).await?;
+        let local = gateway.local;
+        let port = TrunkPort {
+            arrivals: arrivals.clone(),
+            flows: Arc::clone(flows),
+            stop: stop.clone(),
+        };
+        let bound = trunk::start(gateway, port).await.map_err(listen("trunk", local))?;
+        info!(trunk = trunk.name, transport = %trunk.transport, %bound, "trunk configured");
+    }
+    Ok(())
+}
+
+async fn gateway(trunk: &Trunk, tls: &Arc<rustls::ServerConfig>) -> Result<Gateway, AppError> {
+    let wrong = |error: String| AppError::Trunk { name: trunk.name.clone(), error };
+    let address = match &trunk.host {
+        TrunkHost::Address(ip) => SocketAddr::new(*ip, trunk.port),
+        TrunkHost::Name(name) => tokio::net::lookup_host((name.as_str(), trunk.port))
+            .await
+            .map_err(|error| wrong(format!("{name}: {error}")))?
+            .next()
+            .ok_or_else(|| wrong(format!("{name} has no address")))?,
+    };
+    let transport = match trunk.transport {
+        TrunkTransport::Udp => Transport::Udp,
+        TrunkTransport::Tcp => Transport::Tcp,
+        TrunkTransport::Tls => Transport::Tls {
+            client: tls::client_config(trunk.ca_file.as_deref())?,
+            server: Arc::clone(tls),
+            name: ServerName::try_from(trunk.host.to_string())
+                .map_err(|error| wrong(error.to_string()))?,
+        },
+    };
+    Ok(Gateway { name: trunk.name.clone(), address, local: trunk.local, transport })
+}
+
+/// TURN, and the operator's port.
+async fn start_side_doors(config: &Config, media: SocketAddr, stop: &CancellationToken) -> Result<(), AppError> {
+    if let Some(turn) = turn::serve(config, Some(media), stop.clone()).await? {
+        info!(udp = ?turn.udp_address(), tcp = ?turn.tcp_address(), "TURN");
+    }
+    if let Some(address) = config.listen.admin {
+        let metrics = admin::metrics().map_err(AppError::Metrics)?;
+        let bound = admin::start(address, metrics, stop.clone()).await.map_err(listen("admin", address))?;
+        info!(admin = %bound, "health and metrics");
+    }
+    Ok(())
+}
+
+/// Brings news of legs to their sessions.
+async fn hand_out(mut news: mpsc::Receiver<MediaNews>, directory: Directory) {
+    while let Some(MediaNews { session, leg, news }) = news.recv().await {
+        directory.tell(session, Message::Media { leg, news });
+    }
+}

@@ -1,0 +1,148 @@
+//! `relay-server account …`
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use vrs_domain::{CaId, LanguagePair, PhoneNumber, Skill};
+
+use super::password::PasswordSource;
+use super::{CliError, say};
+use crate::accounts::{Account, AccountStore, Role};
+use crate::config::Config;
+
+/// What can be done with accounts.
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// Add an account; a running server takes it at once
+    #[command(subcommand)]
+    Add(AddCommand),
+    /// List all accounts
+    List,
+    /// Remove an account; calls in progress go on
+    Remove {
+        /// The number or CA id
+        account: String,
+    },
+}
+
+/// Kinds of account.
+#[derive(Debug, Subcommand)]
+pub enum AddCommand {
+    /// A Deaf, hard-of-hearing or DeafBlind caller
+    Caller {
+        /// The caller's ten-digit number, such as +15550100001
+        number: PhoneNumber,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// An interpreter
+    Interpreter {
+        /// The CA id: digits
+        id: CaId,
+        /// Between which languages, such as ase/en,ase/es
+        #[arg(long, value_delimiter = ',', required = true)]
+        languages: Vec<LanguagePair>,
+        /// Fields in which they are trained, such as medical,legal
+        #[arg(long, value_delimiter = ',')]
+        skills: Vec<Skill>,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// What all accounts have.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The name shown to staff
+    #[arg(long)]
+    name: Option<String>,
+    /// Keep an MD5 value too; only where the configuration has [sip] allow_md5 = true
+    #[arg(long)]
+    allow_md5: bool,
+    #[command(flatten)]
+    password: PasswordSource,
+}
+
+impl AccountCommand {
+    pub(super) fn run(self, config: &Config) -> Result<ExitCode, CliError> {
+        let store = AccountStore::open(config.accounts_file())?;
+        match self {
+            Self::Add(command) => add(&store, config, command)?,
+            Self::List => list(&store, config)?,
+            Self::Remove { account } => {
+                // People may type a number with spaces; the store knows its plain form.
+                let plain = account.parse::<PhoneNumber>().map(|n| n.to_string());
+                let known = plain
+                    .ok()
+                    .filter(|n| store.lookup(n).is_some())
+                    .unwrap_or(account);
+                store.remove(&known)?;
+                say(format_args!("removed {known}"))?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn add(store: &AccountStore, config: &Config, command: AddCommand) -> Result<(), CliError> {
+    let (role, common) = match command {
+        AddCommand::Caller { number, common } => (Role::Caller { number }, common),
+        AddCommand::Interpreter {
+            id,
+            languages,
+            skills,
+            common,
+        } => (
+            Role::Interpreter {
+                ca_id: id,
+                languages,
+                skills,
+            },
+            common,
+        ),
+    };
+    if common.allow_md5 && !config.sip.allow_md5 {
+        return Err(CliError::Other(
+            "MD5 is not allowed here: [sip] allow_md5 is false".into(),
+        ));
+    }
+    let password = common.password.read()?;
+    let account = Account::new(
+        role,
+        common.name,
+        &config.sip.realm,
+        &password,
+        config.sip.allow_md5,
+    )?;
+    let username = account.username().to_owned();
+    store.add(account)?;
+    say(format_args!("added {username}"))
+}
+
+fn list(store: &AccountStore, config: &Config) -> Result<(), CliError> {
+    for account in store.list() {
+        let what = match account.role() {
+            Role::Caller { .. } => "caller".to_owned(),
+            Role::Interpreter {
+                languages, skills, ..
+            } => {
+                let languages: Vec<String> = languages.iter().map(ToString::to_string).collect();
+                let skills: Vec<String> = skills.iter().map(ToString::to_string).collect();
+                format!("interpreter  {}  {}", languages.join(","), skills.join(","))
+                    .trim_end()
+                    .to_owned()
+            }
+        };
+        let name = account.name().map(|n| format!("  {n}")).unwrap_or_default();
+        let stale = if account.realm() == config.sip.realm {
+            ""
+        } else {
+            "  (of another realm: cannot sign in)"
+        };
+        say(format_args!(
+            "{:<16} {what}{name}{stale}",
+            account.username()
+        ))?;
+    }
+    Ok(())
+}

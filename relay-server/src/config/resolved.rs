@@ -1,0 +1,303 @@
+//! The configuration as it is meant: typed, complete, with defaults filled in.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use vrs_domain::Sensitive;
+
+use super::problem::{ConfigError, Problem};
+use super::{raw, resolve};
+
+/// Everything the server runs with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it was read from, absolute.
+    pub file: PathBuf,
+    /// Name and data folder.
+    pub server: Server,
+    /// Addresses to listen on.
+    pub listen: Listen,
+    /// Certificate and key of the secure port.
+    pub tls: TlsFiles,
+    /// Digest authentication.
+    pub sip: SipSettings,
+    /// Ways to the telephone network, in order of preference.
+    pub trunks: Vec<Trunk>,
+    /// TURN, when it is served.
+    pub turn: Option<TurnSettings>,
+    /// Waiting times.
+    pub queue: QueueSettings,
+    /// Logging.
+    pub log: LogSettings,
+    /// Doubtful, but not wrong.
+    pub warnings: Vec<Problem>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// The domain of accounts: `sip:1234@DOMAIN`.
+    pub domain: String,
+    /// Journal, views and accounts live here; absolute.
+    pub data_dir: PathBuf,
+}
+
+/// `[listen]`
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// HTTPS and WSS (TCP).
+    pub secure: SocketAddr,
+    /// ICE, DTLS and SRTP of all calls (UDP); port 0 lets the system choose.
+    pub media: SocketAddr,
+    /// The address put into ICE candidates.
+    pub media_address: IpAddr,
+    /// STUN and TURN over UDP.
+    pub turn_udp: Option<SocketAddr>,
+    /// STUN and TURN over TCP.
+    pub turn_tcp: Option<SocketAddr>,
+    /// Metrics and health over plain HTTP; always a loopback address.
+    pub admin: Option<SocketAddr>,
+}
+
+/// `[tls]`
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// PEM chain, server certificate first; absolute.
+    pub certificate: PathBuf,
+    /// PEM private key; absolute.
+    pub key: PathBuf,
+}
+
+/// `[sip]`
+#[derive(Debug, Clone)]
+pub struct SipSettings {
+    /// Digest realm (RFC 8760); accounts are bound to it.
+    pub realm: String,
+    /// Whether digest MD5 is offered, last, to clients that know nothing better.
+    pub allow_md5: bool,
+    /// Key of the digest nonces.
+    pub nonce_secret: Sensitive<Vec<u8>>,
+}
+
+/// How SIP travels to a trunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TrunkTransport {
+    /// Plain datagrams.
+    Udp,
+    /// Plain stream.
+    Tcp,
+    /// TLS.
+    Tls,
+}
+
+impl fmt::Display for TrunkTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        })
+    }
+}
+
+/// Where a trunk is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum TrunkHost {
+    /// A literal address; always so for plaintext trunks.
+    Address(IpAddr),
+    /// A host name, looked up when the trunk is called.
+    Name(String),
+}
+
+impl fmt::Display for TrunkHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(IpAddr::V6(ip)) => write!(f, "[{ip}]"),
+            Self::Address(ip) => ip.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// `[[trunk]]`: one way to the telephone network.
+#[derive(Debug, Clone)]
+pub struct Trunk {
+    /// Name for logs and metrics; unique.
+    pub name: String,
+    /// Where its gateway is.
+    pub host: TrunkHost,
+    /// The gateway's SIP port.
+    pub port: u16,
+    /// How SIP travels there.
+    pub transport: TrunkTransport,
+    /// Marked by the operator as a gateway on a loopback or private address without encryption.
+    pub plaintext: bool,
+    /// Certificate authority that signed the gateway's certificate; the system's when `None`.
+    pub ca_file: Option<PathBuf>,
+    /// Whether media is SRTP (SDES inside TLS) rather than plain RTP.
+    pub srtp: bool,
+    /// Our own address for SIP with this trunk; port 0 lets the system choose.
+    pub local: SocketAddr,
+    /// The address put into SDP towards the trunk.
+    pub media_address: IpAddr,
+}
+
+/// `[turn]`
+#[derive(Debug, Clone)]
+pub struct TurnSettings {
+    /// Realm of the long-term credentials.
+    pub realm: String,
+    /// Shared secret of the time-limited credentials.
+    pub secret: Sensitive<Vec<u8>>,
+    /// Most allocations of one account at once.
+    pub user_quota: usize,
+    /// Most allocations at once.
+    pub total_quota: usize,
+    /// Longest lifetime of an allocation between refreshes.
+    pub lifetime: Duration,
+    /// The address peers see; relay sockets are opened on the listener's own.
+    pub relay_address: IpAddr,
+    /// Ports of relay sockets, both ends included; `None` lets the system choose.
+    pub relay_ports: Option<(u16, u16)>,
+    /// Test-only switch: peers on loopback and private addresses are allowed.
+    pub allow_loopback_peers: bool,
+}
+
+/// `[queue]`
+#[derive(Debug, Clone, Copy)]
+pub struct QueueSettings {
+    /// How long an interpreter is asked before the next one is.
+    pub invitation_timeout: Duration,
+    /// How long the telephone may ring.
+    pub hearing_ring_timeout: Duration,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// Plain lines for people.
+    Text,
+}
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct LogSettings {
+    /// Level or `tracing` filter.
+    pub level: String,
+    /// JSON or text.
+    pub format: LogFormat,
+    /// File to append to; standard error when `None`.
+    pub file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads, checks and resolves the file; relative paths are relative to its folder.
+    ///
+    /// # Errors
+    /// Every problem found, or that the file cannot be read.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |error| ConfigError::Unreadable {
+            file: file.to_owned(),
+            error,
+        };
+        let absolute = std::path::absolute(file).map_err(unreadable)?;
+        let size = std::fs::metadata(file).map_err(unreadable)?.len();
+        if size > raw::FILE_BYTES_MAX {
+            return Err(unreadable(std::io::Error::other("it is larger than 1 MiB")));
+        }
+        let text = std::fs::read_to_string(file).map_err(unreadable)?;
+        Self::parse(&text, &absolute).map_err(|problems| ConfigError::Wrong {
+            file: file.to_owned(),
+            problems,
+        })
+    }
+
+    /// Like [`Config::load`] for text already read; `file` must be absolute.
+    ///
+    /// # Errors
+    /// Every problem found, in order of lines.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let raw = raw::read(text, &mut problems);
+        let readable = problems.iter().all(|p| !p.key.is_empty());
+        // Text that is not TOML at all would only produce a list of missing keys.
+        let config = readable
+            .then(|| resolve::resolve(&raw, file, &mut problems))
+            .flatten();
+        problems.sort_by_key(|p| p.line.unwrap_or(usize::MAX));
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            Some(_) | None => Err(problems),
+        }
+    }
+
+    /// Folder of the journal.
+    #[must_use]
+    pub fn journal_dir(&self) -> PathBuf {
+        self.server.data_dir.join("journal")
+    }
+
+    /// Folder of the rebuildable views.
+    #[must_use]
+    pub fn store_dir(&self) -> PathBuf {
+        self.server.data_dir.join("store")
+    }
+
+    /// The accounts file.
+    #[must_use]
+    pub fn accounts_file(&self) -> PathBuf {
+        self.server.data_dir.join("accounts").join("accounts.jsonl")
+    }
+
+    /// What `check` prints: addresses, trunks, folder.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut lines = vec![
+            format!("domain        {}", self.server.domain),
+            format!("data          {}", self.server.data_dir.display()),
+            format!("secure        https and wss on {}", self.listen.secure),
+            format!(
+                "media         udp {} (candidates say {})",
+                self.listen.media, self.listen.media_address
+            ),
+        ];
+        for (name, address) in [
+            ("turn udp", self.listen.turn_udp),
+            ("turn tcp", self.listen.turn_tcp),
+            ("admin", self.listen.admin),
+        ] {
+            lines.push(match address {
+                Some(address) => format!("{name:<13} {address}"),
+                None => format!("{name:<13} off"),
+            });
+        }
+        lines.push(format!(
+            "digest        realm {}, SHA-512-256 and SHA-256{}",
+            self.sip.realm,
+            if self.sip.allow_md5 { ", MD5 last" } else { "" }
+        ));
+        for trunk in &self.trunks {
+            lines.push(format!(
+                "trunk         {}: {}:{} over {}, {}{}",
+                trunk.name,
+                trunk.host,
+                trunk.port,
+                trunk.transport,
+                if trunk.srtp { "SRTP" } else { "RTP" },
+                if trunk.plaintext {
+                    ", plaintext gateway"
+                } else {
+                    ""
+                }
+            ));
+        }
+        if self.trunks.is_empty() {
+            lines.push("trunk         none: telephones cannot be called".into());
+        }
+        lines.join("\n")
+    }
+}

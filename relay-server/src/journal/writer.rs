@@ -1,0 +1,371 @@
+//! The one thread that writes: gathers records, writes them at once, makes them durable with one
+//! fsync, then acknowledges. After an error it refuses everything until it is reopened.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use vrs_domain::limit;
+
+use super::disk::{Disk, RealDisk, SegmentFile};
+use super::frame;
+use super::reader::scan_records;
+use super::record::{Entry, Record};
+use super::scan::{Chain, JournalError, TornTail, scan, segment_name};
+
+/// Appends that may wait for the writer; past it the asking task waits (the journal never drops).
+const APPENDS_WAITING_MAX: usize = 1024;
+/// Most records of one group.
+const GROUP_RECORDS_MAX: usize = 512;
+/// A segment is closed when it has grown past this size, in bytes.
+const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Why a record was not written. Nothing may be done that depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The disk failed, now or earlier; see [`Journal::reopen`].
+    #[error("the journal cannot be written: {0}")]
+    Failed(String),
+    /// The record is larger than a record may be.
+    #[error("a journal record of {0} bytes is larger than {max} bytes", max = limit::JOURNAL_RECORD_BYTES_MAX)]
+    TooLarge(usize),
+    /// The journal is closing.
+    #[error("the journal is closed")]
+    Closed,
+}
+
+/// Whether the journal can be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It can.
+    Working,
+    /// It cannot, because of this; new calls must be refused.
+    Failed(String),
+}
+
+/// What opening found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Records in the journal.
+    pub records: u64,
+    /// An unfinished record that was cut off, if any; tell the operator.
+    pub torn: Option<TornTail>,
+}
+
+/// The open journal. Share it in an `Arc`; dropping it writes what waits and ends the thread.
+#[derive(Debug)]
+pub struct Journal {
+    queue: Option<mpsc::Sender<Request>>,
+    health: watch::Receiver<Health>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+enum Request {
+    Append {
+        entry: Entry,
+        done: oneshot::Sender<Result<u64, AppendError>>,
+    },
+    Reopen {
+        done: oneshot::Sender<Result<(), AppendError>>,
+    },
+}
+
+impl Journal {
+    /// Opens the journal in `folder` (made when missing): checks every byte, shows every record to
+    /// `visit`, cuts a torn tail, starts the writer. Blocks; take [`super::DataLock`] first.
+    ///
+    /// # Errors
+    /// When anything but the tail is damaged (nothing is changed then), or the disk fails.
+    pub fn open(folder: &Path, visit: impl FnMut(Record)) -> Result<(Self, Opened), JournalError> {
+        Self::open_on(folder, visit, RealDisk, SEGMENT_BYTES_MAX)
+    }
+
+    pub(super) fn open_on(
+        folder: &Path,
+        mut visit: impl FnMut(Record),
+        disk: impl Disk,
+        segment_bytes_max: u64,
+    ) -> Result<(Self, Opened), JournalError> {
+        fs::create_dir_all(folder).map_err(JournalError::io(folder))?;
+        let scan = scan_records(folder, &mut visit)?;
+        let opened = Opened {
+            records: scan.chain.sequence,
+            torn: scan.torn,
+        };
+        let mut writer = Writer {
+            folder: folder.to_owned(),
+            disk: Box::new(disk),
+            segment_bytes_max,
+            chain: scan.chain,
+            segment: None,
+            position: scan.last,
+        };
+        writer
+            .continue_segment()
+            .map_err(JournalError::io(folder))?;
+        let (queue, requests) = mpsc::channel(APPENDS_WAITING_MAX);
+        let (tell, health) = watch::channel(Health::Working);
+        let thread = std::thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || writer.run(requests, &tell))
+            .map_err(JournalError::Thread)?;
+        Ok((
+            Self {
+                queue: Some(queue),
+                health,
+                thread: Some(thread),
+            },
+            opened,
+        ))
+    }
+
+    /// Writes an entry; returns its number once it is on the medium. Entries of one task keep their
+    /// order. Dropping the future does not take the entry back.
+    ///
+    /// # Errors
+    /// When it is not durable; then nothing that depends on it may happen.
+    pub async fn append(&self, entry: Entry) -> Result<u64, AppendError> {
+        let (done, answer) = oneshot::channel();
+        self.send(Request::Append { entry, done }).await?;
+        answer.await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    /// Like [`Journal::append`], for threads outside the runtime.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn append_blocking(&self, entry: Entry) -> Result<u64, AppendError> {
+        let (done, answer) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or(AppendError::Closed)?;
+        queue
+            .blocking_send(Request::Append { entry, done })
+            .map_err(|_| AppendError::Closed)?;
+        answer.blocking_recv().unwrap_or(Err(AppendError::Closed))
+    }
+
+    /// Tries to work again after a failure (the disk has room again): checks the files, cuts what
+    /// was never acknowledged, goes on.
+    ///
+    /// # Errors
+    /// When it still fails; it may be tried again.
+    pub async fn reopen(&self) -> Result<(), AppendError> {
+        let (done, answer) = oneshot::channel();
+        self.send(Request::Reopen { done }).await?;
+        answer.await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    /// Whether it can be written, and every change of that.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
+    }
+
+    /// Writes what waits and ends the writer. Blocks for as long as the disk does.
+    pub fn close(mut self) {
+        self.finish();
+    }
+
+    async fn send(&self, request: Request) -> Result<(), AppendError> {
+        let queue = self.queue.as_ref().ok_or(AppendError::Closed)?;
+        queue.send(request).await.map_err(|_| AppendError::Closed)
+    }
+
+    fn finish(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the journal writer panicked");
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+struct Writer {
+    folder: PathBuf,
+    disk: Box<dyn Disk>,
+    segment_bytes_max: u64,
+    /// Up to here everything is acknowledged.
+    chain: Chain,
+    segment: Option<Box<dyn SegmentFile>>,
+    /// The segment being written and its acknowledged length, in bytes; kept through failures.
+    position: Option<(PathBuf, u64)>,
+}
+
+struct Waiting {
+    sequence: u64,
+    done: oneshot::Sender<Result<u64, AppendError>>,
+}
+
+impl Writer {
+    fn run(mut self, mut requests: mpsc::Receiver<Request>, health: &watch::Sender<Health>) {
+        while let Some(first) = requests.blocking_recv() {
+            // One fsync for all that arrive within this time.
+            std::thread::sleep(limit::JOURNAL_GROUP_COMMIT);
+            let mut group = vec![first];
+            while group.len() < GROUP_RECORDS_MAX
+                && let Ok(next) = requests.try_recv()
+            {
+                group.push(next);
+            }
+            let mut appends = Vec::with_capacity(group.len());
+            for request in group {
+                match request {
+                    Request::Append { entry, done } => appends.push((entry, done)),
+                    Request::Reopen { done } => {
+                        // Order is kept: what was asked before is answered before.
+                        self.commit(std::mem::take(&mut appends), health);
+                        self.answer_reopen(done, health);
+                    }
+                }
+            }
+            self.commit(appends, health);
+        }
+    }
+
+    fn commit(
+        &mut self,
+        appends: Vec<(Entry, oneshot::Sender<Result<u64, AppendError>>)>,
+        health: &watch::Sender<Health>,
+    ) {
+        if appends.is_empty() {
+            return;
+        }
+        let mut bytes = Vec::with_capacity(appends.len() * 512);
+        let mut chain = self.chain;
+        let mut waiting = Vec::with_capacity(appends.len());
+        for (entry, done) in appends {
+            let record = Record {
+                sequence: chain.sequence.saturating_add(1),
+                entry,
+            };
+            // Strings and numbers always serialise.
+            let payload = serde_json::to_vec(&record).unwrap_or_default();
+            match frame::encode(&mut bytes, &chain.hash, record.sequence, &payload) {
+                Some(hash) => {
+                    chain = Chain {
+                        sequence: record.sequence,
+                        hash,
+                    };
+                    waiting.push(Waiting {
+                        sequence: record.sequence,
+                        done,
+                    });
+                }
+                None => answer(done, Err(AppendError::TooLarge(payload.len()))),
+            }
+        }
+        let failed = Health::clone(&health.borrow());
+        let outcome = match failed {
+            Health::Failed(cause) => Err(cause),
+            Health::Working => self.write(&bytes).map_err(|error| error.to_string()),
+        };
+        match outcome {
+            Ok(()) => {
+                self.chain = chain;
+                for w in waiting {
+                    answer(w.done, Ok(w.sequence));
+                }
+            }
+            Err(cause) => {
+                if health.send_if_modified(|h| {
+                    std::mem::replace(h, Health::Failed(cause.clone())) == Health::Working
+                }) {
+                    tracing::error!(event = "journal_failed", %cause, "the journal cannot be written; new calls are refused");
+                }
+                for w in waiting {
+                    answer(w.done, Err(AppendError::Failed(cause.clone())));
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        if self
+            .position
+            .as_ref()
+            .is_none_or(|(_, length)| *length >= self.segment_bytes_max)
+        {
+            self.begin_segment()?;
+        }
+        let (Some(segment), Some((_, length))) = (&mut self.segment, &mut self.position) else {
+            return Err(std::io::Error::other("no segment is open"));
+        };
+        segment.append(bytes)?;
+        segment.sync()?;
+        *length = length.saturating_add(bytes.len() as u64);
+        Ok(())
+    }
+
+    /// Opens the segment at its acknowledged length, cutting whatever follows.
+    fn continue_segment(&mut self) -> std::io::Result<()> {
+        self.segment = None;
+        match &self.position {
+            Some((path, length)) if *length >= frame::HEADER_BYTES as u64 => {
+                self.segment = Some(self.disk.open(path, *length)?);
+                Ok(())
+            }
+            Some(_) | None => self.begin_segment(),
+        }
+    }
+
+    /// Begins the segment after the chain's last record. One whose header never got whole has the
+    /// very same name and is begun anew.
+    fn begin_segment(&mut self) -> std::io::Result<()> {
+        let first = self.chain.sequence.saturating_add(1);
+        let path = self.folder.join(segment_name(first));
+        let mut file = self.disk.open(&path, 0)?;
+        file.append(&frame::encode_header(first, &self.chain.hash))?;
+        file.sync()?;
+        self.segment = Some(file);
+        self.position = Some((path, frame::HEADER_BYTES as u64));
+        Ok(())
+    }
+
+    fn answer_reopen(
+        &mut self,
+        done: oneshot::Sender<Result<(), AppendError>>,
+        health: &watch::Sender<Health>,
+    ) {
+        let outcome = self.reopen();
+        match &outcome {
+            Ok(()) => {
+                health.send_replace(Health::Working);
+                tracing::info!(
+                    event = "journal_reopened",
+                    records = self.chain.sequence,
+                    "the journal works again"
+                );
+            }
+            Err(cause) => {
+                health.send_replace(Health::Failed(cause.clone()));
+            }
+        }
+        // Nobody waits any more when the asking task has gone.
+        done.send(outcome.map_err(AppendError::Failed))
+            .unwrap_or_default();
+    }
+
+    /// Cuts what was written but never acknowledged, then checks that the rest is whole.
+    fn reopen(&mut self) -> Result<(), String> {
+        self.continue_segment().map_err(|e| e.to_string())?;
+        let scan = scan(&self.folder, &mut |_| Ok(())).map_err(|e| e.to_string())?;
+        if scan.chain == self.chain {
+            Ok(())
+        } else {
+            Err("the files no longer hold what was acknowledged".into())
+        }
+    }
+}
+
+/// The asking task may have gone; the record stands all the same.
+fn answer(done: oneshot::Sender<Result<u64, AppendError>>, outcome: Result<u64, AppendError>) {
+    done.send(outcome).map_or_else(drop, |()| ());
+}

@@ -1,0 +1,351 @@
+//! One task per session: takes messages, asks the session machine, writes the journal, acts.
+//!
+//! The order is the machine's own (see `relay_core::session`): propose, journal, apply, act.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use relay_core::session::{Action, Decline, Input, Placed, Session, Step};
+use relay_core::sfu::PeerNews;
+use tokio::sync::mpsc;
+use tracing::{Instrument, debug, error, info, info_span};
+use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, SessionId, SessionState};
+
+use super::clock::Clock;
+use super::publish::Publisher;
+use super::queue::QueueHandle;
+use super::{Directory, Message, Place};
+use crate::config::Trunk;
+use crate::journal::{Entry, Journal};
+use crate::sfu::Sfu;
+use crate::signalling::wire::Status;
+use crate::signalling::{Command, Signalling};
+
+/// A leg without media this long is gone.
+const MEDIA_LOST: &str = "media lost";
+
+/// What every session needs of the server.
+#[derive(Clone)]
+pub struct Services {
+    /// The truth.
+    pub journal: Arc<Journal>,
+    /// Media.
+    pub sfu: Sfu,
+    /// SIP.
+    pub signalling: Signalling,
+    /// Interpreters.
+    pub queue: QueueHandle,
+    /// Inboxes.
+    pub directory: Directory,
+    /// Snapshots.
+    pub publisher: Publisher,
+    /// Time.
+    pub clock: Clock,
+    /// Ways to the telephone, in order of preference.
+    pub trunks: Arc<[Trunk]>,
+    /// How long the telephone may ring.
+    pub ring_timeout: Duration,
+}
+
+/// Starts the task of a new session.
+pub fn spawn(services: Services, place: Place) {
+    let session = place.session;
+    let inbox = services.directory.open(session);
+    let span = info_span!("session", %session);
+    tokio::spawn(run(services, place, inbox).instrument(span));
+}
+
+async fn run(services: Services, place: Place, inbox: mpsc::Receiver<Message>) {
+    let id = place.session;
+    let placed = Placed {
+        caller: place.caller,
+        number: place.number,
+        languages: place.languages,
+    };
+    let (session, step) = Session::place(id, services.clock.now(), placed);
+    let mut driver = Driver {
+        services,
+        id,
+        session,
+        answer: None,
+        trunk: 0,
+        position: None,
+        ring_deadline: None,
+        pending: VecDeque::new(),
+    };
+    if driver.begin(step, place.offer).await {
+        driver.serve(inbox).await;
+    }
+    driver.services.publisher.remove(id);
+    driver.services.directory.close(id);
+}
+
+struct Driver {
+    services: Services,
+    id: SessionId,
+    session: Session,
+    /// Our SDP answer to the caller, kept until an interpreter is there.
+    answer: Option<String>,
+    /// Which of the trunks is being tried.
+    trunk: usize,
+    position: Option<u32>,
+    ring_deadline: Option<tokio::time::Instant>,
+    pending: VecDeque<Input>,
+}
+
+impl Driver {
+    /// The first event, and the caller's media; `false` when the call cannot even be recorded.
+    async fn begin(&mut self, step: Step, offer: String) -> bool {
+        if let Err(error) = self.services.journal.append(Entry::from(&step.event)).await {
+            error!(%error, "a call is refused because the journal cannot be written");
+            self.hang_up(Leg::Caller, EndReason::JournalUnavailable).await;
+            return false;
+        }
+        self.recorded(&step);
+        match self.services.sfu.answer(self.id, Leg::Caller, offer).await {
+            Ok(answer) => {
+                self.answer = Some(answer);
+                self.perform(step.actions).await;
+            }
+            Err(error) => {
+                info!(%error, "the caller's offer cannot be answered");
+                self.pending.push_back(Input::Refused { reason: EndReason::MediaFailed });
+            }
+        }
+        self.settle().await;
+        true
+    }
+
+    async fn serve(&mut self, mut inbox: mpsc::Receiver<Message>) {
+        while !self.ended() {
+            let message = tokio::select! {
+                message = inbox.recv() => message,
+                () = sleep_until(self.ring_deadline) => {
+                    self.ring_deadline = None;
+                    info!("the telephone was not answered in time");
+                    Some(Message::HearingFailed { reason: EndReason::HearingNoAnswer })
+                }
+            };
+            // The directory gives a session up when its inbox overflows.
+            let Some(message) = message else {
+                self.pending.push_back(Input::Stop);
+                self.settle().await;
+                return;
+            };
+            self.on_message(message).await;
+            self.settle().await;
+        }
+    }
+
+    fn ended(&self) -> bool {
+        self.session.state().name() == SessionState::CallEnded
+    }
+
+    /// Turns a message into inputs; what needs an answer from elsewhere is asked here.
+    async fn on_message(&mut self, message: Message) {
+        let input = match message {
+            Message::Matched { ca, epoch } => Input::Matched { ca, epoch },
+            Message::InvitationLapsed { ca, epoch } => {
+                Input::InvitationDeclined { ca, epoch, how: Decline::TimedOut }
+            }
+            Message::Position(position) => {
+                self.position = Some(position);
+                let session = self.id;
+                self.services.signalling.send(Command::Queued { session, position }).await;
+                return;
+            }
+            Message::InterpreterAnswered { ca, epoch, sdp } => {
+                match self.interpreter_answered(ca, epoch, sdp).await {
+                    Some(input) => input,
+                    None => return,
+                }
+            }
+            Message::InterpreterRefused { ca, epoch, how } => {
+                self.services.queue.declined(self.id, ca.clone(), epoch, how).await;
+                Input::InvitationDeclined { ca, epoch, how }
+            }
+            Message::HearingRang => Input::HearingRang,
+            Message::HearingAnswered { sdp } => {
+                self.ring_deadline = None;
+                match self.services.sfu.trunk_answer(self.id, sdp).await {
+                    Ok(()) => Input::HearingAnswered,
+                    Err(error) => {
+                        info!(%error, "the telephone's answer does not fit");
+                        Input::HearingFailed { reason: EndReason::MediaFailed }
+                    }
+                }
+            }
+            Message::HearingFailed { reason } => match self.hearing_failed(reason).await {
+                Some(input) => input,
+                None => return,
+            },
+            Message::HungUp(leg) => Input::HungUp(leg),
+            Message::Lost(leg) => Input::Lost(leg),
+            Message::Media { leg, news: PeerNews::Connected } => Input::MediaConnected(leg),
+            Message::Media { news: PeerNews::Disconnected, .. } => return,
+            Message::Media { leg, news: PeerNews::Failed(why) } => {
+                info!(%leg, why, MEDIA_LOST);
+                Input::Refused { reason: EndReason::MediaFailed }
+            }
+            Message::Stop => Input::Stop,
+        };
+        self.pending.push_back(input);
+    }
+
+    /// The queue's word counts first (Q4): an answer to an invitation that lapsed goes nowhere.
+    async fn interpreter_answered(&mut self, ca: CaId, epoch: Epoch, sdp: String) -> Option<Input> {
+        if let Err(error) = self.services.sfu.accept_answer(self.id, Leg::Interpreter, sdp).await {
+            info!(%error, "the interpreter's answer does not fit");
+            self.services.queue.declined(self.id, ca.clone(), epoch, Decline::Lost).await;
+            return Some(Input::InvitationDeclined { ca, epoch, how: Decline::Lost });
+        }
+        if !self.services.queue.accepted(self.id, ca.clone(), epoch).await {
+            info!(%epoch, "an interpreter's answer came too late");
+            self.cancel_invitation(epoch).await;
+            return None;
+        }
+        Some(Input::InvitationAccepted { ca, epoch })
+    }
+
+    /// Tries the next trunk when this one is the trouble (R26); otherwise the call has failed.
+    async fn hearing_failed(&mut self, reason: EndReason) -> Option<Input> {
+        self.ring_deadline = None;
+        if reason == EndReason::TrunkUnavailable && self.trunk + 1 < self.services.trunks.len() {
+            self.trunk += 1;
+            info!(trunk = self.services.trunks[self.trunk].name, "trying the next trunk");
+            self.services.sfu.leave(self.id, Leg::Hearing).await;
+            return self.dial().await.err().map(|reason| Input::HearingFailed { reason });
+        }
+        Some(Input::HearingFailed { reason })
+    }
+
+    /// Works off inputs until none is left.
+    async fn settle(&mut self) {
+        while let Some(input) = self.pending.pop_front() {
+            match self.session.propose(self.services.clock.now(), &input) {
+                Ok(step) => self.commit(step).await,
+                Err(refusal) => debug!(input = input.word(), %refusal, "refused"),
+            }
+        }
+    }
+
+    async fn commit(&mut self, step: Step) {
+        if let Err(error) = self.services.journal.append(Entry::from(&step.event)).await {
+            // The call goes on (R03): cutting off a conversation helps nobody. New calls are refused.
+            error!(%error, event = step.event.kind.word(), "a transition is not in the journal");
+        }
+        if let Err(misfit) = self.session.apply(&step.event) {
+            error!(?misfit, "a proposed event did not fit");
+            return;
+        }
+        self.recorded(&step);
+        self.perform(step.actions).await;
+    }
+
+    /// Log, metrics and snapshot of what is now in the journal.
+    fn recorded(&self, step: &Step) {
+        let (event, state) = (step.event.kind.word(), self.session.state().name());
+        info!(event, %state, sequence = step.event.sequence, session_ms = step.event.session_ms);
+        metrics::counter!("visavis_session_events_total", "event" => event).increment(1);
+        self.services.publisher.publish(self.session.view(self.services.clock.now()));
+    }
+
+    async fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::EnterQueue { languages, priority } => {
+                    if let Err(reason) = self.services.queue.enter(self.id, languages, priority).await {
+                        self.pending.push_back(Input::Refused { reason });
+                    }
+                }
+                Action::Invite { ca, epoch, number, languages } => {
+                    self.invite(ca, epoch, number, languages).await;
+                }
+                Action::CancelInvitation { epoch, .. } => self.cancel_invitation(epoch).await,
+                Action::AnswerCaller => {
+                    let (session, sdp) = (self.id, self.answer.take().unwrap_or_default());
+                    self.services.signalling.send(Command::AnswerCaller { session, sdp }).await;
+                }
+                Action::RefuseCaller { reason } => self.hang_up(Leg::Caller, reason).await,
+                Action::DialHearing { .. } => {
+                    let input = match self.dial().await {
+                        Ok(()) => Input::DialStarted,
+                        Err(reason) => Input::HearingFailed { reason },
+                    };
+                    self.pending.push_back(input);
+                }
+                Action::TellParties => self.tell_parties().await,
+                Action::HangUp { leg, reason } => self.hang_up(leg, reason).await,
+                Action::CloseMedia => self.services.sfu.close(self.id).await,
+                Action::LeaveQueue => self.services.queue.leave(self.id).await,
+            }
+        }
+    }
+
+    async fn cancel_invitation(&self, epoch: Epoch) {
+        let session = self.id;
+        self.services.signalling.send(Command::CancelInvitation { session, epoch }).await;
+    }
+
+    async fn invite(&mut self, ca: CaId, epoch: Epoch, number: PhoneNumber, languages: LanguagePair) {
+        let session = self.id;
+        match self.services.sfu.offer(session, Leg::Interpreter).await {
+            Ok(sdp) => {
+                let invite = Command::Invite { session, ca, epoch, sdp, number, languages };
+                self.services.signalling.send(invite).await;
+            }
+            Err(error) => {
+                error!(%error, "no offer for the interpreter");
+                self.services.queue.declined(session, ca.clone(), epoch, Decline::Lost).await;
+                self.pending.push_back(Input::InvitationDeclined { ca, epoch, how: Decline::Lost });
+            }
+        }
+    }
+
+    /// Calls the telephone over the trunk whose turn it is.
+    async fn dial(&mut self) -> Result<(), EndReason> {
+        let trunk = self.services.trunks.get(self.trunk).ok_or(EndReason::TrunkUnavailable)?;
+        let session = self.id;
+        let local = std::net::SocketAddr::new(trunk.media_address, 0);
+        let sdp = self.services.sfu.trunk_offer(session, local, trunk.srtp).await.map_err(|error| {
+            error!(%error, trunk = trunk.name, "no line to the telephone");
+            EndReason::TrunkUnavailable
+        })?;
+        let view = self.session.view(self.services.clock.now());
+        let (trunk, number, caller) = (trunk.name.clone(), view.number, view.caller);
+        self.services.signalling.send(Command::Dial { session, trunk, sdp, number, caller }).await;
+        self.ring_deadline = Some(tokio::time::Instant::now() + self.services.ring_timeout);
+        Ok(())
+    }
+
+    async fn hang_up(&self, leg: Leg, reason: EndReason) {
+        let session = self.id;
+        self.services.signalling.send(Command::HangUp { session, leg, reason }).await;
+    }
+
+    async fn tell_parties(&self) {
+        let view = self.session.view(self.services.clock.now());
+        for leg in [Leg::Caller, Leg::Interpreter] {
+            let status = Status {
+                session: self.id.to_string(),
+                state: view.state.word(),
+                telephone: view.telephone.word(),
+                interpreter: view.interpreter.as_ref().map(CaId::to_string),
+                number: (leg == Leg::Interpreter).then(|| view.number.to_string()),
+                session_ms: view.session_ms,
+                conversation_ms: view.conversation_ms,
+                queue_position: None,
+            };
+            let session = self.id;
+            self.services.signalling.send(Command::Status { leg, session, status }).await;
+        }
+    }
+}
+
+async fn sleep_until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,144 @@
+//! Sessions as they run: one task each, a directory of them, and the queue they wait in.
+//!
+//! What it is: [`driver`] owns one `relay_core::session::Session` and carries out its actions;
+//! [`queue`] owns the one `relay_core::queue::Queue`; [`Directory`] finds a session's inbox;
+//! [`publish`] is what everyone else reads. What it is not: no decision about a call is made here,
+//! and no SIP is spoken.
+//! Start reading at [`Message`], then [`driver`].
+
+pub mod clock;
+pub mod driver;
+pub mod publish;
+pub mod queue;
+pub mod recovery;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use relay_core::session::Decline;
+use tokio::sync::mpsc;
+use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, SessionId};
+
+/// Messages that may wait for one session; a session that is further behind is broken.
+const INBOX_MAX: usize = 256;
+
+/// What a caller asked for, checked by the signalling task.
+#[derive(Debug)]
+pub struct Place {
+    /// A fresh id.
+    pub session: SessionId,
+    /// The caller's own number.
+    pub caller: PhoneNumber,
+    /// The number to call.
+    pub number: PhoneNumber,
+    /// Between which languages.
+    pub languages: LanguagePair,
+    /// The caller's SDP offer.
+    pub offer: String,
+}
+
+/// Everything that can reach a running session.
+#[derive(Debug)]
+pub enum Message {
+    /// The queue found an interpreter.
+    Matched {
+        /// Who.
+        ca: CaId,
+        /// Which assignment it would be.
+        epoch: Epoch,
+    },
+    /// The invitation lapsed in the queue.
+    InvitationLapsed {
+        /// Who was asked.
+        ca: CaId,
+        /// Which assignment it would have been.
+        epoch: Epoch,
+    },
+    /// The place in the queue changed.
+    Position(u32),
+    /// The interpreter's app answered the invitation.
+    InterpreterAnswered {
+        /// Who.
+        ca: CaId,
+        /// As sent with the invitation.
+        epoch: Epoch,
+        /// Their SDP answer.
+        sdp: String,
+    },
+    /// The interpreter's app did not take the invitation.
+    InterpreterRefused {
+        /// Who.
+        ca: CaId,
+        /// As sent with the invitation.
+        epoch: Epoch,
+        /// In which way.
+        how: Decline,
+    },
+    /// The telephone rings.
+    HearingRang,
+    /// The telephone was answered.
+    HearingAnswered {
+        /// The gateway's SDP answer.
+        sdp: String,
+    },
+    /// The telephone cannot be reached.
+    HearingFailed {
+        /// Why.
+        reason: EndReason,
+    },
+    /// A party hung up.
+    HungUp(Leg),
+    /// A party's connection is gone for good.
+    Lost(Leg),
+    /// A party's media stands or fails.
+    Media {
+        /// Which leg.
+        leg: Leg,
+        /// What happened.
+        news: relay_core::sfu::PeerNews,
+    },
+    /// The service stops.
+    Stop,
+}
+
+/// Finds the inbox of a running session.
+#[derive(Debug, Clone, Default)]
+pub struct Directory(Arc<Mutex<HashMap<SessionId, mpsc::Sender<Message>>>>);
+
+impl Directory {
+    /// Opens an inbox for a new session.
+    #[must_use]
+    pub fn open(&self, session: SessionId) -> mpsc::Receiver<Message> {
+        let (sender, inbox) = mpsc::channel(INBOX_MAX);
+        self.lock().insert(session, sender);
+        inbox
+    }
+
+    /// The session is over.
+    pub fn close(&self, session: SessionId) {
+        self.lock().remove(&session);
+    }
+
+    /// Puts a message into a session's inbox; a session that is over hears nothing.
+    ///
+    /// It never waits: the senders are the signalling task and the queue, which all sessions share.
+    pub fn tell(&self, session: SessionId, message: Message) {
+        let sender = self.lock().get(&session).cloned();
+        if let Some(Err(mpsc::error::TrySendError::Full(message))) = sender.map(|s| s.try_send(message)) {
+            tracing::error!(%session, ?message, "a session's inbox is full; it is given up");
+            self.close(session);
+        }
+    }
+
+    /// Every running session.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionId> {
+        let mut sessions: Vec<_> = self.lock().keys().copied().collect();
+        sessions.sort_unstable();
+        sessions
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, mpsc::Sender<Message>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

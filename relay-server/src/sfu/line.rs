@@ -1,0 +1,141 @@
+//! One telephone: its RTP socket, its G.711 line and the bridge to the Opus legs.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use relay_core::sfu::Room;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use vrs_domain::{Leg, SessionId};
+use vrs_media::trunk::{TrunkConfig, TrunkLeg, TrunkOutput};
+
+use super::SfuError;
+use super::bridge::Bridge;
+
+/// The bridge mixes this often.
+const TICK: Duration = Duration::from_millis(20);
+/// 48 kHz samples in one tick, the RTP clock of Opus (RFC 7587 section 4.1).
+const OPUS_TICKS: u32 = 960;
+/// Largest datagram a telephone sends.
+const DATAGRAM_BYTES_MAX: usize = 2048;
+/// After a stall this many ticks are made up for; the rest is skipped.
+const TICKS_LATE_MAX: u32 = 5;
+
+/// A datagram from a telephone.
+pub(super) struct LineDatagram {
+    pub(super) session: SessionId,
+    pub(super) source: SocketAddr,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// One telephone line.
+pub(super) struct Line {
+    trunk: TrunkLeg,
+    socket: Arc<UdpSocket>,
+    reader: JoinHandle<()>,
+    pub(super) bridge: Bridge,
+    next_tick: Option<Instant>,
+    timestamp: u32,
+}
+
+impl Line {
+    /// Opens a socket on `local` and makes the offer.
+    pub(super) async fn open(
+        now: Instant,
+        session: SessionId,
+        local: SocketAddr,
+        secure: bool,
+        seed: [u8; 32],
+        datagrams: mpsc::Sender<LineDatagram>,
+    ) -> Result<(Self, String), SfuError> {
+        let resources = |error: &dyn std::fmt::Display| SfuError::Resources(error.to_string());
+        let socket = UdpSocket::bind(local).await.map_err(|e| resources(&e))?;
+        let local = socket.local_addr().map_err(|e| resources(&e))?;
+        let socket = Arc::new(socket);
+        let config = TrunkConfig { local, secure, seed, latch: false };
+        let (trunk, offer) = TrunkLeg::offerer(config, now);
+        let bridge = Bridge::new().map_err(|e| resources(&e))?;
+        let reader = tokio::spawn(read(session, Arc::clone(&socket), datagrams));
+        let line = Self { trunk, socket, reader, bridge, next_tick: None, timestamp: 0 };
+        Ok((line, offer))
+    }
+
+    /// Takes the gateway's answer; the bridge starts to tick.
+    pub(super) fn accept_answer(&mut self, now: Instant, answer: &str) -> Result<(), SfuError> {
+        self.trunk.accept_answer(now, answer).map_err(|e| SfuError::NotAcceptable(e.to_string()))?;
+        self.next_tick.get_or_insert(now + TICK);
+        Ok(())
+    }
+
+    pub(super) fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
+        self.trunk.handle_datagram(now, source, bytes);
+        self.drain();
+    }
+
+    /// When [`Line::handle_timeout`] wants to be called.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.next_tick.into_iter().chain(self.trunk.poll_timeout()).min()
+    }
+
+    /// Mixes and sends what is due.
+    pub(super) fn handle_timeout(&mut self, now: Instant, room: &mut Room) {
+        self.trunk.handle_timeout(now);
+        self.drain();
+        let Some(mut due) = self.next_tick else { return };
+        for _ in 0..TICKS_LATE_MAX {
+            if due > now {
+                break;
+            }
+            let mix = self.bridge.tick();
+            self.trunk.send_pcm(now, &mix.telephone);
+            self.timestamp = self.timestamp.wrapping_add(OPUS_TICKS);
+            for (leg, opus) in [(Leg::Interpreter, &mix.interpreter), (Leg::Caller, &mix.caller)] {
+                if !opus.is_empty() {
+                    room.send_voice(now, leg, self.timestamp, opus);
+                }
+            }
+            due += TICK;
+        }
+        self.next_tick = Some(if due > now { due } else { now + TICK });
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.trunk.poll_output() {
+            match output {
+                TrunkOutput::Transmit { destination, bytes } => {
+                    // A full socket buffer drops sound, as media does everywhere.
+                    let _sent = self.socket.try_send_to(&bytes, destination);
+                }
+                TrunkOutput::Pcm(pcm) => self.bridge.push_telephone(&pcm),
+                TrunkOutput::Dtmf(_) => {}
+            }
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+/// Moves datagrams from the socket to the media loop; drops them when it is behind.
+async fn read(session: SessionId, socket: Arc<UdpSocket>, datagrams: mpsc::Sender<LineDatagram>) {
+    let mut buffer = [0_u8; DATAGRAM_BYTES_MAX];
+    loop {
+        match socket.recv_from(&mut buffer).await {
+            Ok((length, source)) => {
+                let bytes = buffer[..length].to_vec();
+                let sent = datagrams.try_send(LineDatagram { session, source, bytes });
+                if matches!(sent, Err(mpsc::error::TrySendError::Closed(_))) {
+                    return;
+                }
+            }
+            // ICMP "port unreachable" of an earlier send comes up here; the line goes on.
+            Err(_) => tokio::time::sleep(TICK).await,
+        }
+    }
+}

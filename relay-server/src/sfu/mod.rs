@@ -1,0 +1,131 @@
+//! The media plane: one loop that owns the media socket, every room and every telephone line.
+//!
+//! What it is: [`Sfu`] is the handle that sessions hold; [`driver`] is the loop on its own thread;
+//! [`line`] is one telephone and its bridge; [`demux`] finds the leg a datagram belongs to.
+//! What it is not: it decides nothing about calls, and no media passes through a session task
+//! (architecture rule 5).
+//! Start reading at [`Sfu`].
+
+pub mod bridge;
+mod demux;
+mod driver;
+mod line;
+pub mod voice;
+
+use std::net::SocketAddr;
+
+use relay_core::sfu::PeerNews;
+use tokio::sync::{mpsc, oneshot};
+use vrs_domain::{Leg, SessionId};
+
+pub use driver::{SfuConfig, start};
+
+/// Commands that may wait for the media loop.
+const COMMANDS_WAITING_MAX: usize = 1024;
+
+/// A description could not be made or taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SfuError {
+    /// The peer's SDP cannot be answered; the text says why.
+    #[error("{0}")]
+    NotAcceptable(String),
+    /// No such session or leg (it ended meanwhile).
+    #[error("the leg is gone")]
+    Gone,
+    /// Sockets or codecs are not to be had.
+    #[error("{0}")]
+    Resources(String),
+    /// The media loop has stopped.
+    #[error("the media plane has stopped")]
+    Stopped,
+}
+
+/// What happened to the media of a leg.
+#[derive(Debug)]
+pub struct MediaNews {
+    /// Whose session.
+    pub session: SessionId,
+    /// Which leg.
+    pub leg: Leg,
+    /// What happened.
+    pub news: PeerNews,
+}
+
+type Reply<T> = oneshot::Sender<Result<T, SfuError>>;
+
+pub(crate) enum Command {
+    Offer { session: SessionId, leg: Leg, reply: Reply<String> },
+    Answer { session: SessionId, leg: Leg, offer: String, reply: Reply<String> },
+    AcceptAnswer { session: SessionId, leg: Leg, answer: String, reply: Reply<()> },
+    Leave { session: SessionId, leg: Leg },
+    TrunkOffer { session: SessionId, local: SocketAddr, secure: bool, reply: Reply<String> },
+    TrunkAnswer { session: SessionId, answer: String, reply: Reply<()> },
+    Close { session: SessionId },
+}
+
+/// Talks to the media loop.
+#[derive(Debug, Clone)]
+pub struct Sfu {
+    commands: mpsc::Sender<Command>,
+}
+
+impl Sfu {
+    /// A new peer for `leg`, which makes the offer.
+    ///
+    /// # Errors
+    /// [`SfuError`] names what is missing.
+    pub async fn offer(&self, session: SessionId, leg: Leg) -> Result<String, SfuError> {
+        self.ask(|reply| Command::Offer { session, leg, reply }).await
+    }
+
+    /// A new peer for `leg`, which answers `offer`.
+    ///
+    /// # Errors
+    /// [`SfuError::NotAcceptable`] when the offer cannot be answered (SIP 488).
+    pub async fn answer(&self, session: SessionId, leg: Leg, offer: String) -> Result<String, SfuError> {
+        self.ask(|reply| Command::Answer { session, leg, offer, reply }).await
+    }
+
+    /// Gives `leg`'s peer the answer to its offer.
+    ///
+    /// # Errors
+    /// [`SfuError::NotAcceptable`] when the answer does not fit the offer.
+    pub async fn accept_answer(&self, session: SessionId, leg: Leg, answer: String) -> Result<(), SfuError> {
+        self.ask(|reply| Command::AcceptAnswer { session, leg, answer, reply }).await
+    }
+
+    /// Opens a telephone line and makes its offer (G.711 over RTP, or SRTP when `secure`).
+    ///
+    /// `local` is the address the gateway is to send to; port 0 takes any.
+    ///
+    /// # Errors
+    /// [`SfuError::Resources`] when no socket is to be had.
+    pub async fn trunk_offer(&self, session: SessionId, local: SocketAddr, secure: bool) -> Result<String, SfuError> {
+        self.ask(|reply| Command::TrunkOffer { session, local, secure, reply }).await
+    }
+
+    /// Gives the telephone line the gateway's answer; from now on sound is mixed.
+    ///
+    /// # Errors
+    /// [`SfuError::NotAcceptable`] when the answer does not fit the offer.
+    pub async fn trunk_answer(&self, session: SessionId, answer: String) -> Result<(), SfuError> {
+        self.ask(|reply| Command::TrunkAnswer { session, answer, reply }).await
+    }
+
+    /// Closes one leg's peer or line.
+    pub async fn leave(&self, session: SessionId, leg: Leg) {
+        // A stopped media plane has no legs left to close.
+        let _stopped = self.commands.send(Command::Leave { session, leg }).await;
+    }
+
+    /// Closes every leg of a session.
+    pub async fn close(&self, session: SessionId) {
+        let _stopped = self.commands.send(Command::Close { session }).await;
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, SfuError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| SfuError::Stopped)?;
+        answer.await.map_err(|_| SfuError::Stopped)?
+    }
+}

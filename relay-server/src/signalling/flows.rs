@@ -1,0 +1,64 @@
+//! The table of flows: which connection is which, and how to send on it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use vrs_sip::FlowId;
+
+use crate::edge::Opened;
+
+/// One open flow.
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub(super) peer: SocketAddr,
+    pub(super) trunk: Option<String>,
+    /// Who proved to be who on this flow.
+    pub(super) user: Option<String>,
+    outbox: mpsc::Sender<Vec<u8>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Flows {
+    open: HashMap<FlowId, Flow>,
+}
+
+impl Flows {
+    pub(super) fn open(&mut self, opened: Opened) {
+        let Opened { flow, peer, trunk, outbox, .. } = opened;
+        self.open.insert(flow, Flow { peer, trunk, user: None, outbox });
+    }
+
+    pub(super) fn close(&mut self, flow: FlowId) -> Option<Flow> {
+        self.open.remove(&flow)
+    }
+
+    pub(super) fn get(&self, flow: FlowId) -> Option<&Flow> {
+        self.open.get(&flow)
+    }
+
+    pub(super) fn set_user(&mut self, flow: FlowId, user: &str) {
+        if let Some(open) = self.open.get_mut(&flow) {
+            open.user = Some(user.to_owned());
+        }
+    }
+
+    /// The flow to a trunk, the newest when there are several.
+    pub(super) fn trunk(&self, name: &str) -> Option<FlowId> {
+        let named = self.open.iter().filter(|(_, flow)| flow.trunk.as_deref() == Some(name));
+        named.map(|(id, _)| *id).max_by_key(|id| id.0)
+    }
+
+    /// Queues a message; `false` when the peer reads too slowly and the flow must be cut (R20).
+    pub(super) fn send(&mut self, flow: FlowId, bytes: Vec<u8>) -> bool {
+        match self.open.get(&flow).map(|open| open.outbox.try_send(bytes)) {
+            Some(Err(TrySendError::Full(_))) => {
+                // Dropping the sender ends the connection's task, which reports the flow closed.
+                self.open.remove(&flow);
+                false
+            }
+            Some(Ok(()) | Err(TrySendError::Closed(_))) | None => true,
+        }
+    }
+}

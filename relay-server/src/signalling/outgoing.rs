@@ -1,0 +1,168 @@
+//! Domain → SIP: what sessions want.
+
+use std::time::Instant;
+
+use relay_core::session::Decline;
+use tracing::{debug, info};
+use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, SessionId};
+use vrs_sip::{Body, InviteParams, NameAddr, Uri};
+
+use super::actor::{Actor, Use};
+use super::{Command, wire};
+use crate::session::Message;
+
+pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
+    match command {
+        Command::Queued { session, position } => {
+            let Some(&call) = actor.legs.get(&(session, Leg::Caller)) else { return };
+            let headers = vec![
+                (wire::SESSION.to_owned(), session.to_string()),
+                (wire::QUEUE_POSITION.to_owned(), position.to_string()),
+            ];
+            actor.endpoint.progress(now, call, 182, headers, None);
+        }
+        Command::AnswerCaller { session, sdp } => {
+            let Some(&call) = actor.legs.get(&(session, Leg::Caller)) else { return };
+            let mut headers = session_headers(session);
+            headers.push(("Recv-Info".into(), String::new()));
+            if let Some(used) = actor.calls.get_mut(&call) {
+                used.answered = true;
+            }
+            actor.endpoint.accept(now, call, headers, Body::sdp(&sdp));
+        }
+        Command::Invite { session, ca, epoch, sdp, number, languages } => {
+            let invitation = Invitation { session, ca, epoch, sdp, number, languages };
+            invite(actor, now, invitation);
+        }
+        Command::Dial { session, trunk, sdp, number, caller } => {
+            if let Err(reason) = dial(actor, now, session, &trunk, sdp, &number, &caller) {
+                actor.directory().tell(session, Message::HearingFailed { reason });
+            }
+        }
+        Command::HangUp { session, leg, reason } => hang_up(actor, now, session, leg, reason),
+        Command::CancelInvitation { session, epoch } => cancel_invitation(actor, now, session, epoch),
+        Command::Status { leg, session, status } => tell(actor, now, session, leg, &status),
+    }
+}
+
+struct Invitation {
+    session: SessionId,
+    ca: CaId,
+    epoch: Epoch,
+    sdp: String,
+    number: PhoneNumber,
+    languages: LanguagePair,
+}
+
+/// Asks the interpreter at the device they registered last.
+fn invite(actor: &mut Actor, now: Instant, invitation: Invitation) {
+    let Invitation { session, ca, epoch, sdp, number, languages } = invitation;
+    let binding = actor.registrar.bindings(ca.as_str()).last().cloned();
+    let target = binding.as_ref().and_then(|binding| Uri::parse(&binding.contact));
+    let (Some(binding), Some(target)) = (binding, target) else {
+        let how = Decline::Lost;
+        actor.directory().tell(session, Message::InterpreterRefused { ca, epoch, how });
+        return;
+    };
+    let mut headers = session_headers(session);
+    headers.extend([
+        (wire::EPOCH.to_owned(), epoch.to_string()),
+        (wire::CALLED_NUMBER.to_owned(), number.to_string()),
+        (wire::LANGUAGES.to_owned(), languages.to_string()),
+        ("Recv-Info".to_owned(), String::new()),
+    ]);
+    let from = NameAddr { display: Some("Relay".into()), ..NameAddr::new(Uri::sip("relay", &actor.domain)) };
+    let to = NameAddr::new(Uri::sip(ca.as_str(), &actor.domain));
+    let params = InviteParams {
+        target,
+        from,
+        to,
+        contact_user: "relay".into(),
+        headers,
+        body: Body::sdp(&sdp),
+        credentials: None,
+    };
+    let call = actor.endpoint.invite(now, binding.flow, params);
+    let mut used = Use::new(session, Leg::Interpreter, Some(ca.to_string()));
+    used.invited = Some((ca, epoch));
+    actor.remember(call, used);
+}
+
+fn dial(
+    actor: &mut Actor,
+    now: Instant,
+    session: SessionId,
+    trunk: &str,
+    sdp: String,
+    number: &PhoneNumber,
+    caller: &PhoneNumber,
+) -> Result<(), EndReason> {
+    let flow = actor.flows.trunk(trunk).ok_or_else(|| {
+        info!(trunk, "the trunk is not connected");
+        EndReason::TrunkUnavailable
+    })?;
+    let gateway = actor.flows.get(flow).map(|open| open.peer.to_string()).unwrap_or_default();
+    let caller = telephone_uri(caller, &actor.domain);
+    let target = telephone_uri(number, &gateway);
+    let params = InviteParams {
+        to: NameAddr::new(target.clone()),
+        target,
+        from: NameAddr::new(caller.clone()),
+        contact_user: "relay".into(),
+        // The trunk is trusted with the identity (RFC 3325 section 9.1).
+        headers: vec![("P-Asserted-Identity".into(), format!("<{caller}>"))],
+        body: Body::sdp(&sdp),
+        credentials: None,
+    };
+    let call = actor.endpoint.invite(now, flow, params);
+    actor.remember(call, Use::new(session, Leg::Hearing, None));
+    Ok(())
+}
+
+/// Ends a leg in whatever way its state asks for: refusal, CANCEL or BYE.
+fn hang_up(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, reason: EndReason) {
+    let Some(&call) = actor.legs.get(&(session, leg)) else { return };
+    let Some(used) = actor.forget(call) else { return };
+    debug!(%session, %leg, %reason, "hanging up");
+    let headers = wire::reason_headers(reason);
+    if leg == Leg::Caller && !used.answered {
+        let status = reason.sip_status();
+        // A session that ends well before its answer still needs a failure status here.
+        actor.endpoint.reject(now, call, if status < 300 { 487 } else { status }, headers);
+    } else {
+        actor.endpoint.hang_up_with(now, call, None, headers);
+    }
+}
+
+/// Takes back one asking, however many came after it.
+fn cancel_invitation(actor: &mut Actor, now: Instant, session: SessionId, epoch: Epoch) {
+    let is_it = |used: &Use| {
+        used.session == session && used.invited.as_ref().is_some_and(|(_, asked)| *asked == epoch)
+    };
+    let call = actor.calls.iter().find(|(_, used)| is_it(used)).map(|(call, _)| *call);
+    if let Some(call) = call {
+        actor.forget(call);
+        actor.endpoint.hang_up_with(now, call, None, wire::reason_headers(EndReason::CallerCancelled));
+    }
+}
+
+fn tell(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, status: &wire::Status) {
+    let Some(&call) = actor.legs.get(&(session, leg)) else { return };
+    if !actor.calls.get(&call).is_some_and(|used| used.wants_status && used.gone_until.is_none()) {
+        return;
+    }
+    let Ok(bytes) = serde_json::to_vec(status) else { return };
+    let headers = vec![("Info-Package".to_owned(), wire::STATUS_PACKAGE.to_owned())];
+    let body = Body { content_type: wire::STATUS_TYPE.into(), bytes };
+    actor.endpoint.info(now, call, headers, body);
+}
+
+fn session_headers(session: SessionId) -> Vec<(String, String)> {
+    vec![(wire::SESSION.to_owned(), session.to_string())]
+}
+
+/// R34, R35: `;user=phone` for E.164 numbers, `;user=dialstring` for service codes.
+fn telephone_uri(number: &PhoneNumber, host: &str) -> Uri {
+    let user = if number.is_service_code() { "dialstring" } else { "phone" };
+    Uri::sip_at(number.as_str(), host).with_param("user", Some(user))
+}

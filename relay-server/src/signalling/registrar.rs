@@ -1,0 +1,182 @@
+//! Who is reachable where: the bindings made by REGISTER (RFC 3261 section 10, RFC 5626).
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use vrs_domain::limit;
+use vrs_sip::FlowId;
+
+/// Shortest and longest registration we grant, and what we grant when nothing is asked, in seconds.
+pub const EXPIRES_S_MIN: u32 = 60;
+/// See [`EXPIRES_S_MIN`].
+pub const EXPIRES_S_MAX: u32 = 3600;
+/// See [`EXPIRES_S_MIN`].
+pub const EXPIRES_S_DEFAULT: u32 = 600;
+
+/// One device of an account, reachable over one flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// The connection it stands on.
+    pub flow: FlowId,
+    /// The Contact URI as the device wrote it; it goes into Request-URIs.
+    pub contact: String,
+    /// `+sip.instance`, the same for one installation whatever its connection (RFC 5626).
+    pub instance: Option<String>,
+    /// When it lapses.
+    pub expires: Instant,
+}
+
+/// Why a registration is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// R18: the number of devices is limited, and none of the standing ones is thrown out.
+    #[error("this account has {} devices registered", limit::BINDINGS_PER_ACCOUNT_MAX)]
+    TooManyDevices,
+}
+
+/// All bindings, by account.
+#[derive(Debug, Default)]
+pub struct Registrar {
+    by_user: HashMap<String, Vec<Binding>>,
+}
+
+impl Registrar {
+    /// Adds or refreshes a binding: one per instance, or per flow when no instance is given.
+    ///
+    /// # Errors
+    /// [`Refused`] when the account has too many devices.
+    pub fn bind(&mut self, user: &str, binding: Binding) -> Result<(), Refused> {
+        let bindings = self.by_user.entry(user.to_owned()).or_default();
+        bindings.retain(|old| !same_device(old, &binding));
+        if bindings.len() >= limit::BINDINGS_PER_ACCOUNT_MAX {
+            return Err(Refused::TooManyDevices);
+        }
+        bindings.push(binding);
+        Ok(())
+    }
+
+    /// Removes the bindings of a user on one flow (REGISTER with Expires 0).
+    pub fn unbind(&mut self, user: &str, flow: FlowId) {
+        if let Some(bindings) = self.by_user.get_mut(user) {
+            bindings.retain(|binding| binding.flow != flow);
+        }
+        self.forget_empty(user);
+    }
+
+    /// Removes everything on a flow that is gone; returns the users who stood on it.
+    pub fn close_flow(&mut self, flow: FlowId) -> Vec<String> {
+        let mut gone = Vec::new();
+        for (user, bindings) in &mut self.by_user {
+            let before = bindings.len();
+            bindings.retain(|binding| binding.flow != flow);
+            if bindings.len() < before {
+                gone.push(user.clone());
+            }
+        }
+        self.by_user.retain(|_, bindings| !bindings.is_empty());
+        gone.sort_unstable();
+        gone
+    }
+
+    /// Removes what has lapsed; returns the users who lost a binding.
+    pub fn expire(&mut self, now: Instant) -> Vec<String> {
+        let mut gone = Vec::new();
+        for (user, bindings) in &mut self.by_user {
+            let before = bindings.len();
+            bindings.retain(|binding| binding.expires > now);
+            if bindings.len() < before {
+                gone.push(user.clone());
+            }
+        }
+        self.by_user.retain(|_, bindings| !bindings.is_empty());
+        gone.sort_unstable();
+        gone
+    }
+
+    /// When [`Registrar::expire`] has something to do.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Instant> {
+        self.by_user.values().flatten().map(|binding| binding.expires).min()
+    }
+
+    /// The devices of a user, the newest last.
+    #[must_use]
+    pub fn bindings(&self, user: &str) -> &[Binding] {
+        self.by_user.get(user).map_or(&[], Vec::as_slice)
+    }
+
+    /// The user who registered on a flow, if exactly that flow carries one.
+    #[must_use]
+    pub fn user_of(&self, flow: FlowId) -> Option<&str> {
+        let mut users = self.by_user.iter().filter(|(_, bindings)| bindings.iter().any(|b| b.flow == flow));
+        users.next().map(|(user, _)| user.as_str())
+    }
+
+    fn forget_empty(&mut self, user: &str) {
+        if self.by_user.get(user).is_some_and(Vec::is_empty) {
+            self.by_user.remove(user);
+        }
+    }
+}
+
+fn same_device(old: &Binding, new: &Binding) -> bool {
+    match (&old.instance, &new.instance) {
+        (Some(old), Some(new)) => old == new,
+        (None, _) | (_, None) => old.flow == new.flow && old.contact == new.contact,
+    }
+}
+
+/// The time a registration gets: what was asked, within our bounds.
+#[must_use]
+pub fn granted(asked_s: Option<u32>) -> Duration {
+    let seconds = asked_s.unwrap_or(EXPIRES_S_DEFAULT).clamp(EXPIRES_S_MIN, EXPIRES_S_MAX);
+    Duration::from_secs(u64::from(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binding(flow: u64, instance: Option<&str>, expires: Instant) -> Binding {
+        Binding {
+            flow: FlowId(flow),
+            contact: format!("sip:x@{flow}.invalid;transport=ws"),
+            instance: instance.map(str::to_owned),
+            expires,
+        }
+    }
+
+    #[test]
+    fn r12_a_device_that_comes_back_on_a_new_connection_replaces_its_old_binding() {
+        let now = Instant::now();
+        let mut registrar = Registrar::default();
+        registrar.bind("ana", binding(1, Some("urn:uuid:a"), now)).unwrap();
+        registrar.bind("ana", binding(2, Some("urn:uuid:a"), now)).unwrap();
+        assert_eq!(registrar.bindings("ana").len(), 1);
+        assert_eq!(registrar.user_of(FlowId(2)), Some("ana"));
+        assert_eq!(registrar.user_of(FlowId(1)), None);
+    }
+
+    #[test]
+    fn r18_one_device_too_many_is_refused_and_none_thrown_out() {
+        let now = Instant::now();
+        let mut registrar = Registrar::default();
+        for flow in 0..limit::BINDINGS_PER_ACCOUNT_MAX as u64 {
+            registrar.bind("ana", binding(flow, None, now)).unwrap();
+        }
+        assert_eq!(registrar.bind("ana", binding(99, None, now)), Err(Refused::TooManyDevices));
+        assert_eq!(registrar.bindings("ana").len(), limit::BINDINGS_PER_ACCOUNT_MAX);
+    }
+
+    #[test]
+    fn bindings_lapse_and_closed_flows_take_theirs_along() {
+        let now = Instant::now();
+        let mut registrar = Registrar::default();
+        registrar.bind("ana", binding(1, None, now + Duration::from_secs(60))).unwrap();
+        registrar.bind("ben", binding(2, None, now + Duration::from_secs(90))).unwrap();
+        assert_eq!(registrar.next_expiry(), Some(now + Duration::from_secs(60)));
+        assert_eq!(registrar.expire(now + Duration::from_secs(60)), ["ana"]);
+        assert_eq!(registrar.close_flow(FlowId(2)), ["ben"]);
+        assert_eq!(registrar.next_expiry(), None);
+    }
+}

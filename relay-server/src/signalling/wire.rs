@@ -1,0 +1,74 @@
+//! The words we add to SIP; docs/flows/wire.md describes them for others.
+
+use serde::Serialize;
+use vrs_domain::EndReason;
+
+/// The session a message belongs to.
+pub const SESSION: &str = "VRS-Session";
+/// How many sessions are served before this one, 1 for the next.
+pub const QUEUE_POSITION: &str = "VRS-Queue-Position";
+/// The assignment an invitation belongs to.
+pub const EPOCH: &str = "VRS-Epoch";
+/// The telephone number the interpreter is about to call.
+pub const CALLED_NUMBER: &str = "VRS-Called-Number";
+/// Which languages are asked for, as `ase/en`.
+pub const LANGUAGES: &str = "VRS-Languages";
+/// Whether an interpreter takes calls: `available` or `away`.
+pub const AVAILABILITY: &str = "VRS-Availability";
+/// Why a call ended, as a word of our list.
+pub const REASON: &str = "VRS-Reason";
+/// The INFO package of [`Status`] (RFC 6086).
+pub const STATUS_PACKAGE: &str = "vrs-status";
+/// The content type of [`Status`].
+pub const STATUS_TYPE: &str = "application/vrs-status+json";
+
+/// What a party is told while a session goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// 32 hexadecimal digits.
+    pub session: String,
+    /// One of the five states.
+    pub state: &'static str,
+    /// What the telephone is doing.
+    pub telephone: &'static str,
+    /// The interpreter's CA id, once there is one.
+    pub interpreter: Option<String>,
+    /// The dialled number; only in what the interpreter gets.
+    pub number: Option<String>,
+    /// Milliseconds since the request came.
+    pub session_ms: u64,
+    /// Milliseconds since the telephone was answered, 0 before.
+    pub conversation_ms: u64,
+    /// Place in the queue while waiting.
+    pub queue_position: Option<u32>,
+}
+
+/// Header fields that say why a call ended, for SIP peers and for ours.
+#[must_use]
+pub fn reason_headers(reason: EndReason) -> Vec<(String, String)> {
+    vec![
+        ("Reason".into(), format!("SIP;cause={};text=\"{}\"", reason.sip_status(), text(reason))),
+        (REASON.into(), reason.word().into()),
+    ]
+}
+
+/// A short English text for logs of SIP peers; apps show their own sentence.
+fn text(reason: EndReason) -> String {
+    let mut words = reason.word().replace('_', " ");
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_told_in_rfc_3326_form_and_in_our_word() {
+        let headers = reason_headers(EndReason::HearingBusy);
+        assert_eq!(headers[0].1, "SIP;cause=486;text=\"Hearing busy\"");
+        assert_eq!(headers[1], ("VRS-Reason".into(), "hearing_busy".into()));
+    }
+}

@@ -1,0 +1,66 @@
+//! Fills the views from the journal at every start.
+
+use std::collections::VecDeque;
+
+use relay_core::Now;
+use relay_core::session::Session;
+
+use super::{SessionRow, Store, StoreResult};
+use crate::journal::{Record, Replay, SessionFault};
+
+/// Ended sessions that the view keeps, newest last.
+const ENDED_KEPT_MAX: usize = 1000;
+
+/// Gathers what the views will hold while the journal is read:
+/// `Journal::open(folder, |record| rebuild.take(&record))`.
+#[derive(Debug, Default)]
+pub struct Rebuild {
+    replay: Replay,
+    ended: VecDeque<SessionRow>,
+}
+
+/// What the journal knew.
+#[derive(Debug)]
+pub struct Restored {
+    /// Sessions that had not ended when the server stopped; each must now be ended (or resumed).
+    pub open: Vec<Session>,
+    /// Sessions whose records cannot be their history; tell the operator.
+    pub faults: Vec<SessionFault>,
+}
+
+impl Rebuild {
+    /// Takes the next record.
+    pub fn take(&mut self, record: &Record) {
+        if let Some(session) = self.replay.take(record) {
+            if self.ended.len() == ENDED_KEPT_MAX {
+                self.ended.pop_front();
+            }
+            self.ended.push_back(row(&session));
+        }
+    }
+
+    /// Empties the store and writes what the journal knew. Registrations and presence start empty:
+    /// the connections they stood for are gone.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn fill(self, store: &dyn Store) -> StoreResult<Restored> {
+        store.clear()?;
+        for row in &self.ended {
+            store.put_session(row)?;
+        }
+        let (open, faults) = self.replay.finish();
+        for session in &open {
+            store.put_session(&row(session))?;
+        }
+        Ok(Restored { open, faults })
+    }
+}
+
+fn row(session: &Session) -> SessionRow {
+    // A replayed session's clock stands still: any moment gives the same row.
+    SessionRow::from(&session.view(Now {
+        mono_ms: 0,
+        utc_ms: 0,
+    }))
+}

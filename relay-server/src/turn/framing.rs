@@ -1,0 +1,76 @@
+//! Cuts a TCP stream into STUN messages and channel data (RFC 8656 sections 3.1 and 12.5).
+
+/// Largest unit on a stream: four bytes of lead, 64 KiB of content, padding.
+const UNIT_BYTES_MAX: usize = 20 + 0xffff + 3;
+
+/// Collects bytes until a unit is whole.
+#[derive(Debug, Default)]
+pub(super) struct Framer {
+    bytes: Vec<u8>,
+}
+
+/// The stream is not STUN; the connection is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NotStun;
+
+impl Framer {
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next whole unit, without its padding.
+    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, NotStun> {
+        let [first, _, high, low, ..] = self.bytes[..] else {
+            return match self.bytes.first() {
+                Some(first) if first >> 6 > 1 => Err(NotStun),
+                Some(_) | None => Ok(None),
+            };
+        };
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let (unit, padded) = match first >> 6 {
+            0 => (20 + length, 20 + length),
+            1 => (4 + length, (4 + length).next_multiple_of(4)),
+            _ => return Err(NotStun),
+        };
+        if padded > UNIT_BYTES_MAX {
+            return Err(NotStun);
+        }
+        if self.bytes.len() < padded {
+            return Ok(None);
+        }
+        let rest = self.bytes.split_off(padded);
+        let mut whole = std::mem::replace(&mut self.bytes, rest);
+        whole.truncate(unit);
+        Ok(Some(whole))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_found_byte_by_byte_and_padding_is_left_out() {
+        let stun = [&[0, 1, 0, 4][..], &[9; 20]].concat();
+        let channel = [0x40, 0, 0, 3, 1, 2, 3, 0];
+        let stream = [&stun[..], &channel, &stun].concat();
+        let mut framer = Framer::default();
+        let mut units = Vec::new();
+        for byte in stream {
+            framer.push(&[byte]);
+            while let Some(unit) = framer.next().unwrap() {
+                units.push(unit);
+            }
+        }
+        assert_eq!(units, [stun.clone(), channel[..7].to_vec(), stun]);
+    }
+
+    #[test]
+    fn other_protocols_are_cut_off_at_their_first_byte() {
+        for first in [0x80, 0xc0, 0xff] {
+            let mut framer = Framer::default();
+            framer.push(&[first]);
+            assert_eq!(framer.next(), Err(NotStun));
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! H.264 constrained baseline, one picture at a time, with no thread and no clock.
+
+use openh264::OpenH264API;
+use openh264::decoder::{Decoder, DecoderConfig};
+use openh264::encoder::{
+    BitRate, Complexity, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, Level,
+    Profile, RateControlMode, UsageType,
+};
+use openh264::formats::{YUVSlices, YUVSource};
+use vrs_media::picture::Picture;
+use yuv::{
+    BufferStoreMut, YuvConversionMode, YuvPlanarImage, YuvPlanarImageMut, YuvRange,
+    YuvStandardMatrix, rgba_to_yuv420, yuv420_to_rgba,
+};
+
+use super::CodecError;
+
+/// Largest side of a picture we take from the other end, in pixels.
+const PICTURE_SIDE_MAX: usize = 4096;
+/// Target bit rate of our own picture, in bits per second.
+const BITRATE_BPS: u32 = 1_000_000;
+/// A key frame comes at least this often, in frames, for those who cannot ask (RFC 6184 peers without feedback).
+const KEYFRAME_EVERY: u32 = 300;
+
+/// A coded picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CodedPicture {
+    /// Annex B access unit, parameter sets included with each key frame.
+    pub(crate) data: Vec<u8>,
+    pub(crate) keyframe: bool,
+}
+
+/// RGBA in, access units out.
+pub(crate) struct PictureEncoder {
+    encoder: Encoder,
+    planes: Planes,
+    fps: u32,
+    force_keyframe: bool,
+    /// Whether the present encoder has coded a picture.
+    warm: bool,
+}
+
+/// I420, reused from picture to picture.
+#[derive(Default)]
+struct Planes {
+    width: usize,
+    height: usize,
+    y: Vec<u8>,
+    u: Vec<u8>,
+    v: Vec<u8>,
+}
+
+impl Planes {
+    fn resize(&mut self, width: usize, height: usize) {
+        if (self.width, self.height) != (width, height) {
+            let chroma = (width / 2) * (height / 2);
+            *self = Self {
+                width,
+                height,
+                y: vec![0; width * height],
+                u: vec![0; chroma],
+                v: vec![0; chroma],
+            };
+        }
+    }
+}
+
+impl PictureEncoder {
+    /// `fps` steers the rate control only.
+    pub(crate) fn new(fps: u32) -> Result<Self, CodecError> {
+        let encoder = new_encoder(fps)?;
+        Ok(Self {
+            encoder,
+            planes: Planes::default(),
+            fps,
+            force_keyframe: false,
+            warm: false,
+        })
+    }
+
+    /// The next picture will be a key frame.
+    pub(crate) fn force_keyframe(&mut self) {
+        self.force_keyframe = true;
+    }
+
+    /// Codes one picture. `None` when the rate control skipped it.
+    pub(crate) fn encode(&mut self, picture: &Picture) -> Result<Option<CodedPicture>, CodecError> {
+        // 4:2:0 needs even sides: an odd last row or column is left out.
+        let (width, height) = (picture.width as usize & !1, picture.height as usize & !1);
+        let stride = picture.width * 4;
+        if width < 16 || height < 16 || picture.rgba.len() < stride as usize * height {
+            return Err(CodecError::PictureSize(picture.width, picture.height));
+        }
+        if self.planes.width != 0 && (self.planes.width, self.planes.height) != (width, height) {
+            // A new size is a new stream; a new encoder is simpler than a reconfigured one.
+            self.encoder = new_encoder(self.fps)?;
+            self.warm = false;
+        }
+        self.planes.resize(width, height);
+        to_i420(&mut self.planes, &picture.rgba, stride)?;
+        // Before its first picture the encoder is not set up and must not be told anything;
+        // that picture is a key frame anyway.
+        if std::mem::replace(&mut self.warm, true) && self.force_keyframe {
+            self.encoder.force_intra_frame();
+        }
+        let planes = &self.planes;
+        let source = YUVSlices::new(
+            (&planes.y, &planes.u, &planes.v),
+            (width, height),
+            (width, width / 2, width / 2),
+        );
+        let coded = self
+            .encoder
+            .encode(&source)
+            .map_err(|e| CodecError::VideoEncoder(e.to_string()))?;
+        let keyframe = matches!(coded.frame_type(), FrameType::IDR | FrameType::I);
+        if keyframe {
+            self.force_keyframe = false;
+        }
+        let data = coded.to_vec();
+        Ok((!data.is_empty()).then_some(CodedPicture { data, keyframe }))
+    }
+}
+
+fn new_encoder(fps: u32) -> Result<Encoder, CodecError> {
+    let config = EncoderConfig::new()
+        .usage_type(UsageType::CameraVideoRealTime)
+        .profile(Profile::Baseline)
+        .level(Level::Level_3_1)
+        .complexity(Complexity::Low)
+        .bitrate(BitRate::from_bps(BITRATE_BPS))
+        .max_frame_rate(FrameRate::from_hz(fps as f32))
+        .rate_control_mode(RateControlMode::Bitrate)
+        .skip_frames(true)
+        .intra_frame_period(IntraFramePeriod::from_num_frames(KEYFRAME_EVERY))
+        // A scene change would cost a key frame nobody asked for.
+        .scene_change_detect(false)
+        .num_threads(1);
+    Encoder::with_api_config(OpenH264API::from_source(), config)
+        .map_err(|e| CodecError::VideoEncoder(e.to_string()))
+}
+
+fn to_i420(planes: &mut Planes, rgba: &[u8], stride: u32) -> Result<(), CodecError> {
+    let (width, height) = (planes.width as u32, planes.height as u32);
+    let mut image = YuvPlanarImageMut {
+        y_plane: BufferStoreMut::Borrowed(&mut planes.y),
+        y_stride: width,
+        u_plane: BufferStoreMut::Borrowed(&mut planes.u),
+        u_stride: width / 2,
+        v_plane: BufferStoreMut::Borrowed(&mut planes.v),
+        v_stride: width / 2,
+        width,
+        height,
+    };
+    rgba_to_yuv420(
+        &mut image,
+        rgba,
+        stride,
+        YuvRange::Limited,
+        YuvStandardMatrix::Bt601,
+        YuvConversionMode::Balanced,
+    )
+    .map_err(|e| CodecError::VideoEncoder(e.to_string()))
+}
+
+/// Access units in, RGBA out.
+pub(crate) struct PictureDecoder {
+    decoder: Decoder,
+}
+
+/// A decoded picture, RGBA.
+pub(crate) struct DecodedPicture {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) rgba: Vec<u8>,
+}
+
+impl PictureDecoder {
+    pub(crate) fn new() -> Result<Self, CodecError> {
+        // Without B pictures nothing is held back, so there is nothing to flush; flushing would only add an error path.
+        let config = DecoderConfig::new().flush_after_decode(openh264::decoder::Flush::NoFlush);
+        let decoder = Decoder::with_api_config(OpenH264API::from_source(), config);
+        Ok(Self {
+            decoder: decoder.map_err(|e| CodecError::VideoDecoder(e.to_string()))?,
+        })
+    }
+
+    /// Decodes one access unit. `None` when it held no whole picture (parameter sets alone).
+    pub(crate) fn decode(&mut self, unit: &[u8]) -> Result<Option<DecodedPicture>, CodecError> {
+        let problem = |text: String| CodecError::VideoDecoder(text);
+        let Some(yuv) = self
+            .decoder
+            .decode(unit)
+            .map_err(|e| problem(e.to_string()))?
+        else {
+            return Ok(None);
+        };
+        let (width, height) = yuv.dimensions();
+        if width == 0 || height == 0 || width > PICTURE_SIDE_MAX || height > PICTURE_SIDE_MAX {
+            return Err(problem("the picture is too large".into()));
+        }
+        let (y_stride, u_stride, v_stride) = yuv.strides();
+        let (width_px, height_px) = (width as u32, height as u32);
+        let image = YuvPlanarImage {
+            y_plane: yuv.y(),
+            y_stride: y_stride as u32,
+            u_plane: yuv.u(),
+            u_stride: u_stride as u32,
+            v_plane: yuv.v(),
+            v_stride: v_stride as u32,
+            width: width_px,
+            height: height_px,
+        };
+        let mut rgba = vec![0; width * height * 4];
+        yuv420_to_rgba(
+            &image,
+            &mut rgba,
+            width_px * 4,
+            YuvRange::Limited,
+            YuvStandardMatrix::Bt601,
+        )
+        .map_err(|e| problem(e.to_string()))?;
+        Ok(Some(DecodedPicture {
+            width: width_px,
+            height: height_px,
+            rgba,
+        }))
+    }
+}
+
+/// A grey picture: what is sent while the camera is off (RFC 6263: something must keep flowing).
+pub(crate) fn blank(width: u32, height: u32) -> Picture {
+    let mut rgba = vec![96; width as usize * height as usize * 4];
+    for alpha in rgba.iter_mut().skip(3).step_by(4) {
+        *alpha = 255;
+    }
+    Picture {
+        width,
+        height,
+        rgba,
+        counter: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::{Look, Painter, strip};
+
+    fn painted(painter: &Painter, counter: u32) -> Picture {
+        let rgba = painter.paint(counter as f32 / 30.0, counter, u64::from(counter) * 33);
+        Picture {
+            width: 640,
+            height: 480,
+            rgba,
+            counter: u64::from(counter),
+        }
+    }
+
+    #[test]
+    fn the_strip_survives_a_real_encoder_and_decoder() {
+        let painter = Painter::new(Look::INTERPRETER, 640, 480);
+        let mut encoder = PictureEncoder::new(30).unwrap();
+        let mut decoder = PictureDecoder::new().unwrap();
+        let (mut sent, mut bytes) = (0, 0);
+        for counter in 1..=45 {
+            let Some(coded) = encoder.encode(&painted(&painter, counter)).unwrap() else {
+                continue;
+            };
+            sent += 1;
+            bytes += coded.data.len();
+            let seen = decoder.decode(&coded.data).unwrap().unwrap();
+            let expected = strip::Stamp::new(counter, u64::from(counter) * 33);
+            assert_eq!(
+                strip::read(&seen.rgba, seen.width as usize, seen.height as usize),
+                Some(expected)
+            );
+        }
+        assert!(sent >= 40, "{sent} of 45 were sent");
+        assert!(bytes * 8 < 2_500_000, "{bytes} bytes in 1.5 s");
+    }
+
+    #[test]
+    fn key_frames_come_first_and_when_asked() {
+        let painter = Painter::new(Look::CALLER, 640, 480);
+        let mut encoder = PictureEncoder::new(30).unwrap();
+        let mut keyframes = Vec::new();
+        for counter in 1..=12 {
+            if counter == 8 {
+                encoder.force_keyframe();
+            }
+            if let Some(coded) = encoder.encode(&painted(&painter, counter)).unwrap()
+                && coded.keyframe
+            {
+                // Sequence parameter set with profile_idc 66 (baseline) and constraint_set1 (constrained).
+                let sps = coded
+                    .data
+                    .windows(5)
+                    .position(|w| w[..4] == [0, 0, 0, 1] && w[4] & 0x1F == 7)
+                    .unwrap()
+                    + 5;
+                assert_eq!(coded.data[sps], 66);
+                assert_eq!(coded.data[sps + 1] & 0x40, 0x40);
+                keyframes.push(counter);
+            }
+        }
+        assert_eq!(keyframes, [1, 8]);
+    }
+
+    #[test]
+    fn a_new_size_starts_with_a_key_frame() {
+        let mut encoder = PictureEncoder::new(30).unwrap();
+        assert!(encoder.encode(&blank(320, 240)).unwrap().unwrap().keyframe);
+        assert!(encoder.encode(&blank(641, 361)).unwrap().unwrap().keyframe);
+        assert!(encoder.encode(&blank(8, 8)).is_err());
+    }
+
+    #[test]
+    fn rubbish_is_an_error_or_nothing_never_a_panic() {
+        let mut decoder = PictureDecoder::new().unwrap();
+        for unit in [
+            &b""[..],
+            b"\0\0\0\x01\x65garbage",
+            b"\0\0\0\x01",
+            &[0xFF; 200],
+        ] {
+            assert!(!matches!(decoder.decode(unit), Ok(Some(_))));
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What the window asks of the engine: one closed enum.
+
+use vrs_domain::{PhoneNumber, Sensitive};
+
+/// One wish of the user. The engine answers with events, never with a return value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Connect and register; ends an earlier sign-in first.
+    SignIn {
+        /// `host`, `host:port` or `wss://host:port/path`.
+        server: String,
+        /// A caller's number or an interpreter's CA id, with `@domain` when that is not the host.
+        account: String,
+        /// Kept in memory while signed in, to answer the server's challenges.
+        password: Sensitive<String>,
+    },
+    /// Hang up, unregister, disconnect.
+    SignOut,
+    /// Place a call. Ignored while there is one.
+    Call {
+        /// Whom.
+        number: PhoneNumber,
+    },
+    /// Take the call that is ringing.
+    Answer,
+    /// Refuse the call that is ringing (SIP 603).
+    Decline,
+    /// End the call, in whatever state it is.
+    HangUp,
+    /// Send silence instead of the microphone, or not. No signalling (RUE section 6.7).
+    SetMicrophoneMuted(bool),
+    /// Play silence instead of the call, or not.
+    SetSpeakerMuted(bool),
+    /// Send a grey picture instead of the camera, or not; off also closes the device.
+    SetCameraOff(bool),
+    /// Interpreters: take invitations, or not.
+    SetAvailable(bool),
+    /// Real-time text, as typed: one character or a few; U+0008 takes the last one back.
+    SendText(String),
+}

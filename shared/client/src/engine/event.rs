@@ -1,0 +1,208 @@
+//! What the engine tells the window: one closed enum, and the snapshots it carries.
+
+use std::time::Instant;
+
+use serde::Serialize;
+use vrs_domain::{
+    CaId, EndReason, Epoch, LanguagePair, PhoneNumber, SessionId, SessionState, TelephoneState,
+};
+
+/// Something the window should know.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The line to the server changed.
+    Connection(Connection),
+    /// The server knows us; told once per sign-in, not again after a reconnect.
+    SignedIn {
+        /// The account as the server knows it.
+        account: String,
+    },
+    /// The sign-in is over; nothing is tried again until the next [`super::Command::SignIn`].
+    SignInFailed(SignInProblem),
+    /// Signed out as asked.
+    SignedOut,
+    /// Somebody calls; answer, decline, or wait for [`Event::CallEnded`].
+    Incoming(Invitation),
+    /// The call as it is now; sent whole on every change.
+    Call(CallView),
+    /// The call is over. No [`Event::Call`] of this call follows.
+    CallEnded(CallEnd),
+    /// Real-time text of the other end, as it arrives; U+0008 takes the last character back.
+    TextReceived(String),
+    /// How loud it is, about ten times a second during a call.
+    Levels {
+        /// Our microphone as sent (muted: -120), in dBFS.
+        microphone_dbfs: f32,
+        /// What is heard, in dBFS, whether or not the speaker is muted.
+        speaker_dbfs: f32,
+        /// The strongest frequency of what is heard, in Hz; 0 when too quiet to say.
+        heard_hz: f32,
+    },
+    /// Figures of the call: once a second and once at its end.
+    Stats(CallStats),
+    /// A camera, microphone or speaker cannot be used; the call goes on without it.
+    DeviceProblem(String),
+}
+
+/// The line to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// Not signed in.
+    Offline,
+    /// On the way.
+    Connecting,
+    /// Connected and registered.
+    Online,
+    /// Lost; a running call's picture and sound go on.
+    Retrying {
+        /// The next try comes in this many seconds.
+        in_s: u32,
+    },
+}
+
+/// Why a sign-in failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignInProblem {
+    /// The server does not accept account and password.
+    WrongPassword,
+    /// The server knows the account and does not let it in.
+    Forbidden,
+    /// No connection.
+    Unreachable {
+        /// What the system said; may name the server, never the account.
+        detail: String,
+    },
+    /// The server's certificate is not trusted.
+    NotTrusted {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The server refused with a SIP status that has no better name here.
+    Server {
+        /// The status.
+        status: u16,
+    },
+}
+
+/// A call that is ringing here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// The session it belongs to, when the server says so.
+    pub session: Option<SessionId>,
+    /// For interpreters: the number to be called.
+    pub number: Option<PhoneNumber>,
+    /// Between which languages.
+    pub languages: Option<LanguagePair>,
+    /// Which assignment of the session this is.
+    pub epoch: Option<Epoch>,
+    /// Who calls: display name or user part of the SIP address.
+    pub from: String,
+}
+
+/// Who began the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// We did.
+    Outgoing,
+    /// The other end did.
+    Incoming,
+}
+
+/// The call as it is now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallView {
+    /// Who began it.
+    pub direction: Direction,
+    /// The session's state, as far as the server told us.
+    pub state: Option<SessionState>,
+    /// The session.
+    pub session: Option<SessionId>,
+    /// Answered and not yet ended.
+    pub connected: bool,
+    /// Picture, sound and text have a path.
+    pub media_connected: bool,
+    /// What the telephone is doing.
+    pub telephone: TelephoneState,
+    /// Who interprets.
+    pub interpreter: Option<CaId>,
+    /// The number called.
+    pub number: Option<PhoneNumber>,
+    /// How many are in front of us, 1 for next; only while waiting.
+    pub queue_position: Option<u32>,
+    /// When the session began.
+    pub started: Option<Instant>,
+    /// When the conversation with the telephone began.
+    pub conversation_started: Option<Instant>,
+    /// Silence is sent.
+    pub microphone_muted: bool,
+    /// Silence is played.
+    pub speaker_muted: bool,
+    /// A grey picture is sent.
+    pub camera_off: bool,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallEnd {
+    /// The reason by its name, when the server gave one or it is plain.
+    pub reason: Option<EndReason>,
+    /// The SIP status that ended it, when there was one.
+    pub status: Option<u16>,
+    /// We ended it: hung up, declined or gave up.
+    pub by_us: bool,
+    /// What the server wrote for people; may be empty.
+    pub text: String,
+    /// From the first request to the end, in seconds.
+    pub duration_s: u64,
+}
+
+/// Figures of a call, for the report and the window's details page. Nothing in it names a person or an address.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct CallStats {
+    /// Pictures the camera gave for this call.
+    pub frames_captured: u64,
+    /// Pictures coded and sent, grey ones included.
+    pub frames_sent: u64,
+    /// Whole coded pictures received.
+    pub frames_received: u64,
+    /// Pictures decoded and shown.
+    pub frames_decoded: u64,
+    /// Median of capture to decoded, in milliseconds, from the synthetic camera's clock strip;
+    /// right only when both ends run by the same clock.
+    pub delay_ms_p50: Option<f32>,
+    /// 95th percentile of the same.
+    pub delay_ms_p95: Option<f32>,
+    /// Round trip to the server's media end, in milliseconds.
+    pub rtt_ms: Option<f32>,
+    /// RTP packets that never came.
+    pub packets_lost: u64,
+    /// Requests for retransmission sent.
+    pub nacks_sent: u64,
+    /// Requests for a key frame sent.
+    pub plis_sent: u64,
+    /// Strongest frequency of the last sound that had one, in Hz.
+    pub heard_hz: Option<f32>,
+    /// How loud it was then, in dBFS.
+    pub level_dbfs: Option<f32>,
+    /// `H264` when video was agreed.
+    pub codec_video: Option<String>,
+    /// `opus` when audio was agreed.
+    pub codec_audio: Option<String>,
+    /// The SRTP protection profile.
+    pub srtp_profile: Option<String>,
+    /// The DTLS cipher suite.
+    pub cipher_suite: Option<String>,
+    /// `host`, `srflx`, `prflx` or `relay`.
+    pub candidate_type: Option<String>,
+    /// Each state the session was in, and when it came.
+    pub states: Vec<StateAt>,
+}
+
+/// A state and when it was entered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StateAt {
+    /// The state's word.
+    pub state: String,
+    /// Milliseconds since the call began here.
+    pub ms: u64,
+}

@@ -1,0 +1,169 @@
+//! What the server says about a session beyond standard SIP, converted once, here: `VRS-*` headers
+//! and the JSON body of the `vrs-status` INFO package. Whatever is unknown or malformed is left
+//! out: a newer server must not break an older client.
+
+use serde::Deserialize;
+use vrs_domain::{
+    CaId, EndReason, Epoch, LanguagePair, PhoneNumber, SessionId, SessionState, TelephoneState,
+};
+use vrs_sip::Headers;
+
+/// Largest status body we read, in bytes.
+const STATUS_BYTES_MAX: usize = 4096;
+/// Name of the INFO package (RFC 6086), as we announce it and as it comes.
+pub(super) const PACKAGE: &str = "vrs-status";
+/// Its media type.
+const MEDIA_TYPE: &str = "application/vrs-status+json";
+
+/// One status report, as far as it makes sense.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Status {
+    pub(super) session: Option<SessionId>,
+    pub(super) state: Option<SessionState>,
+    pub(super) telephone: Option<TelephoneState>,
+    pub(super) interpreter: Option<CaId>,
+    pub(super) number: Option<PhoneNumber>,
+    /// How long the session has lasted, in milliseconds.
+    pub(super) session_ms: Option<u64>,
+    /// How long the conversation has lasted, in milliseconds; `None` before it began.
+    pub(super) conversation_ms: Option<u64>,
+    pub(super) queue_position: Option<u32>,
+}
+
+/// As written on the wire.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Written {
+    session: Option<String>,
+    state: Option<String>,
+    telephone: Option<String>,
+    interpreter: Option<String>,
+    number: Option<String>,
+    session_ms: Option<u64>,
+    conversation_ms: Option<u64>,
+    queue_position: Option<u32>,
+}
+
+fn known<T: std::str::FromStr>(word: Option<String>) -> Option<T> {
+    word.and_then(|word| word.parse().ok())
+}
+
+impl Status {
+    /// Reads an INFO; `None` when it is none of ours or its body is no JSON object of this kind.
+    pub(super) fn of_info(headers: &Headers, body: &[u8]) -> Option<Self> {
+        let ours = headers
+            .get("Info-Package")
+            .is_some_and(|package| package.trim().eq_ignore_ascii_case(PACKAGE));
+        let json = headers.content_type().as_deref() == Some(MEDIA_TYPE);
+        if !ours || !json || body.len() > STATUS_BYTES_MAX || !body.trim_ascii().starts_with(b"{") {
+            return None;
+        }
+        let written: Written = serde_json::from_slice(body).ok()?;
+        Some(Self {
+            session: known(written.session),
+            state: known(written.state),
+            telephone: known(written.telephone),
+            interpreter: known(written.interpreter),
+            number: known(written.number),
+            session_ms: written.session_ms,
+            conversation_ms: written.conversation_ms.filter(|ms| *ms > 0),
+            queue_position: written.queue_position,
+        })
+    }
+}
+
+/// The `VRS-*` headers of an INVITE or a response.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct SessionHeaders {
+    pub(super) session: Option<SessionId>,
+    pub(super) epoch: Option<Epoch>,
+    pub(super) number: Option<PhoneNumber>,
+    pub(super) languages: Option<LanguagePair>,
+    pub(super) queue_position: Option<u32>,
+}
+
+impl SessionHeaders {
+    pub(super) fn of(headers: &Headers) -> Self {
+        let word = |name: &str| headers.get(name).map(|value| value.trim().to_owned());
+        let number = |name: &str| word(name).and_then(|word| word.parse::<u32>().ok());
+        Self {
+            session: known(word("VRS-Session")),
+            epoch: number("VRS-Epoch").map(Epoch),
+            number: known(word("VRS-Called-Number")),
+            languages: known(word("VRS-Languages")),
+            queue_position: number("VRS-Queue-Position"),
+        }
+    }
+}
+
+/// Why the server ended or refused a call: `VRS-Reason`, and the words of `Reason` (RFC 3326).
+pub(super) fn end_reason(headers: &Headers) -> (Option<EndReason>, Option<u16>, String) {
+    let reason = headers
+        .get("VRS-Reason")
+        .and_then(|word| word.trim().parse().ok());
+    let (cause, text) = match headers.reason() {
+        Some(written) => (
+            Some(written.cause).filter(|cause| *cause >= 100),
+            written.text,
+        ),
+        None => (None, String::new()),
+    };
+    (reason, cause, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn info(body: &str) -> Option<Status> {
+        let mut headers = Headers::new();
+        headers.push("Info-Package", "vrs-status");
+        headers.push("Content-Type", "application/vrs-status+json");
+        Status::of_info(&headers, body.as_bytes())
+    }
+
+    #[test]
+    fn a_status_is_read_and_strange_words_are_left_out() {
+        let status = info(
+            r#"{"session":"0000000000000000000000000000002a","state":"hearing_party_dialing","telephone":"ringing",
+               "interpreter":"1234","session_ms":12345,"conversation_ms":0,"queue_position":null,"new_field":[1]}"#,
+        )
+        .unwrap();
+        assert_eq!(status.session, Some(SessionId(42)));
+        assert_eq!(status.state, Some(SessionState::HearingPartyDialing));
+        assert_eq!(status.telephone, Some(TelephoneState::Ringing));
+        assert_eq!(status.interpreter.unwrap().as_str(), "1234");
+        assert_eq!(
+            (status.session_ms, status.conversation_ms),
+            (Some(12345), None)
+        );
+        assert_eq!(info(r#"{"state":"sixth_state"}"#), Some(Status::default()));
+    }
+
+    #[test]
+    fn what_is_no_status_is_ignored() {
+        assert_eq!(info("[]"), None);
+        assert_eq!(info(r#"{"session_ms":-1}"#), None);
+        assert_eq!(
+            info(&format!("{{\"state\":\"{}\"}}", "x".repeat(5000))),
+            None
+        );
+        assert_eq!(Status::of_info(&Headers::new(), b"{}"), None);
+    }
+
+    #[test]
+    fn reasons_are_read_from_both_headers() {
+        let mut headers = Headers::new();
+        headers.push("Reason", "SIP;cause=486;text=\"The line is busy\"");
+        headers.push("VRS-Reason", "hearing_busy");
+        assert_eq!(
+            end_reason(&headers),
+            (
+                Some(EndReason::HearingBusy),
+                Some(486),
+                "The line is busy".into()
+            )
+        );
+        assert_eq!(end_reason(&Headers::new()), (None, None, String::new()));
+    }
+}

@@ -1,0 +1,244 @@
+//! Forwarding: one outgoing stream fed from changing sources.
+//!
+//! A receiver must see one unbroken stream: when the source changes, sequence numbers go on by
+//! one and timestamps by the time that passed (RFC 7667 section 3.7, a media-switching mixer).
+//! Payload is not touched.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// How many former sources are remembered, so that their stragglers do not switch back.
+const RETIRED_SOURCES_MAX: usize = 8;
+
+/// Numbers of one outgoing packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rewritten {
+    /// Sequence number to send.
+    pub sequence: u16,
+    /// RTP timestamp to send.
+    pub timestamp: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    id: Option<u32>,
+    first: u16,
+    highest: u16,
+    sequence_offset: u16,
+    timestamp_offset: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    sequence: u16,
+    timestamp: u32,
+    at: Instant,
+}
+
+/// Makes sequence numbers and timestamps continuous over changes of the source.
+#[derive(Debug, Clone)]
+pub struct Rewriter {
+    clock_rate: u32,
+    next_sequence: u16,
+    first_timestamp: u32,
+    last: Option<Last>,
+    source: Option<Source>,
+    retired: VecDeque<(u32, u16)>,
+}
+
+impl Rewriter {
+    /// A stream with this RTP clock in Hz that starts at the given numbers.
+    #[must_use]
+    pub fn new(clock_rate: u32, first_sequence: u16, first_timestamp: u32) -> Self {
+        Self {
+            clock_rate,
+            next_sequence: first_sequence,
+            first_timestamp,
+            last: None,
+            source: None,
+            retired: VecDeque::new(),
+        }
+    }
+
+    /// Numbers for a packet of the source `ssrc`; another `ssrc` than before is a switch.
+    ///
+    /// Reordered and retransmitted packets keep their place. `None`: the packet is older than
+    /// the switch to its source, or a straggler of a source that was left; drop it.
+    pub fn rewrite(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        sequence: u16,
+        timestamp: u32,
+    ) -> Option<Rewritten> {
+        let source = match self.source {
+            Some(source) if source.id == Some(ssrc) => source,
+            Some(_) | None => {
+                let left = self.retired.iter().find(|(id, _)| *id == ssrc);
+                if left.is_some_and(|(_, highest)| !is_newer(sequence, *highest)) {
+                    return None;
+                }
+                self.switch(now, Some(ssrc), sequence, timestamp)
+            }
+        };
+        if is_newer(source.first, sequence) {
+            return None;
+        }
+        let out = Rewritten {
+            sequence: sequence.wrapping_add(source.sequence_offset),
+            timestamp: timestamp.wrapping_add(source.timestamp_offset),
+        };
+        if let Some(source) = &mut self.source
+            && is_newer(sequence, source.highest)
+        {
+            source.highest = sequence;
+        }
+        self.note(now, out);
+        Some(out)
+    }
+
+    /// Numbers for the next packet of our own encoder, whose frames carry `timestamp`.
+    pub fn local(&mut self, now: Instant, timestamp: u32) -> Rewritten {
+        let source = match self.source {
+            Some(source) if source.id.is_none() => source,
+            Some(_) | None => self.switch(now, None, 0, timestamp),
+        };
+        let out = Rewritten {
+            sequence: self.next_sequence,
+            timestamp: timestamp.wrapping_add(source.timestamp_offset),
+        };
+        self.note(now, out);
+        out
+    }
+
+    fn switch(&mut self, now: Instant, id: Option<u32>, sequence: u16, timestamp: u32) -> Source {
+        if let Some(Source {
+            id: Some(old),
+            highest,
+            ..
+        }) = self.source
+        {
+            self.retired.retain(|(ssrc, _)| *ssrc != old);
+            self.retired.push_back((old, highest));
+            if self.retired.len() > RETIRED_SOURCES_MAX {
+                self.retired.pop_front();
+            }
+        }
+        let target = match self.last {
+            Some(last) => {
+                let passed = now.saturating_duration_since(last.at).as_micros();
+                let ticks = passed * u128::from(self.clock_rate) / 1_000_000;
+                last.timestamp.wrapping_add((ticks as u32).max(1))
+            }
+            None => self.first_timestamp,
+        };
+        let source = Source {
+            id,
+            first: sequence,
+            highest: sequence,
+            sequence_offset: self.next_sequence.wrapping_sub(sequence),
+            timestamp_offset: target.wrapping_sub(timestamp),
+        };
+        self.source = Some(source);
+        source
+    }
+
+    fn note(&mut self, now: Instant, out: Rewritten) {
+        let newer = self
+            .last
+            .is_none_or(|last| is_newer(out.sequence, last.sequence));
+        if newer {
+            self.last = Some(Last {
+                sequence: out.sequence,
+                timestamp: out.timestamp,
+                at: now,
+            });
+            self.next_sequence = out.sequence.wrapping_add(1);
+        }
+    }
+
+    /// The newest timestamp sent and when, for sender reports.
+    #[must_use]
+    pub fn latest(&self) -> Option<(u32, Instant)> {
+        self.last.map(|last| (last.timestamp, last.at))
+    }
+}
+
+fn is_newer(a: u16, b: u16) -> bool {
+    (a.wrapping_sub(b) as i16) > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::start;
+    use std::time::Duration;
+
+    #[test]
+    fn a_switch_continues_numbers_and_time() {
+        let now = start();
+        let mut rewriter = Rewriter::new(90_000, 100, 5_000);
+        assert_eq!(
+            rewriter.rewrite(now, 1, 40_000, 777),
+            Some(Rewritten {
+                sequence: 100,
+                timestamp: 5_000
+            })
+        );
+        let later = now + Duration::from_millis(100);
+        assert_eq!(
+            rewriter.rewrite(later, 2, 3, 999_999),
+            Some(Rewritten {
+                sequence: 101,
+                timestamp: 14_000
+            })
+        );
+        assert_eq!(
+            rewriter.rewrite(later, 2, 4, 1_000_099),
+            Some(Rewritten {
+                sequence: 102,
+                timestamp: 14_100
+            })
+        );
+    }
+
+    #[test]
+    fn reordered_and_resent_packets_keep_their_place() {
+        let now = start();
+        let mut rewriter = Rewriter::new(90_000, 65_530, 0);
+        let sent = |r: &mut Rewriter, s| r.rewrite(now, 1, s, 0).map(|out| out.sequence);
+        assert_eq!(sent(&mut rewriter, 10), Some(65_530));
+        assert_eq!(sent(&mut rewriter, 17), Some(1));
+        assert_eq!(sent(&mut rewriter, 15), Some(65_535));
+        assert_eq!(sent(&mut rewriter, 16), Some(0));
+        assert_eq!(sent(&mut rewriter, 18), Some(2));
+        assert_eq!(sent(&mut rewriter, 9), None, "older than the switch");
+    }
+
+    #[test]
+    fn stragglers_of_a_left_source_do_not_switch_back() {
+        let now = start();
+        let mut rewriter = Rewriter::new(48_000, 0, 0);
+        assert!(rewriter.rewrite(now, 1, 50, 0).is_some());
+        assert!(rewriter.rewrite(now, 2, 900, 0).is_some());
+        assert_eq!(rewriter.rewrite(now, 1, 50, 0), None);
+        assert_eq!(rewriter.rewrite(now, 1, 49, 0), None);
+        let back = rewriter.rewrite(now, 1, 51, 960).map(|out| out.sequence);
+        assert_eq!(back, Some(2), "a real return is a new switch");
+    }
+
+    #[test]
+    fn our_own_frames_and_forwarded_ones_share_one_stream() {
+        let now = start();
+        let mut rewriter = Rewriter::new(48_000, 7, 0);
+        assert_eq!(rewriter.local(now, 0).sequence, 7);
+        assert_eq!(rewriter.local(now, 960).sequence, 8);
+        assert_eq!(
+            rewriter.rewrite(now, 9, 1_000, 4).map(|o| o.sequence),
+            Some(9)
+        );
+        let later = now + Duration::from_millis(20);
+        let out = rewriter.local(later, 1_920);
+        assert_eq!((out.sequence, out.timestamp), (10, 961 + 960));
+    }
+}

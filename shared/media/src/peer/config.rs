@@ -1,0 +1,155 @@
+//! Settings of a peer, and everything that is derived from its seed.
+
+use std::net::SocketAddr;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::certificate::Certificate;
+use crate::rtp::MediaKind;
+
+/// How received audio and video is handed out; text is always handed out as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Receive {
+    /// As [`super::PeerEvent::Rtp`] in order of arrival: for a relay that forwards.
+    Packets,
+    /// As [`super::PeerEvent::Frame`]: for an app that decodes.
+    #[default]
+    Frames,
+}
+
+/// Settings of one peer.
+#[derive(Debug, Clone)]
+pub struct PeerConfig {
+    /// Addresses of our sockets, most wanted first: our host candidates. Wildcard addresses are
+    /// left out, they are nowhere.
+    pub local_addresses: Vec<SocketAddr>,
+    /// Our DTLS identity.
+    pub certificate: Certificate,
+    /// Fresh randomness from the driver: everything unguessable about us comes from it.
+    pub seed: [u8; 32],
+    /// What we are willing to do.
+    pub media: Vec<MediaKind>,
+    /// Packets or frames.
+    pub receive: Receive,
+    /// Try only the peer's host candidates: for test networks where nothing is translated.
+    pub host_candidate_only: bool,
+}
+
+impl PeerConfig {
+    /// Sound, picture and text, received as frames.
+    #[must_use]
+    pub fn new(local_addresses: Vec<SocketAddr>, certificate: Certificate, seed: [u8; 32]) -> Self {
+        Self {
+            local_addresses,
+            certificate,
+            seed,
+            media: vec![MediaKind::Audio, MediaKind::Video, MediaKind::Text],
+            receive: Receive::Frames,
+            host_candidate_only: false,
+        }
+    }
+
+    /// Each kind once, text last: browsers reject it and must find their own m-lines first.
+    pub(super) fn kinds(&self) -> Vec<MediaKind> {
+        let mut kinds = self.media.clone();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
+    }
+
+    pub(super) fn usable_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.local_addresses
+            .iter()
+            .copied()
+            .filter(|address| !address.ip().is_unspecified())
+    }
+}
+
+/// Numbers of one of our streams.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StreamSeed {
+    pub(super) ssrc: u32,
+    pub(super) first_sequence: u16,
+    pub(super) first_timestamp: u32,
+}
+
+/// What only the peer may know of us.
+pub(super) struct Secrets {
+    random: StdRng,
+    streams: [StreamSeed; 3],
+    pub(super) session_id: u64,
+    pub(super) cname: String,
+}
+
+impl Secrets {
+    pub(super) fn new(seed: [u8; 32]) -> Self {
+        let mut random = StdRng::from_seed(seed);
+        let ssrcs: [u32; 3] = [random.random(), random.random(), random.random()];
+        let mut streams = ssrcs.map(|ssrc| StreamSeed {
+            ssrc,
+            // Below half of the range, so that the rollover counter is never in doubt
+            // (RFC 3711 section 3.3.1).
+            first_sequence: random.random_range(0..0x4000),
+            first_timestamp: random.random(),
+        });
+        for (index, stream) in (0u32..).zip(&mut streams) {
+            stream.ssrc = (stream.ssrc & !3) | index; // never equal
+        }
+        let session_id = random.random_range(1..1 << 62);
+        let cname = text(&mut random, 16);
+        Self {
+            random,
+            streams,
+            session_id,
+            cname,
+        }
+    }
+
+    pub(super) fn stream(&self, kind: MediaKind) -> StreamSeed {
+        match kind {
+            MediaKind::Audio => self.streams[0],
+            MediaKind::Video => self.streams[1],
+            MediaKind::Text => self.streams[2],
+        }
+    }
+
+    /// A fresh user name fragment (at least 24 bits) and password (at least 128 bits), RFC 8445
+    /// section 5.3.
+    pub(super) fn ice_credentials(&mut self) -> (String, String) {
+        (text(&mut self.random, 8), text(&mut self.random, 24))
+    }
+}
+
+fn text(random: &mut StdRng, length: usize) -> String {
+    const SIGNS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    (0..length)
+        .map(|_| char::from(SIGNS[random.random_range(0..SIGNS.len())]))
+        .collect()
+}
+
+/// The receiver's user name fragment in a STUN binding request: the part of USERNAME before the
+/// colon (RFC 8445 section 7.2.2). `None`: another kind of datagram, or broken.
+///
+/// With it a driver finds the [`super::Peer`] that a datagram on a shared socket is for.
+#[must_use]
+pub fn stun_ufrag(bytes: &[u8]) -> Option<&str> {
+    const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+    const USERNAME: u16 = 6;
+    let header = bytes.get(..20)?;
+    if header[..2] != [0, 1] || header[4..8] != MAGIC_COOKIE {
+        return None;
+    }
+    let mut rest = &bytes[20..];
+    loop {
+        let (head, tail) = rest.split_at_checked(4)?;
+        let kind = u16::from_be_bytes([head[0], head[1]]);
+        let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+        let value = tail.get(..length)?;
+        if kind == USERNAME {
+            let (ufrag, _) = std::str::from_utf8(value).ok()?.split_once(':')?;
+            return Some(ufrag);
+        }
+        rest = tail.get(length.next_multiple_of(4)..)?;
+    }
+}

@@ -1,0 +1,446 @@
+//! What moves a peer: datagrams, time, and the owner's media.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::dtls::DtlsState;
+use super::ice::{IceState, Path};
+use super::{Announced, Dtls, Peer, PeerEvent, PeerOutput, stun_ufrag};
+use crate::rtcp::{self, Compound, Incoming};
+use crate::rtp::{MediaKind, Peek, RtpPacket, is_rtcp};
+
+/// Reports go out this often.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Largest datagram we read.
+const DATAGRAM_BYTES_MAX: usize = 2_048;
+
+impl Peer {
+    /// Takes a datagram that came from `source` to our `destination`.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        destination: SocketAddr,
+        bytes: &[u8],
+    ) {
+        if self.announced == Announced::Over || bytes.len() > DATAGRAM_BYTES_MAX {
+            return;
+        }
+        match bytes.first() {
+            Some(0..=3) => self.handle_stun(now, source, destination, bytes),
+            Some(20..=63) => self.handle_dtls(now, source, bytes),
+            Some(128..=191) => self.handle_srtp(now, source, destination, bytes),
+            Some(_) | None => self.refused.unknown += 1,
+        }
+        self.advance(now);
+    }
+
+    /// Lets time pass; call when [`Peer::poll_timeout`] says, or later.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.announced == Announced::Over {
+            return;
+        }
+        for transport in &mut self.transports {
+            transport.ice.handle_timeout(now);
+            if let Some(dtls) = &mut transport.dtls {
+                dtls.handle_timeout(now);
+            }
+        }
+        self.advance(now);
+    }
+
+    /// Sends a frame of our own encoder: an H.264 access unit in Annex B form, or one Opus
+    /// packet. `timestamp` counts in the RTP clock (90 kHz, 48 kHz) from any beginning. Dropped
+    /// while not connected, or if this kind was not agreed for sending.
+    pub fn send_frame(&mut self, now: Instant, kind: MediaKind, timestamp: u32, payload: &[u8]) {
+        let Some(index) = self.ready(kind) else {
+            return;
+        };
+        for packet in self.streams[index].sender.frame(now, timestamp, payload) {
+            self.send_packet(index, &packet);
+        }
+    }
+
+    /// Forwards a packet of another peer: the payload as it is, all numbers made continuous
+    /// with what this stream sent before. A change of `packet.ssrc` is a change of the source;
+    /// begin it with a key frame ([`crate::h264::payload_starts_keyframe`]).
+    pub fn send_rtp(&mut self, now: Instant, kind: MediaKind, packet: &RtpPacket) {
+        let Some(index) = self.ready(kind) else {
+            return;
+        };
+        if let Some(packet) = self.streams[index].sender.forward(now, packet) {
+            self.send_packet(index, &packet);
+        }
+    }
+
+    /// Sends typed characters (T.140). Text typed before the connection is up waits for it.
+    /// False if text was not agreed or more than 4096 bytes wait; nothing was taken then.
+    pub fn send_text(&mut self, now: Instant, text: &str) -> bool {
+        let stream = self
+            .streams
+            .iter_mut()
+            .find(|stream| stream.kind == MediaKind::Text);
+        let taken = stream.is_some_and(|stream| stream.sender.type_text(text));
+        if taken {
+            self.advance(now);
+        }
+        taken
+    }
+
+    /// Asks the peer for a key frame of its video, at most every 500 ms; a wish in between is
+    /// kept until then.
+    pub fn request_keyframe(&mut self, now: Instant) {
+        let stream = self
+            .streams
+            .iter_mut()
+            .find(|stream| stream.kind == MediaKind::Video);
+        if let Some(stream) = stream {
+            stream.receiver.want_keyframe();
+        }
+        self.advance(now);
+    }
+
+    /// Ends the connection: says goodbye in RTCP and DTLS; the last datagrams are in
+    /// [`Peer::poll_output`].
+    pub fn close(&mut self, now: Instant) {
+        if self.announced == Announced::Over {
+            return;
+        }
+        for index in 0..self.streams.len() {
+            let ssrc = self.streams[index].sender.ssrc;
+            let goodbye = Compound::receiver(ssrc, Vec::new()).goodbye(vec![ssrc]);
+            self.send_rtcp(index, &goodbye);
+        }
+        for transport in &mut self.transports {
+            if let Some(dtls) = &mut transport.dtls {
+                dtls.close(now);
+            }
+        }
+        self.flush();
+        self.transports
+            .iter_mut()
+            .for_each(|transport| transport.ice.close());
+        self.announced = Announced::Over;
+    }
+
+    fn ready(&self, kind: MediaKind) -> Option<usize> {
+        let connected = self.announced == Announced::Connected;
+        let index = self.streams.iter().position(|stream| stream.kind == kind);
+        index.filter(|_| connected)
+    }
+
+    fn handle_stun(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        destination: SocketAddr,
+        bytes: &[u8],
+    ) {
+        let wanted = stun_ufrag(bytes);
+        for (transport, local) in self.transports.iter_mut().zip(&self.local) {
+            if wanted.is_some_and(|ufrag| ufrag != local.ufrag) {
+                continue;
+            }
+            let local = transport.ice.local_for(destination, source);
+            if transport.ice.handle(
+                now,
+                Path {
+                    local,
+                    remote: source,
+                },
+                bytes,
+            ) {
+                return;
+            }
+        }
+    }
+
+    fn handle_dtls(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
+        let proven = self.transports.iter_mut().find(|t| t.ice.is_proven(source));
+        let Some(transport) = proven else {
+            self.refused.unproven += 1;
+            return;
+        };
+        if let Some(dtls) = &mut transport.dtls
+            && let Some(srtp) = dtls.handle(now, bytes)
+        {
+            transport.srtp = Some(srtp);
+        }
+    }
+
+    fn handle_srtp(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        destination: SocketAddr,
+        bytes: &[u8],
+    ) {
+        let Some(index) = self.transports.iter().position(|t| t.ice.is_proven(source)) else {
+            self.refused.unproven += 1;
+            return;
+        };
+        let transport = &mut self.transports[index];
+        let plain = match &mut transport.srtp {
+            Some(srtp) if is_rtcp(bytes) => srtp.unprotect_rtcp(bytes),
+            Some(srtp) => srtp.unprotect_rtp(bytes),
+            None => None,
+        };
+        let Some(plain) = plain else {
+            self.refused.undecryptable += 1;
+            return;
+        };
+        let local = transport.ice.local_for(destination, source);
+        transport.ice.touch(
+            now,
+            Path {
+                local,
+                remote: source,
+            },
+        );
+        if is_rtcp(bytes) {
+            self.handle_rtcp(now, index, &plain);
+        } else {
+            self.handle_rtp(now, index, plain.freeze());
+        }
+    }
+
+    fn handle_rtp(&mut self, now: Instant, transport: usize, plain: bytes::Bytes) {
+        let Some(peek) = Peek::new(&plain) else {
+            return;
+        };
+        let fitting = self
+            .streams
+            .iter_mut()
+            .filter(|stream| stream.transport == transport)
+            .map(|stream| (stream.receiver.fits(peek.payload_type, peek.ssrc), stream))
+            .filter(|(fit, _)| *fit > 0)
+            .max_by_key(|(fit, _)| *fit);
+        let Some((_, stream)) = fitting else {
+            self.refused.unknown += 1;
+            return;
+        };
+        if let Some(packet) = RtpPacket::parse(stream.kind, plain) {
+            stream.receiver.receive(now, packet, &mut self.outputs);
+        }
+    }
+
+    fn handle_rtcp(&mut self, now: Instant, transport: usize, plain: &[u8]) {
+        let uptime = now.saturating_duration_since(self.began);
+        for incoming in rtcp::parse(plain) {
+            match incoming {
+                Incoming::SenderReport { ssrc, middle_ntp } => {
+                    for stream in &mut self.streams {
+                        stream.receiver.sender_report(now, ssrc, middle_ntp);
+                    }
+                }
+                Incoming::Report(report) => {
+                    let rtt = rtcp::round_trip(&report, uptime);
+                    if let Some(index) = self.sending(transport, report.ssrc) {
+                        self.rtt = rtt.or(self.rtt);
+                        self.streams[index]
+                            .sender
+                            .report_from_peer(report.total_lost);
+                    }
+                }
+                Incoming::Nack { ssrc, sequences } => {
+                    if let Some(index) = self.sending(transport, ssrc) {
+                        self.resend(now, index, &sequences);
+                    }
+                }
+                Incoming::PictureLoss { ssrc } => {
+                    if let Some(index) = self.sending(transport, ssrc) {
+                        self.streams[index].sender.keyframe_needed(None);
+                    }
+                }
+                Incoming::FullIntra { ssrc, number } => {
+                    if let Some(index) = self.sending(transport, ssrc) {
+                        self.streams[index].sender.keyframe_needed(Some(number));
+                    }
+                }
+                Incoming::Goodbye { .. } => {} // SIP ends calls
+            }
+        }
+    }
+
+    fn sending(&self, transport: usize, ssrc: u32) -> Option<usize> {
+        let ours = |s: &super::Stream| s.transport == transport && s.sender.ssrc == ssrc;
+        self.streams.iter().position(ours)
+    }
+
+    fn resend(&mut self, now: Instant, index: usize, sequences: &[u16]) {
+        for sequence in sequences {
+            if let Some(bytes) = self.streams[index].sender.resend(now, *sequence) {
+                self.transmit(self.streams[index].transport, bytes.to_vec());
+            }
+        }
+    }
+
+    fn send_packet(&mut self, index: usize, packet: &RtpPacket) {
+        let stream = &mut self.streams[index];
+        let Some(srtp) = &mut self.transports[stream.transport].srtp else {
+            return;
+        };
+        let Some(sealed) = srtp.protect_rtp(&packet.to_bytes()) else {
+            return;
+        };
+        stream.sender.sent(packet, &sealed);
+        let transport = stream.transport;
+        self.transmit(transport, sealed.to_vec());
+    }
+
+    fn send_rtcp(&mut self, index: usize, compound: &Compound) {
+        let transport = self.streams[index].transport;
+        let Some(srtp) = &mut self.transports[transport].srtp else {
+            return;
+        };
+        let sealed = compound
+            .to_bytes()
+            .and_then(|bytes| srtp.protect_rtcp(&bytes));
+        if let Some(sealed) = sealed {
+            self.transmit(transport, sealed.to_vec());
+        }
+    }
+
+    fn transmit(&mut self, transport: usize, bytes: Vec<u8>) {
+        if let Some(path) = self.transports[transport].ice.path() {
+            let (source, destination) = (path.local, path.remote);
+            self.outputs.push_back(PeerOutput::Transmit {
+                source,
+                destination,
+                bytes,
+            });
+        }
+    }
+
+    /// Brings everything up to `now`: handshakes, state, reports, text, feedback.
+    pub(super) fn advance(&mut self, now: Instant) {
+        for transport in &mut self.transports {
+            if transport.ice.state() == IceState::Connected
+                && let Some(dtls) = &mut transport.dtls
+            {
+                dtls.start(now);
+            }
+        }
+        self.flush();
+        self.announce(now);
+        for stream in &mut self.streams {
+            stream.receiver.poll(now, &mut self.outputs);
+            if stream.sender.take_keyframe_request(now) {
+                self.outputs
+                    .push_back(PeerOutput::Event(PeerEvent::KeyframeRequested));
+            }
+        }
+        if self.announced == Announced::Connected {
+            self.send_due(now);
+        }
+    }
+
+    /// Moves what ICE and DTLS want to send to the outputs.
+    fn flush(&mut self) {
+        for index in 0..self.transports.len() {
+            while let Some((path, bytes)) = self.transports[index].ice.poll_transmit() {
+                self.outputs.push_back(PeerOutput::Transmit {
+                    source: path.local,
+                    destination: path.remote,
+                    bytes: bytes.to_vec(),
+                });
+            }
+            while let Some(bytes) = self.transports[index]
+                .dtls
+                .as_mut()
+                .and_then(Dtls::poll_transmit)
+            {
+                self.transmit(index, bytes.to_vec());
+            }
+        }
+    }
+
+    /// Tells what changed about the connection as a whole.
+    fn announce(&mut self, now: Instant) {
+        if self.announced == Announced::Over {
+            return;
+        }
+        let mut connected = !self.transports.is_empty();
+        let mut failed = None;
+        for transport in &self.transports {
+            let dtls = transport.dtls.as_ref().map_or(DtlsState::Idle, Dtls::state);
+            connected &= transport.ice.state() == IceState::Connected && dtls == DtlsState::Done;
+            failed = failed.or(match (transport.ice.state(), dtls) {
+                (_, DtlsState::Failed(reason)) => Some(reason),
+                (IceState::Failed, DtlsState::Done) => Some("the peer fell silent"),
+                (IceState::Failed, DtlsState::Closed) => Some("the peer closed the connection"),
+                (IceState::Failed, _) => Some("no path to the peer was found"),
+                _ => None,
+            });
+        }
+        if let Some(reason) = failed {
+            self.announced = Announced::Over;
+            // No key, no media, whatever still arrives (A34).
+            self.transports
+                .iter_mut()
+                .for_each(|transport| transport.srtp = None);
+            self.event(PeerEvent::Failed(reason.to_owned()));
+        } else if connected && self.announced != Announced::Connected {
+            self.announced = Announced::Connected;
+            self.next_report = Some(now + REPORT_INTERVAL / 2);
+            self.path_rtt = self.transports.iter().find_map(|t| t.ice.round_trip(now));
+            self.event(PeerEvent::Connected);
+        } else if !connected && self.announced == Announced::Connected {
+            self.announced = Announced::Disconnected;
+            self.event(PeerEvent::Disconnected);
+        }
+    }
+
+    fn event(&mut self, event: PeerEvent) {
+        self.outputs.push_back(PeerOutput::Event(event));
+    }
+
+    /// Reports, text and feedback that are due.
+    fn send_due(&mut self, now: Instant) {
+        let report = self.next_report.is_some_and(|due| due <= now);
+        if report {
+            self.next_report = Some(now + REPORT_INTERVAL);
+            self.path_rtt = self.transports.iter().find_map(|t| t.ice.round_trip(now));
+        }
+        for index in 0..self.streams.len() {
+            if let Some(packet) = self.streams[index].sender.text_packet(now) {
+                self.send_packet(index, &packet);
+            }
+            if report {
+                self.send_report(now, index);
+            }
+            self.send_feedback(now, index);
+        }
+    }
+
+    fn send_report(&mut self, now: Instant, index: usize) {
+        let stream = &mut self.streams[index];
+        let reports: Vec<_> = stream.receiver.report(now).into_iter().collect();
+        let uptime = now.saturating_duration_since(self.began);
+        let compound = match stream.sender.report(now) {
+            Some(sent) => Compound::sender(sent, uptime, reports),
+            None => Compound::receiver(stream.sender.ssrc, reports),
+        };
+        let compound = compound.name(&self.secrets.cname);
+        self.send_rtcp(index, &compound);
+    }
+
+    fn send_feedback(&mut self, now: Instant, index: usize) {
+        let rtt = self.rtt.or(self.path_rtt);
+        let stream = &mut self.streams[index];
+        let Some(wanted) = stream.receiver.feedback(now, rtt) else {
+            return;
+        };
+        let mut compound = Compound::receiver(stream.sender.ssrc, Vec::new());
+        if !wanted.sequences.is_empty() {
+            compound = compound.nack(wanted.ssrc, &wanted.sequences);
+        }
+        if wanted.keyframe && stream.sender.full_intra_only {
+            stream.sender.full_intra_number = stream.sender.full_intra_number.wrapping_add(1);
+            compound = compound.full_intra(wanted.ssrc, stream.sender.full_intra_number);
+        } else if wanted.keyframe {
+            compound = compound.picture_loss(wanted.ssrc);
+        }
+        self.send_rtcp(index, &compound);
+    }
+}

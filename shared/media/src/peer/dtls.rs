@@ -1,0 +1,278 @@
+//! DTLS of one transport: rtc-dtls's endpoint with exactly one association, the check of the
+//! peer's certificate against its announced fingerprint, and the keys for SRTP (RFC 5764).
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use rtc_dtls::cipher_suite::CipherSuiteId;
+use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
+use rtc_dtls::crypto_provider::RTCCryptoProvider;
+use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
+use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+use rtc_shared::TransportProtocol;
+use rtc_shared::error::Error;
+use rtc_srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
+use rtc_srtp::protection_profile::ProtectionProfile;
+
+use crate::certificate::{Certificate, Fingerprint, is_announced};
+use crate::error::MediaError;
+use crate::srtp::{Srtp, SrtpKeys};
+
+/// A flight that gets no answer is sent again after this time, up to seven times.
+const FLIGHT_INTERVAL: Duration = Duration::from_millis(500);
+/// The handshake must be done within this time from its first datagram.
+const HANDSHAKE_LIMIT: Duration = vrs_domain::limit::HANDSHAKE_TIMEOUT;
+/// Most bytes of DTLS taken from the peer in the life of a transport (A35): a handshake needs
+/// three to ten thousand, and nothing but alerts comes after it.
+const BYTES_MAX: usize = 64 * 1024;
+
+/// The association's name towards the endpoint; real addresses are the business of ICE.
+const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
+
+/// Where the handshake stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DtlsState {
+    /// Nothing was sent or received.
+    Idle,
+    /// Under way.
+    Handshaking,
+    /// The peer proved its announced identity; media may flow.
+    Done,
+    /// The peer said goodbye.
+    Closed,
+    /// Failed for good, and why.
+    Failed(&'static str),
+}
+
+/// DTLS of one transport.
+pub(super) struct Dtls {
+    endpoint: Endpoint,
+    config: Arc<HandshakeConfig>,
+    client: bool,
+    state: DtlsState,
+    mismatch: Arc<AtomicBool>,
+    announced: Vec<Fingerprint>,
+    deadline: Option<Instant>,
+    bytes_left: usize,
+    cipher_suite: Option<String>,
+    /// Datagrams that meant nothing to the handshake.
+    pub(super) refused: u64,
+}
+
+fn engine(error: impl std::fmt::Display) -> MediaError {
+    MediaError::Engine(format!("DTLS: {error}"))
+}
+
+impl Dtls {
+    pub(super) fn new(
+        certificate: &Certificate,
+        client: bool,
+        announced: Vec<Fingerprint>,
+        provider: Arc<dyn RTCCryptoProvider>,
+    ) -> Result<Self, MediaError> {
+        let mismatch = Arc::new(AtomicBool::new(false));
+        let (flag, known) = (Arc::clone(&mismatch), announced.clone());
+        let mut suites = vec![
+            CipherSuiteId::Tls_Ecdhe_Ecdsa_With_Aes_128_Gcm_Sha256,
+            CipherSuiteId::Tls_Ecdhe_Ecdsa_With_ChaCha20_Poly1305_Sha256,
+        ];
+        if client {
+            // Some SIP peers still have an RSA certificate.
+            suites.push(CipherSuiteId::Tls_Ecdhe_Rsa_With_Aes_128_Gcm_Sha256);
+        }
+        let config = ConfigBuilder::default()
+            .with_crypto_provider(provider)
+            .with_certificates(vec![certificate.inner()])
+            .with_cipher_suites(suites)
+            .with_srtp_protection_profiles(vec![
+                SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
+                SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+            ])
+            .with_client_auth(ClientAuthType::RequireAnyClientCert)
+            .with_extended_master_secret(ExtendedMasterSecretType::Require)
+            .with_flight_interval(FLIGHT_INTERVAL)
+            // Certificates are self-signed: the fingerprint is the identity, not a CA chain.
+            .with_insecure_skip_verify(true)
+            .with_verify_peer_certificate(Some(Arc::new(move |chain, _| {
+                let same = chain.first().is_some_and(|der| is_announced(&known, der));
+                if same {
+                    Ok(())
+                } else {
+                    flag.store(true, Ordering::Relaxed);
+                    Err(Error::ErrInvalidCertificate)
+                }
+            })))
+            .build(client, Some(PEER))
+            .map_err(engine)?;
+        let config = Arc::new(config);
+        let server = (!client).then(|| Arc::clone(&config));
+        Ok(Self {
+            endpoint: Endpoint::new(PEER, TransportProtocol::UDP, server),
+            config,
+            client,
+            state: DtlsState::Idle,
+            mismatch,
+            announced,
+            deadline: None,
+            bytes_left: BYTES_MAX,
+            cipher_suite: None,
+            refused: 0,
+        })
+    }
+
+    pub(super) fn state(&self) -> DtlsState {
+        self.state
+    }
+
+    /// The TLS name of the cipher suite, once agreed.
+    pub(super) fn cipher_suite(&self) -> Option<&str> {
+        self.cipher_suite.as_deref()
+    }
+
+    /// There is a path: the client says hello, both sides have a limited time from here.
+    pub(super) fn start(&mut self, now: Instant) {
+        if self.state != DtlsState::Idle {
+            return;
+        }
+        self.state = DtlsState::Handshaking;
+        self.deadline = Some(now + HANDSHAKE_LIMIT);
+        if self.client
+            && self
+                .endpoint
+                .connect(now, PEER, Arc::clone(&self.config), None)
+                .is_err()
+        {
+            self.state = DtlsState::Failed("DTLS could not begin");
+        }
+    }
+
+    /// Takes a datagram from a proven address. Gives the SRTP keys when the handshake is done.
+    pub(super) fn handle(&mut self, now: Instant, bytes: &[u8]) -> Option<Srtp> {
+        let over = match self.state {
+            DtlsState::Idle | DtlsState::Handshaking | DtlsState::Done => false,
+            DtlsState::Closed | DtlsState::Failed(_) => true,
+        };
+        if over || bytes.len() > self.bytes_left {
+            self.refused += 1;
+            return None;
+        }
+        self.bytes_left -= bytes.len();
+        if self.state == DtlsState::Idle && !self.client {
+            self.start(now); // the peer found its path before we found ours
+        }
+        let read = self.endpoint.read(now, PEER, None, BytesMut::from(bytes));
+        if self.mismatch.load(Ordering::Relaxed) {
+            self.state = DtlsState::Failed("the peer's certificate is not the announced one");
+            return None;
+        }
+        let Ok(events) = read else {
+            // Broken and forged datagrams end nothing; a real refusal runs into the deadline.
+            self.refused += 1;
+            return None;
+        };
+        let mut keys = None;
+        for event in events {
+            match event {
+                EndpointEvent::HandshakeComplete => keys = self.finish(),
+                EndpointEvent::PeerClosed if self.state == DtlsState::Done => {
+                    self.state = DtlsState::Closed;
+                }
+                EndpointEvent::PeerClosed if self.client => {
+                    self.state = DtlsState::Failed("the peer ended the DTLS handshake");
+                }
+                // Data channels are not ours.
+                EndpointEvent::ApplicationData(_) | EndpointEvent::PeerClosed | _ => {}
+            }
+        }
+        keys
+    }
+
+    /// The handshake is done: checks the certificate once more and derives the SRTP keys.
+    fn finish(&mut self) -> Option<Srtp> {
+        if self.state == DtlsState::Done {
+            return None;
+        }
+        match self.derive() {
+            Ok(srtp) => {
+                self.state = DtlsState::Done;
+                self.deadline = None;
+                Some(srtp)
+            }
+            Err(reason) => {
+                self.state = DtlsState::Failed(reason);
+                None
+            }
+        }
+    }
+
+    fn derive(&mut self) -> Result<Srtp, &'static str> {
+        let state = self
+            .endpoint
+            .get_connection_state(PEER)
+            .ok_or("DTLS lost its state")?;
+        let certificate = state.peer_certificates.first();
+        if !certificate.is_some_and(|der| is_announced(&self.announced, der)) {
+            return Err("the peer's certificate is not the announced one");
+        }
+        let profile = match state.srtp_protection_profile() {
+            SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => ProtectionProfile::AeadAes128Gcm,
+            SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80 => {
+                ProtectionProfile::Aes128CmHmacSha1_80
+            }
+            SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_32
+            | SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm
+            | SrtpProtectionProfile::Unsupported
+            | _ => return Err("no SRTP profile in common"),
+        };
+        self.cipher_suite = state.cipher_suite().map(|suite| suite.id().to_string());
+        let (key, salt) = (profile.key_len(), profile.salt_len());
+        let material = state
+            .export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], 2 * (key + salt))
+            .map_err(|_| "DTLS gave no keys")?;
+        let keys = SrtpKeys::from_dtls(profile, material.as_ref(), self.client)
+            .ok_or("DTLS gave too few keys")?;
+        Srtp::new(profile, keys).map_err(|_| "SRTP refused its keys")
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.state != DtlsState::Handshaking {
+            return;
+        }
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
+            self.state = DtlsState::Failed("the DTLS handshake took too long");
+            return;
+        }
+        let retried = self.endpoint.handle_timeout(PEER, now);
+        let exists = self.endpoint.get_connection_state(PEER).is_some();
+        if retried.is_err() && exists {
+            self.state = DtlsState::Failed("the DTLS handshake got no answer");
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        if self.state != DtlsState::Handshaking {
+            return None;
+        }
+        [self.endpoint.poll_timeout(&PEER), self.deadline]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(super) fn poll_transmit(&mut self) -> Option<BytesMut> {
+        self.endpoint
+            .poll_transmit()
+            .map(|transmit| transmit.message)
+    }
+
+    /// Says goodbye.
+    pub(super) fn close(&mut self, now: Instant) {
+        if self.endpoint.close(now).is_err() {
+            self.refused += 1;
+        }
+        self.state = DtlsState::Closed;
+    }
+}

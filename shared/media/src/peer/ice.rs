@@ -1,0 +1,378 @@
+//! ICE of one transport: rtc-ice's agent does the checks, this file keeps what the agent does
+//! not: which addresses proved themselves, which path media takes, and when the peer is gone.
+//!
+//! The agent's own time limits are switched off. It never leaves its first nominated pair, and
+//! forgets all candidates when it fails; a phone that changes its port behind a NAT would be cut
+//! off. Here the path follows the address that answers.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use rtc_dtls::crypto_provider::RTCCryptoProvider;
+use rtc_ice::agent::Agent;
+use rtc_ice::agent::agent_config::AgentConfig;
+use rtc_ice::candidate::CandidateConfig;
+use rtc_ice::candidate::candidate_host::CandidateHostConfig;
+use rtc_ice::candidate::candidate_relay::CandidateRelayConfig;
+use rtc_ice::candidate::candidate_server_reflexive::CandidateServerReflexiveConfig;
+use rtc_ice::mdns::MulticastDnsMode;
+use rtc_shared::{TaggedBytesMut, TransportContext, TransportProtocol};
+use sansio::Protocol;
+use vrs_domain::limit::MEDIA_IDLE_TIMEOUT;
+
+use crate::error::MediaError;
+use crate::sdp::policy::RemoteTransport;
+use crate::sdp::{Candidate, CandidateKind};
+
+/// Checks are repeated this often until a pair is chosen.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+/// The chosen pair is checked this often (RFC 7675 section 5.1: 5 s, less some).
+const KEEPALIVE: Duration = Duration::from_secs(2);
+/// Checks per pair before it counts as failed: 10 s worth, because the other side may begin late.
+const CHECKS_MAX: u16 = 200;
+/// A pair with a reflexive address is chosen after this wait for a better one.
+const REFLEXIVE_WAIT: Duration = Duration::from_millis(100);
+/// A pair through a relay is chosen after this wait for a better one.
+const RELAY_WAIT: Duration = Duration::from_millis(500);
+/// Without any pair after this time the transport failed.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Without a sign of life for this time the transport is disconnected.
+const DISCONNECTED_AFTER: Duration = Duration::from_secs(5);
+/// A path silent for this long is left for one that is alive.
+const PATH_SILENT: Duration = Duration::from_millis(2_500);
+/// Most addresses of the peer that are remembered.
+const REMOTE_ADDRESSES_MAX: usize = 64;
+
+/// Where the transport stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IceState {
+    /// The peer is not known yet.
+    New,
+    /// Looking for a path.
+    Checking,
+    /// There is a path and it is alive.
+    Connected,
+    /// The path is silent.
+    Disconnected,
+    /// Given up, for good.
+    Failed,
+}
+
+/// A pair of addresses that media may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Path {
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Proven {
+    path: Path,
+    heard: Instant,
+}
+
+/// ICE of one transport.
+pub(super) struct Ice {
+    agent: Agent,
+    locals: Vec<SocketAddr>,
+    remotes: Vec<Candidate>,
+    proven: Vec<Proven>,
+    path: Option<Path>,
+    state: IceState,
+    started: Instant,
+    heard: Instant,
+    out: VecDeque<(Path, BytesMut)>,
+    failed_calls: u64,
+}
+
+fn engine(error: impl std::fmt::Display) -> MediaError {
+    MediaError::Engine(format!("ICE: {error}"))
+}
+
+impl Ice {
+    pub(super) fn new(
+        now: Instant,
+        locals: &[SocketAddr],
+        (ufrag, password): (&str, &str),
+        provider: Arc<dyn RTCCryptoProvider>,
+    ) -> Result<Self, MediaError> {
+        let config = AgentConfig {
+            local_ufrag: ufrag.to_owned(),
+            local_pwd: password.to_owned(),
+            multicast_dns_mode: MulticastDnsMode::Disabled,
+            disconnected_timeout: Some(Duration::ZERO),
+            failed_timeout: Some(Duration::ZERO),
+            keepalive_interval: Some(KEEPALIVE),
+            check_interval: CHECK_INTERVAL,
+            max_binding_requests: Some(CHECKS_MAX),
+            host_acceptance_min_wait: Some(Duration::ZERO),
+            srflx_acceptance_min_wait: Some(REFLEXIVE_WAIT),
+            prflx_acceptance_min_wait: Some(REFLEXIVE_WAIT),
+            relay_acceptance_min_wait: Some(RELAY_WAIT),
+            ..AgentConfig::default()
+        };
+        let mut agent = Agent::new(now, Arc::new(config), provider).map_err(engine)?;
+        for (index, address) in locals.iter().enumerate() {
+            let candidate = Candidate::host(*address, index);
+            agent
+                .add_local_candidate(to_agent(&candidate)?)
+                .map_err(engine)?;
+        }
+        Ok(Self {
+            agent,
+            locals: locals.to_vec(),
+            remotes: Vec::new(),
+            proven: Vec::new(),
+            path: None,
+            state: IceState::New,
+            started: now,
+            heard: now,
+            out: VecDeque::new(),
+            failed_calls: 0,
+        })
+    }
+
+    /// The peer is known: checks begin.
+    pub(super) fn start(
+        &mut self,
+        now: Instant,
+        controlling: bool,
+        remote: &RemoteTransport,
+        host_only: bool,
+    ) -> Result<(), MediaError> {
+        for candidate in &remote.candidates {
+            let known = self.remotes.iter().any(|c| c.address == candidate.address);
+            if known || (host_only && candidate.kind != CandidateKind::Host) {
+                continue;
+            }
+            self.agent
+                .add_remote_candidate(to_agent(candidate)?)
+                .map_err(engine)?;
+            self.remotes.push(candidate.clone());
+        }
+        self.agent
+            .start_connectivity_checks(
+                now,
+                controlling,
+                remote.ufrag.clone(),
+                remote.password.clone(),
+            )
+            .map_err(engine)?;
+        self.state = IceState::Checking;
+        self.started = now;
+        self.heard = now;
+        self.run(now);
+        Ok(())
+    }
+
+    pub(super) fn state(&self) -> IceState {
+        self.state
+    }
+
+    /// Where to send now: the chosen pair, else the last address that proved itself.
+    pub(super) fn path(&self) -> Option<Path> {
+        self.path
+            .or_else(|| self.proven.last().map(|proven| proven.path))
+    }
+
+    /// Whether the peer showed that it knows our password from this address (A33): nothing but
+    /// STUN is taken from others.
+    pub(super) fn is_proven(&self, remote: SocketAddr) -> bool {
+        self.proven
+            .iter()
+            .any(|proven| proven.path.remote == remote)
+    }
+
+    /// What kind of address the peer has on the chosen path.
+    pub(super) fn candidate_kind(&self) -> Option<CandidateKind> {
+        let path = self.path?;
+        let known = self
+            .remotes
+            .iter()
+            .find(|candidate| candidate.address == path.remote);
+        Some(known.map_or(CandidateKind::PeerReflexive, |candidate| candidate.kind))
+    }
+
+    /// Round trip of the connectivity checks, if one was answered.
+    pub(super) fn round_trip(&self, now: Instant) -> Option<Duration> {
+        let pairs = self.agent.get_candidate_pairs_stats(now);
+        let measured = pairs.iter().map(|pair| pair.current_round_trip_time);
+        let best = measured.filter(|rtt| *rtt > 0.0).min_by(f64::total_cmp)?;
+        Duration::try_from_secs_f64(best).ok()
+    }
+
+    /// The local address a datagram came to; drivers that are bound to a wildcard cannot say.
+    pub(super) fn local_for(&self, destination: SocketAddr, source: SocketAddr) -> SocketAddr {
+        if self.locals.contains(&destination) {
+            return destination;
+        }
+        let same_family = self
+            .locals
+            .iter()
+            .find(|local| local.is_ipv4() == source.is_ipv4());
+        same_family.copied().unwrap_or(destination)
+    }
+
+    /// Takes a STUN datagram. True if it was authentic.
+    pub(super) fn handle(&mut self, now: Instant, path: Path, bytes: &[u8]) -> bool {
+        if matches!(self.state, IceState::New | IceState::Failed) {
+            return false;
+        }
+        let known = self.is_proven(path.remote)
+            || self
+                .remotes
+                .iter()
+                .any(|candidate| candidate.address == path.remote);
+        if !known && self.agent.get_remote_candidates().len() >= REMOTE_ADDRESSES_MAX {
+            return false;
+        }
+        let message = TaggedBytesMut {
+            now,
+            transport: TransportContext {
+                local_addr: path.local,
+                peer_addr: path.remote,
+                transport_protocol: TransportProtocol::UDP,
+                ecn: None,
+            },
+            message: BytesMut::from(bytes),
+        };
+        // The agent checks the integrity of requests and success responses only.
+        let checked = bytes
+            .get(..2)
+            .is_some_and(|kind| kind == [0, 1] || kind == [1, 1]);
+        let authentic = self.agent.handle_read(message).is_ok() && checked;
+        if authentic {
+            self.prove(now, path);
+        }
+        self.run(now);
+        authentic
+    }
+
+    fn prove(&mut self, now: Instant, path: Path) {
+        self.proven.retain(|proven| proven.path != path);
+        if self.proven.len() >= REMOTE_ADDRESSES_MAX {
+            self.proven.remove(0);
+        }
+        self.proven.push(Proven { path, heard: now });
+        self.heard = now;
+    }
+
+    /// Authentic media arrived on this path: it is alive.
+    pub(super) fn touch(&mut self, now: Instant, path: Path) {
+        if let Some(proven) = self.proven.iter_mut().find(|proven| proven.path == path) {
+            proven.heard = now;
+            self.heard = now;
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if matches!(self.state, IceState::New | IceState::Failed) {
+            return;
+        }
+        if self.agent.handle_timeout(now).is_err() {
+            self.failed_calls += 1;
+        }
+        self.run(now);
+    }
+
+    pub(super) fn poll_timeout(&mut self) -> Option<Instant> {
+        match self.state {
+            IceState::New | IceState::Failed => None,
+            IceState::Checking | IceState::Connected | IceState::Disconnected => {
+                // The agent asks for a look several times a second as long as it lives.
+                self.agent.poll_timeout()
+            }
+        }
+    }
+
+    pub(super) fn poll_transmit(&mut self) -> Option<(Path, BytesMut)> {
+        self.out.pop_front()
+    }
+
+    /// Collects what the agent wants to send, then looks at the state.
+    fn run(&mut self, now: Instant) {
+        while let Some(message) = self.agent.poll_write() {
+            let path = Path {
+                local: message.transport.local_addr,
+                remote: message.transport.peer_addr,
+            };
+            self.out.push_back((path, message.message));
+        }
+        while self.agent.poll_event().is_some() {} // the state is read below
+        let selected = self.agent.get_selected_candidate_pair();
+        let selected = selected.map(|(local, remote)| Path {
+            local: local.base_addr(),
+            remote: remote.addr(),
+        });
+        if self.path.is_none() {
+            self.path = selected;
+        }
+        self.migrate(now);
+        let silent = now.saturating_duration_since(self.heard);
+        self.state = match self.path {
+            _ if self.state == IceState::Failed => IceState::Failed,
+            None if now >= self.started + CONNECT_TIMEOUT => IceState::Failed,
+            None => IceState::Checking,
+            Some(_) if silent >= MEDIA_IDLE_TIMEOUT => IceState::Failed,
+            Some(_) if silent >= DISCONNECTED_AFTER => IceState::Disconnected,
+            Some(_) => IceState::Connected,
+        };
+    }
+
+    /// Leaves a silent path for the one heard last, if that one is alive.
+    fn migrate(&mut self, now: Instant) {
+        let Some(path) = self.path else { return };
+        let silent_since = |heard: Instant| now.saturating_duration_since(heard);
+        let current = self.proven.iter().find(|proven| proven.path == path);
+        let silent = current.is_none_or(|proven| silent_since(proven.heard) > PATH_SILENT);
+        let best = self.proven.iter().max_by_key(|proven| proven.heard);
+        if silent
+            && let Some(best) = best
+            && silent_since(best.heard) < PATH_SILENT / 2
+        {
+            self.path = Some(best.path);
+        }
+    }
+
+    pub(super) fn close(&mut self) {
+        if self.agent.close().is_err() {
+            self.failed_calls += 1;
+        }
+        self.state = IceState::Failed;
+    }
+}
+
+fn to_agent(candidate: &Candidate) -> Result<rtc_ice::candidate::Candidate, MediaError> {
+    let base_config = CandidateConfig {
+        network: "udp".to_owned(),
+        address: candidate.address.ip().to_string(),
+        port: candidate.address.port(),
+        component: candidate.component,
+        priority: candidate.priority,
+        foundation: candidate.foundation.clone(),
+        ..CandidateConfig::default()
+    };
+    match candidate.kind {
+        CandidateKind::Host | CandidateKind::PeerReflexive => CandidateHostConfig {
+            base_config,
+            ..CandidateHostConfig::default()
+        }
+        .new_candidate_host(),
+        CandidateKind::ServerReflexive => {
+            let config = CandidateServerReflexiveConfig {
+                base_config,
+                ..CandidateServerReflexiveConfig::default()
+            };
+            config.new_candidate_server_reflexive()
+        }
+        CandidateKind::Relay => CandidateRelayConfig {
+            base_config,
+            ..CandidateRelayConfig::default()
+        }
+        .new_candidate_relay(),
+    }
+    .map_err(engine)
+}

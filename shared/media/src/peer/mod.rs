@@ -1,0 +1,415 @@
+//! One WebRTC connection: offer or answer in, datagrams in and out, frames or packets out.
+//!
+//! What it is: the composition of ICE (rtc-ice), DTLS 1.2 (rtc-dtls), SRTP (rtc-srtp) and RTCP
+//! (rtc-rtcp) under our own SDP, so that sound, picture and real-time text share one bundle. The
+//! same machine serves the relay ([`Receive::Packets`]: forwards packets as they come) and the
+//! apps ([`Receive::Frames`]: whole pictures in order).
+//! What it is not: it opens no socket, reads no clock and knows no SIP. Names, passwords, SSRCs
+//! and first sequence numbers come from [`PeerConfig::seed`]; inside the rtc crates, ICE
+//! transaction ids and the secrets of the DTLS handshake are drawn from their own generator.
+//!
+//! Order of events: a datagram is STUN, DTLS or SRTP by its first byte (RFC 7983). Only STUN is
+//! taken from an address that has not proved the ICE password (A33). Media is decrypted only
+//! after the DTLS certificate matched the fingerprint of the SDP (A34). Packets that cannot be
+//! decrypted are counted and change nothing (A37).
+//! Start reading at [`Peer`].
+
+mod config;
+mod drive;
+mod dtls;
+mod ice;
+mod receive;
+mod send;
+mod stats;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rtc_dtls::crypto_provider::RTCCryptoProvider;
+use vrs_domain::limit::TEXT_INTERVAL;
+
+use crate::certificate::provider;
+use crate::error::{MediaError, Refusal};
+use crate::rtp::{MediaKind, RtpPacket};
+use crate::sdp::policy::{self, Local, LocalTransport, RemoteTransport, Setup};
+use crate::sdp::{Negotiated, SessionDescription};
+use crate::srtp::Srtp;
+
+pub use config::{PeerConfig, Receive, stun_ufrag};
+pub use stats::{KindStats, PeerStats};
+
+use config::Secrets;
+use dtls::Dtls;
+use ice::Ice;
+use receive::StreamReceiver;
+use send::StreamSender;
+
+/// What the peer wants done, or has to tell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PeerOutput {
+    /// Send this datagram.
+    Transmit {
+        /// From which of our addresses.
+        source: SocketAddr,
+        /// To which address of the peer.
+        destination: SocketAddr,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// Something happened.
+    Event(PeerEvent),
+}
+
+/// What happened on the connection.
+#[derive(Clone, PartialEq)]
+pub enum PeerEvent {
+    /// ICE and DTLS are done (again): media flows.
+    Connected,
+    /// Nothing was heard from the peer for 5 s, or it closed; it may come back.
+    Disconnected,
+    /// The connection is over, for this reason; nothing more will come.
+    Failed(String),
+    /// A packet, in order of arrival, resent ones included ([`Receive::Packets`]).
+    Rtp {
+        /// Which stream.
+        kind: MediaKind,
+        /// The packet, decrypted.
+        packet: RtpPacket,
+    },
+    /// A frame ([`Receive::Frames`]): video whole and in order, audio as it arrives.
+    Frame {
+        /// Which stream.
+        kind: MediaKind,
+        /// RTP timestamp.
+        timestamp: u32,
+        /// Unwrapped sequence number (of the last packet): a step of more than one in audio is
+        /// a loss to be concealed, a smaller number than before is a late frame.
+        sequence: u64,
+        /// Opus packet, or H.264 access unit in Annex B form.
+        data: Vec<u8>,
+        /// Video that can be decoded without an earlier frame.
+        keyframe: bool,
+    },
+    /// Characters typed by the peer, in order, U+FFFD where some were lost. Always whole text,
+    /// never packets: the payload types inside RED differ from leg to leg.
+    Text(String),
+    /// The peer needs a key frame of ours; at most one such event per 500 ms.
+    KeyframeRequested,
+}
+
+impl std::fmt::Debug for PeerEvent {
+    /// Never the content.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Connected => f.write_str("Connected"),
+            Self::Disconnected => f.write_str("Disconnected"),
+            Self::Failed(reason) => write!(f, "Failed({reason})"),
+            Self::Rtp { packet, .. } => write!(f, "Rtp({packet:?})"),
+            Self::Frame {
+                kind,
+                timestamp,
+                sequence,
+                data,
+                keyframe,
+            } => write!(
+                f,
+                "Frame({kind:?}, timestamp {timestamp}, sequence {sequence}, {} bytes, \
+                 keyframe {keyframe})",
+                data.len()
+            ),
+            Self::Text(text) => write!(f, "Text({} characters)", text.chars().count()),
+            Self::KeyframeRequested => f.write_str("KeyframeRequested"),
+        }
+    }
+}
+
+/// One ICE, DTLS and SRTP session; one per peer unless it knows no bundles.
+struct Transport {
+    ice: Ice,
+    dtls: Option<Dtls>,
+    srtp: Option<Srtp>,
+}
+
+/// One agreed medium.
+struct Stream {
+    kind: MediaKind,
+    transport: usize,
+    sender: StreamSender,
+    receiver: StreamReceiver,
+}
+
+/// What was last told about the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Announced {
+    Nothing,
+    Connected,
+    Disconnected,
+    Over,
+}
+
+/// Counters of what was refused.
+#[derive(Debug, Clone, Copy, Default)]
+struct Refused {
+    unproven: u64,
+    undecryptable: u64,
+    unknown: u64,
+}
+
+/// One side of a WebRTC connection.
+///
+/// Drain [`Self::poll_output`] after every other call, then sleep until
+/// [`Self::poll_timeout`].
+pub struct Peer {
+    config: PeerConfig,
+    provider: Arc<dyn RTCCryptoProvider>,
+    secrets: Secrets,
+    began: Instant,
+    local: Vec<LocalTransport>,
+    transports: Vec<Transport>,
+    streams: Vec<Stream>,
+    negotiated: Negotiated,
+    offered: Option<Vec<MediaKind>>,
+    description: String,
+    outputs: VecDeque<PeerOutput>,
+    announced: Announced,
+    refused: Refused,
+    next_report: Option<Instant>,
+    /// From the peer's reports.
+    rtt: Option<Duration>,
+    /// From our connectivity checks, until there is a report.
+    path_rtt: Option<Duration>,
+}
+
+impl Peer {
+    /// Begins a connection: gives the SDP offer to send. We are ICE controlling and let the
+    /// answerer choose the DTLS role.
+    ///
+    /// # Errors
+    ///
+    /// [`MediaError::Engine`] if ICE or the cryptography cannot start;
+    /// [`MediaError::WrongState`] if the configuration has no address or no kind.
+    pub fn offerer(config: PeerConfig, now: Instant) -> Result<(Self, String), MediaError> {
+        let mut peer = Self::new(config, now)?;
+        let kinds = peer.config.kinds();
+        if kinds.is_empty() {
+            return Err(MediaError::WrongState("no kind of media was configured"));
+        }
+        peer.add_transport(now, Setup::ActPass)?;
+        let offer = policy::write_offer(&peer.description(), &kinds).to_string();
+        peer.offered = Some(kinds);
+        peer.description.clone_from(&offer);
+        Ok((peer, offer))
+    }
+
+    /// Answers an offer: gives the SDP answer to send. ICE controlled unless the offerer is
+    /// lite; DTLS passive unless the offerer insists on that role.
+    ///
+    /// # Errors
+    ///
+    /// [`MediaError::Sdp`] and [`MediaError::NotAcceptable`] are the offerer's fault (400, 488).
+    pub fn answerer(
+        config: PeerConfig,
+        now: Instant,
+        offer: &str,
+    ) -> Result<(Self, String), MediaError> {
+        let offer = SessionDescription::parse(offer)?;
+        let mut peer = Self::new(config, now)?;
+        let accepted = policy::accept_offer(&offer, &peer.config.kinds())?;
+        for remote in &accepted.transports {
+            peer.add_transport(now, policy::answer_setup(remote.setup))?;
+        }
+        let answer = policy::write_answer(&peer.description(), &offer, &accepted).to_string();
+        peer.description.clone_from(&answer);
+        for (index, remote) in accepted.transports.iter().enumerate() {
+            let client = remote.setup == Setup::Passive;
+            peer.start_transport(now, index, remote, remote.ice_lite, client)?;
+        }
+        peer.agree(now, accepted.negotiated);
+        peer.advance(now);
+        Ok((peer, answer))
+    }
+
+    /// Takes the answer to our offer.
+    ///
+    /// # Errors
+    ///
+    /// [`MediaError::Sdp`] and [`MediaError::NotAcceptable`] are the answerer's fault;
+    /// [`MediaError::WrongState`] without an open offer.
+    pub fn accept_answer(&mut self, now: Instant, answer: &str) -> Result<(), MediaError> {
+        let Some(offered) = self.offered.clone() else {
+            return Err(MediaError::WrongState("there is no open offer"));
+        };
+        let answer = SessionDescription::parse(answer)?;
+        let (negotiated, remote) = policy::accept_answer(&offered, &answer)?;
+        if negotiated.media.is_empty() {
+            return Err(MediaError::NotAcceptable(Refusal::NothingInCommon));
+        }
+        let client = remote.setup == Setup::Passive;
+        self.start_transport(now, 0, &remote, true, client)?;
+        self.offered = None;
+        self.agree(now, negotiated);
+        self.advance(now);
+        Ok(())
+    }
+
+    fn new(config: PeerConfig, now: Instant) -> Result<Self, MediaError> {
+        if config
+            .local_addresses
+            .iter()
+            .all(|address| address.ip().is_unspecified())
+        {
+            return Err(MediaError::WrongState(
+                "no usable local address was configured",
+            ));
+        }
+        let secrets = Secrets::new(config.seed);
+        Ok(Self {
+            provider: provider()?,
+            secrets,
+            began: now,
+            local: Vec::new(),
+            transports: Vec::new(),
+            streams: Vec::new(),
+            negotiated: Negotiated::default(),
+            offered: None,
+            description: String::new(),
+            outputs: VecDeque::new(),
+            announced: Announced::Nothing,
+            refused: Refused::default(),
+            next_report: None,
+            rtt: None,
+            path_rtt: None,
+            config,
+        })
+    }
+
+    fn add_transport(&mut self, now: Instant, setup: Setup) -> Result<(), MediaError> {
+        let (ufrag, password) = self.secrets.ice_credentials();
+        let locals: Vec<SocketAddr> = self.config.usable_addresses().collect();
+        let ice = Ice::new(
+            now,
+            &locals,
+            (&ufrag, &password),
+            Arc::clone(&self.provider),
+        )?;
+        self.transports.push(Transport {
+            ice,
+            dtls: None,
+            srtp: None,
+        });
+        self.local.push(LocalTransport {
+            ufrag,
+            password,
+            setup,
+        });
+        Ok(())
+    }
+
+    fn start_transport(
+        &mut self,
+        now: Instant,
+        index: usize,
+        remote: &RemoteTransport,
+        controlling: bool,
+        client: bool,
+    ) -> Result<(), MediaError> {
+        let host_only = self.config.host_candidate_only;
+        let provider = Arc::clone(&self.provider);
+        let announced = remote.fingerprints.clone();
+        let dtls = Dtls::new(&self.config.certificate, client, announced, provider)?;
+        if let Some(transport) = self.transports.get_mut(index) {
+            transport.ice.start(now, controlling, remote, host_only)?;
+            transport.dtls = Some(dtls);
+        }
+        Ok(())
+    }
+
+    fn agree(&mut self, now: Instant, negotiated: Negotiated) {
+        for media in &negotiated.media {
+            let sender = StreamSender::new(now, media, self.secrets.stream(media.kind));
+            self.streams.push(Stream {
+                kind: media.kind,
+                transport: media.transport,
+                sender,
+                receiver: StreamReceiver::new(media, self.config.receive),
+            });
+        }
+        self.negotiated = negotiated;
+    }
+
+    fn description(&self) -> Local {
+        let kinds = self.config.kinds();
+        Local {
+            session_id: self.secrets.session_id,
+            addresses: self.config.usable_addresses().collect(),
+            fingerprint: self.config.certificate.fingerprint(),
+            cname: self.secrets.cname.clone(),
+            ssrcs: kinds
+                .iter()
+                .map(|kind| (*kind, self.secrets.stream(*kind).ssrc))
+                .collect(),
+            transports: self.local.clone(),
+        }
+    }
+
+    /// Our ICE user name fragment: the part before the colon of the USERNAME in the peer's
+    /// checks. See [`stun_ufrag`] for demultiplexing on a shared socket.
+    #[must_use]
+    pub fn local_ufrag(&self) -> &str {
+        self.local
+            .first()
+            .map_or("", |transport| transport.ufrag.as_str())
+    }
+
+    /// All our fragments: more than one only if the peer knows no bundles.
+    pub fn local_ufrags(&self) -> impl Iterator<Item = &str> {
+        self.local.iter().map(|transport| transport.ufrag.as_str())
+    }
+
+    /// The SDP we gave: to be sent once more when a re-INVITE only refreshes the session. Media
+    /// is agreed once per peer; for anything else make a new one.
+    #[must_use]
+    pub fn local_description(&self) -> &str {
+        &self.description
+    }
+
+    /// What was agreed; empty until the answer.
+    #[must_use]
+    pub fn negotiated(&self) -> &Negotiated {
+        &self.negotiated
+    }
+
+    /// The next thing to do or to know.
+    pub fn poll_output(&mut self) -> Option<PeerOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is wanted next.
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        if self.announced == Announced::Over {
+            return None;
+        }
+        let ready = self.announced == Announced::Connected;
+        let mut due = self.next_report.filter(|_| ready);
+        let mut note = |at: Option<Instant>| due = [due, at].into_iter().flatten().min();
+        for transport in &mut self.transports {
+            note(transport.ice.poll_timeout());
+            note(transport.dtls.as_ref().and_then(Dtls::poll_timeout));
+        }
+        for stream in &self.streams {
+            note(stream.receiver.poll_timeout());
+            note(stream.receiver.feedback_timeout().filter(|_| ready));
+            note(stream.sender.keyframe_timeout());
+            note(stream.sender.text_timeout().filter(|_| ready));
+        }
+        due
+    }
+
+    /// How long typed text waits at most before it is sent.
+    pub const TEXT_DELAY_MAX: Duration = TEXT_INTERVAL;
+}
+
+#[cfg(test)]
+mod tests;

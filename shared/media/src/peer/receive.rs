@@ -1,0 +1,266 @@
+//! The receiving half of one stream: statistics per source, requests for lost packets, and
+//! frames or packets for whoever owns the peer.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use vrs_domain::limit::KEYFRAME_INTERVAL_MIN;
+
+use super::config::Receive;
+use super::stats::KindStats;
+use super::{PeerEvent, PeerOutput};
+use crate::nack::NackGenerator;
+use crate::reorder::VideoBuffer;
+use crate::rtcp::Reception;
+use crate::rtp::{MediaKind, RtpPacket};
+use crate::sdp::NegotiatedMedia;
+use crate::t140;
+
+use rtc_rtcp::reception_report::ReceptionReport;
+
+/// Sources of one stream that are remembered; the newest is the current one.
+const SOURCES_MAX: usize = 4;
+
+struct Source {
+    ssrc: u32,
+    reception: Reception,
+    nack: NackGenerator,
+    video: VideoBuffer,
+    text: t140::Receiver,
+}
+
+/// What feedback is due for a source.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) ssrc: u32,
+    pub(super) sequences: Vec<u16>,
+    pub(super) keyframe: bool,
+}
+
+/// The receiving half of one stream.
+pub(super) struct StreamReceiver {
+    media: NegotiatedMedia,
+    mode: Receive,
+    sources: Vec<Source>,
+    /// Losses of sources that are forgotten.
+    lost_before: u64,
+    keyframe_wanted: bool,
+    keyframe_asked: Option<Instant>,
+    counters: KindStats,
+}
+
+impl StreamReceiver {
+    pub(super) fn new(media: &NegotiatedMedia, mode: Receive) -> Self {
+        Self {
+            media: media.clone(),
+            mode,
+            sources: Vec::new(),
+            lost_before: 0,
+            keyframe_wanted: false,
+            keyframe_asked: None,
+            counters: KindStats::default(),
+        }
+    }
+
+    /// How well a packet fits this stream: 0 not at all, 2 if its source was announced.
+    pub(super) fn fits(&self, payload_type: u8, ssrc: u32) -> u8 {
+        let red = self.media.red.map(|(_, receive)| receive);
+        if payload_type != self.media.receive_payload_type && red != Some(payload_type) {
+            return 0;
+        }
+        1 + u8::from(self.media.remote_ssrcs.contains(&ssrc))
+    }
+
+    /// Takes a decrypted packet.
+    pub(super) fn receive(
+        &mut self,
+        now: Instant,
+        packet: RtpPacket,
+        out: &mut VecDeque<PeerOutput>,
+    ) {
+        if !self.media.direction.receives() {
+            return;
+        }
+        self.counters.packets_received += 1;
+        self.counters.bytes_received += packet.payload.len() as u64;
+        let index = self.source(packet.ssrc);
+        let current = index + 1 == self.sources.len();
+        let source = &mut self.sources[index];
+        let sequence = source
+            .reception
+            .received(now, packet.sequence, packet.timestamp);
+        match (self.media.kind, self.mode) {
+            (MediaKind::Text, _) => {
+                let red = self
+                    .media
+                    .red
+                    .is_some_and(|(_, red)| red == packet.payload_type);
+                source.text.receive(now, sequence, red, &packet.payload);
+            }
+            (kind, Receive::Packets) => {
+                if self.media.feedback.nack {
+                    source.nack.received(now, sequence);
+                }
+                out.push_back(PeerOutput::Event(PeerEvent::Rtp { kind, packet }));
+            }
+            (MediaKind::Audio, Receive::Frames) => {
+                if current && !packet.payload.is_empty() {
+                    self.counters.frames_received += 1;
+                    out.push_back(PeerOutput::Event(PeerEvent::Frame {
+                        kind: MediaKind::Audio,
+                        timestamp: packet.timestamp,
+                        sequence,
+                        data: packet.payload.to_vec(),
+                        keyframe: false,
+                    }));
+                }
+            }
+            (MediaKind::Video, Receive::Frames) => {
+                if self.media.feedback.nack {
+                    source.nack.received(now, sequence);
+                }
+                let RtpPacket {
+                    timestamp,
+                    marker,
+                    payload,
+                    ..
+                } = packet;
+                source.video.push(now, sequence, timestamp, marker, payload);
+            }
+        }
+        self.poll(now, out);
+    }
+
+    fn source(&mut self, ssrc: u32) -> usize {
+        if let Some(known) = self.sources.iter().position(|source| source.ssrc == ssrc) {
+            return known;
+        }
+        if self.sources.len() >= SOURCES_MAX {
+            let forgotten = self.sources.remove(0);
+            self.lost_before += forgotten.reception.lost();
+        }
+        self.sources.push(Source {
+            ssrc,
+            reception: Reception::new(ssrc, self.media.clock_rate),
+            nack: NackGenerator::default(),
+            video: VideoBuffer::new(),
+            text: t140::Receiver::new(self.media.receive_payload_type),
+        });
+        self.sources.len() - 1
+    }
+
+    /// Hands out what is due.
+    pub(super) fn poll(&mut self, now: Instant, out: &mut VecDeque<PeerOutput>) {
+        let Some(source) = self.sources.last_mut() else {
+            return;
+        };
+        match self.media.kind {
+            MediaKind::Audio => {}
+            MediaKind::Text => {
+                if let Some(text) = source.text.poll(now) {
+                    self.counters.frames_received += 1;
+                    out.push_back(PeerOutput::Event(PeerEvent::Text(text)));
+                }
+            }
+            MediaKind::Video => {
+                while let Some(frame) = source.video.poll(now) {
+                    self.counters.frames_received += 1;
+                    out.push_back(PeerOutput::Event(PeerEvent::Frame {
+                        kind: MediaKind::Video,
+                        timestamp: frame.timestamp,
+                        sequence: frame.sequence,
+                        data: frame.data,
+                        keyframe: frame.keyframe,
+                    }));
+                }
+                if let Some(awaited) = source.video.awaited() {
+                    source.nack.forget_before(awaited);
+                }
+                self.keyframe_wanted |= source.video.take_keyframe_wish();
+            }
+        }
+    }
+
+    /// A key frame is wanted; it is asked for at most every 500 ms.
+    pub(super) fn want_keyframe(&mut self) {
+        self.keyframe_wanted = true;
+    }
+
+    /// When [`Self::poll`] has something next.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let source = self.sources.last()?;
+        [source.text.poll_timeout(), source.video.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// When [`Self::feedback`] has something next.
+    pub(super) fn feedback_timeout(&self) -> Option<Instant> {
+        let source = self.sources.last()?;
+        let asked = self
+            .keyframe_wanted
+            .then_some(self.keyframe_asked)
+            .flatten();
+        let keyframe = asked.map(|asked| asked + KEYFRAME_INTERVAL_MIN);
+        [source.nack.poll_timeout(), keyframe]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The feedback due now, if any.
+    pub(super) fn feedback(&mut self, now: Instant, rtt: Option<Duration>) -> Option<Wanted> {
+        let source = self.sources.last_mut()?;
+        let sequences: Vec<u16> = source
+            .nack
+            .poll(now, rtt)
+            .into_iter()
+            .map(|sequence| sequence as u16)
+            .collect();
+        let may_ask = self
+            .keyframe_asked
+            .is_none_or(|at| now >= at + KEYFRAME_INTERVAL_MIN);
+        let keyframe = self.keyframe_wanted && may_ask;
+        if keyframe {
+            self.keyframe_wanted = false;
+            self.keyframe_asked = Some(now);
+            self.counters.plis_sent += 1;
+        }
+        self.counters.nacks_sent += sequences.len() as u64;
+        let ssrc = source.ssrc;
+        (keyframe || !sequences.is_empty()).then_some(Wanted {
+            ssrc,
+            sequences,
+            keyframe,
+        })
+    }
+
+    pub(super) fn sender_report(&mut self, now: Instant, ssrc: u32, middle_ntp: u32) {
+        if let Some(source) = self.sources.iter_mut().find(|source| source.ssrc == ssrc) {
+            source.reception.sender_report(now, middle_ntp);
+        }
+    }
+
+    /// The report block about the current source.
+    pub(super) fn report(&mut self, now: Instant) -> Option<ReceptionReport> {
+        self.sources.last_mut()?.reception.report(now)
+    }
+
+    pub(super) fn count(&self, counters: &mut KindStats) {
+        let own = &self.counters;
+        counters.packets_received = own.packets_received;
+        counters.bytes_received = own.bytes_received;
+        counters.frames_received = own.frames_received;
+        counters.nacks_sent = own.nacks_sent;
+        counters.plis_sent = own.plis_sent;
+        let lost: u64 = self
+            .sources
+            .iter()
+            .map(|source| source.reception.lost())
+            .sum();
+        counters.lost = lost + self.lost_before;
+        counters.frames_dropped = self.sources.iter().map(|source| source.video.dropped).sum();
+        counters.jitter_ms = self.sources.last().map_or(0.0, |s| s.reception.jitter_ms());
+    }
+}

@@ -1,0 +1,208 @@
+//! The sending half of one stream: numbering, resending, typed text, and requests for key
+//! frames.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use vrs_domain::limit::{KEYFRAME_INTERVAL_MIN, MEDIA_DATAGRAM_BYTES_MAX};
+
+use super::config::StreamSeed;
+use super::stats::KindStats;
+use crate::forward::{Rewriter, Rewritten};
+use crate::h264;
+use crate::nack::ResendCache;
+use crate::rtcp::Sent;
+use crate::rtp::{MediaKind, RTP_HEADER_BYTES, RtpPacket};
+use crate::sdp::NegotiatedMedia;
+use crate::t140;
+
+/// The longest authentication tag of the SRTP profiles we agree to, in bytes.
+const SRTP_TAG_BYTES_MAX: usize = 16;
+/// Most payload bytes of one packet.
+const PAYLOAD_BYTES_MAX: usize = MEDIA_DATAGRAM_BYTES_MAX - RTP_HEADER_BYTES - SRTP_TAG_BYTES_MAX;
+
+/// The sending half of one stream.
+pub(super) struct StreamSender {
+    kind: MediaKind,
+    pub(super) ssrc: u32,
+    payload_type: u8,
+    red_payload_type: Option<u8>,
+    clock_rate: u32,
+    sends: bool,
+    pub(super) full_intra_only: bool,
+    rewriter: Rewriter,
+    cache: ResendCache,
+    text: t140::Sender,
+    full_intra_seen: Option<u8>,
+    pub(super) full_intra_number: u8,
+    keyframe_wanted: bool,
+    keyframe_told: Option<Instant>,
+    counters: KindStats,
+}
+
+impl StreamSender {
+    pub(super) fn new(now: Instant, media: &NegotiatedMedia, seed: StreamSeed) -> Self {
+        let first = (seed.first_sequence, seed.first_timestamp);
+        Self {
+            kind: media.kind,
+            ssrc: seed.ssrc,
+            payload_type: media.payload_type,
+            red_payload_type: media.red.map(|(send, _)| send),
+            clock_rate: media.clock_rate,
+            sends: media.direction.sends(),
+            full_intra_only: media.feedback.fir && !media.feedback.pli,
+            rewriter: Rewriter::new(media.clock_rate, first.0, first.1),
+            cache: ResendCache::default(),
+            text: t140::Sender::new(now, media.red.map(|_| media.payload_type)),
+            full_intra_seen: None,
+            full_intra_number: 0,
+            keyframe_wanted: false,
+            keyframe_told: None,
+            counters: KindStats::default(),
+        }
+    }
+
+    /// Cuts a frame of our own encoder into packets.
+    pub(super) fn frame(&mut self, now: Instant, timestamp: u32, frame: &[u8]) -> Vec<RtpPacket> {
+        if !self.sends {
+            return Vec::new();
+        }
+        let payloads = match self.kind {
+            MediaKind::Video => h264::packetise(frame, PAYLOAD_BYTES_MAX),
+            MediaKind::Audio if frame.len() <= PAYLOAD_BYTES_MAX => {
+                vec![Bytes::copy_from_slice(frame)]
+            }
+            MediaKind::Audio | MediaKind::Text => Vec::new(),
+        };
+        let last = payloads.len().saturating_sub(1);
+        let video = self.kind == MediaKind::Video;
+        let mut packets = Vec::with_capacity(payloads.len());
+        for (index, payload) in payloads.into_iter().enumerate() {
+            let numbers = self.rewriter.local(now, timestamp);
+            packets.push(self.packet(numbers, video && index == last, payload));
+        }
+        packets
+    }
+
+    /// Renumbers a packet of another stream.
+    pub(super) fn forward(&mut self, now: Instant, packet: &RtpPacket) -> Option<RtpPacket> {
+        if !self.sends || packet.payload.len() > PAYLOAD_BYTES_MAX {
+            return None;
+        }
+        let RtpPacket {
+            ssrc,
+            sequence,
+            timestamp,
+            ..
+        } = *packet;
+        let numbers = self.rewriter.rewrite(now, ssrc, sequence, timestamp)?;
+        Some(self.packet(numbers, packet.marker, packet.payload.clone()))
+    }
+
+    /// Queues typed text; false if too much waits.
+    pub(super) fn type_text(&mut self, text: &str) -> bool {
+        self.sends && self.text.push(text)
+    }
+
+    /// The text packet due now, if any.
+    pub(super) fn text_packet(&mut self, now: Instant) -> Option<RtpPacket> {
+        let due = self.text.poll(now)?;
+        let numbers = self.rewriter.local(now, due.timestamp);
+        let mut packet = self.packet(numbers, due.marker, due.payload.into());
+        if let Some(red) = self.red_payload_type.filter(|_| due.red) {
+            packet.payload_type = red;
+        }
+        Some(packet)
+    }
+
+    fn packet(&self, numbers: Rewritten, marker: bool, payload: Bytes) -> RtpPacket {
+        RtpPacket {
+            kind: self.kind,
+            ssrc: self.ssrc,
+            payload_type: self.payload_type,
+            sequence: numbers.sequence,
+            timestamp: numbers.timestamp,
+            marker,
+            payload,
+        }
+    }
+
+    /// Notes that a packet went out, sealed as `bytes`.
+    pub(super) fn sent(&mut self, packet: &RtpPacket, bytes: &[u8]) {
+        self.counters.packets_sent += 1;
+        self.counters.bytes_sent += packet.payload.len() as u64;
+        if self.kind == MediaKind::Video {
+            self.cache
+                .push(packet.sequence, Bytes::copy_from_slice(bytes));
+        }
+    }
+
+    /// A packet the peer lost, as it went out.
+    pub(super) fn resend(&mut self, now: Instant, sequence: u16) -> Option<Bytes> {
+        self.counters.nacks_received += 1;
+        let bytes = self.cache.resend(now, sequence)?;
+        self.counters.resent += 1;
+        Some(bytes)
+    }
+
+    /// The peer needs a key frame; `number`: of a full intra request, which may be repeated.
+    pub(super) fn keyframe_needed(&mut self, number: Option<u8>) {
+        if number.is_some() && self.full_intra_seen == number {
+            return;
+        }
+        self.full_intra_seen = number.or(self.full_intra_seen);
+        self.counters.plis_received += 1;
+        self.keyframe_wanted = true;
+    }
+
+    /// Whether the owner is to be told now that a key frame is needed.
+    pub(super) fn take_keyframe_request(&mut self, now: Instant) -> bool {
+        let early = self
+            .keyframe_told
+            .is_some_and(|at| now < at + KEYFRAME_INTERVAL_MIN);
+        if !self.keyframe_wanted || early {
+            return false;
+        }
+        self.keyframe_wanted = false;
+        self.keyframe_told = Some(now);
+        true
+    }
+
+    pub(super) fn report_from_peer(&mut self, lost: u32) {
+        self.counters.lost_by_peer = u64::from(lost);
+    }
+
+    /// What a sender report says now; `None` before the first packet.
+    pub(super) fn report(&self, now: Instant) -> Option<Sent> {
+        let (timestamp, at) = self.rewriter.latest()?;
+        let passed = now.saturating_duration_since(at).as_micros();
+        let ticks = passed * u128::from(self.clock_rate) / 1_000_000;
+        Some(Sent {
+            ssrc: self.ssrc,
+            rtp_time: timestamp.wrapping_add(ticks as u32),
+            packets: self.counters.packets_sent as u32,
+            bytes: self.counters.bytes_sent as u32,
+        })
+    }
+
+    /// When [`Self::text_packet`] has something next.
+    pub(super) fn text_timeout(&self) -> Option<Instant> {
+        self.text.poll_timeout()
+    }
+
+    /// When [`Self::take_keyframe_request`] has something next.
+    pub(super) fn keyframe_timeout(&self) -> Option<Instant> {
+        let told = self.keyframe_wanted.then_some(self.keyframe_told).flatten();
+        told.map(|at| at + KEYFRAME_INTERVAL_MIN)
+    }
+
+    pub(super) fn count(&self, counters: &mut KindStats) {
+        let own = &self.counters;
+        counters.packets_sent = own.packets_sent;
+        counters.bytes_sent = own.bytes_sent;
+        counters.lost_by_peer = own.lost_by_peer;
+        counters.nacks_received = own.nacks_received;
+        counters.resent = own.resent;
+        counters.plis_received = own.plis_received;
+    }
+}

@@ -1,0 +1,217 @@
+//! RTP packets (RFC 3550 section 5.1) as the rest of the crate sees them, and the unwrapping of
+//! their 16-bit sequence numbers.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use rtc_shared::marshal::Unmarshal;
+
+/// Bytes of an RTP header without CSRCs and extensions: the only kind we write.
+pub const RTP_HEADER_BYTES: usize = 12;
+
+/// Which medium an m-line, stream or packet belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MediaKind {
+    /// Sound: Opus, 48 kHz RTP clock.
+    Audio,
+    /// Picture: H.264, 90 kHz RTP clock.
+    Video,
+    /// Real-time text: T.140, 1 kHz RTP clock.
+    Text,
+}
+
+impl MediaKind {
+    /// The media name of the m-line (RFC 8866 section 5.14).
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Text => "text",
+        }
+    }
+
+    /// RTP clock rate of the codec we use for this kind, in Hz.
+    #[must_use]
+    pub const fn clock_rate(self) -> u32 {
+        match self {
+            Self::Audio => 48_000,
+            Self::Video => 90_000,
+            Self::Text => 1_000,
+        }
+    }
+}
+
+/// One RTP packet without CSRCs, extensions and padding.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RtpPacket {
+    /// Which stream it belongs to.
+    pub kind: MediaKind,
+    /// Who sent it.
+    pub ssrc: u32,
+    /// Payload type as on the wire, 0 to 127.
+    pub payload_type: u8,
+    /// Sequence number as on the wire.
+    pub sequence: u16,
+    /// Timestamp in the stream's RTP clock.
+    pub timestamp: u32,
+    /// Marker bit: end of a frame for video, first after silence for audio and text.
+    pub marker: bool,
+    /// What the codec produced.
+    pub payload: Bytes,
+}
+
+impl std::fmt::Debug for RtpPacket {
+    /// Never the payload: it is content.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RtpPacket")
+            .field("kind", &self.kind)
+            .field("ssrc", &self.ssrc)
+            .field("payload_type", &self.payload_type)
+            .field("sequence", &self.sequence)
+            .field("timestamp", &self.timestamp)
+            .field("marker", &self.marker)
+            .field("bytes", &self.payload.len())
+            .finish()
+    }
+}
+
+impl RtpPacket {
+    /// Reads a decrypted packet; CSRCs, extensions and padding are dropped. `None`: not RTP.
+    #[must_use]
+    pub fn parse(kind: MediaKind, bytes: Bytes) -> Option<Self> {
+        if bytes.len() < RTP_HEADER_BYTES || bytes[0] >> 6 != 2 {
+            return None;
+        }
+        let packet = rtc_rtp::Packet::unmarshal(&mut bytes.clone()).ok()?;
+        Some(Self {
+            kind,
+            ssrc: packet.header.ssrc,
+            payload_type: packet.header.payload_type,
+            sequence: packet.header.sequence_number,
+            timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            payload: packet.payload,
+        })
+    }
+
+    /// The wire form, a 12-byte header and the payload.
+    #[must_use]
+    pub fn to_bytes(&self) -> BytesMut {
+        let mut out = BytesMut::with_capacity(RTP_HEADER_BYTES + self.payload.len());
+        out.put_u8(2 << 6);
+        out.put_u8((u8::from(self.marker) << 7) | (self.payload_type & 0x7f));
+        out.put_u16(self.sequence);
+        out.put_u32(self.timestamp);
+        out.put_u32(self.ssrc);
+        out.put_slice(&self.payload);
+        out
+    }
+}
+
+/// The fields of an RTP header that can be read before decryption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Peek {
+    pub(crate) payload_type: u8,
+    pub(crate) ssrc: u32,
+}
+
+impl Peek {
+    pub(crate) fn new(bytes: &[u8]) -> Option<Self> {
+        let ssrc = bytes.get(8..12)?;
+        Some(Self {
+            payload_type: bytes[1] & 0x7f,
+            ssrc: u32::from_be_bytes([ssrc[0], ssrc[1], ssrc[2], ssrc[3]]),
+        })
+    }
+}
+
+/// Whether a datagram in the RTP range is RTCP: packet types 192 to 223 (RFC 5761 section 4).
+#[must_use]
+pub(crate) fn is_rtcp(bytes: &[u8]) -> bool {
+    bytes
+        .get(1)
+        .is_some_and(|packet_type| (192..=223).contains(packet_type))
+}
+
+/// Turns 16-bit sequence numbers into growing 64-bit ones (RFC 3550 appendix A.1).
+///
+/// The first number is placed one cycle up, so that packets that were overtaken at the very
+/// beginning do not fall below zero.
+#[derive(Debug, Clone, Default)]
+pub struct SequenceUnwrapper {
+    highest: Option<u64>,
+}
+
+impl SequenceUnwrapper {
+    /// The 64-bit number of `sequence`, nearest to the highest seen; the highest is updated.
+    pub fn unwrap(&mut self, sequence: u16) -> u64 {
+        let Some(highest) = self.highest else {
+            let first = 0x1_0000 + u64::from(sequence);
+            self.highest = Some(first);
+            return first;
+        };
+        let step = sequence.wrapping_sub(highest as u16) as i16;
+        let extended = highest.saturating_add_signed(i64::from(step));
+        self.highest = Some(highest.max(extended));
+        extended
+    }
+
+    /// The highest number seen so far.
+    #[must_use]
+    pub fn highest(&self) -> Option<u64> {
+        self.highest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_round_trip_and_extensions_are_skipped() {
+        let packet = RtpPacket {
+            kind: MediaKind::Video,
+            ssrc: 0xdead_beef,
+            payload_type: 96,
+            sequence: 65_535,
+            timestamp: 7,
+            marker: true,
+            payload: Bytes::from_static(b"abc"),
+        };
+        let bytes = packet.to_bytes();
+        assert_eq!(
+            RtpPacket::parse(MediaKind::Video, bytes.clone().freeze()),
+            Some(packet.clone())
+        );
+        let mut extended = bytes.to_vec();
+        extended[0] |= 0x10;
+        extended.splice(12..12, [0xbe, 0xde, 0, 1, 0x10, 0xff, 0, 0]);
+        assert_eq!(
+            RtpPacket::parse(MediaKind::Video, extended.into()),
+            Some(packet)
+        );
+    }
+
+    #[test]
+    fn bad_input_is_refused_without_a_panic() {
+        for length in 0..64 {
+            for first in [0x80, 0x8f, 0x90, 0xb0, 0xbf, 0x00] {
+                let mut bytes = vec![0xff; length];
+                if let Some(byte) = bytes.first_mut() {
+                    *byte = first;
+                }
+                let parsed = RtpPacket::parse(MediaKind::Audio, bytes.into());
+                assert!(parsed.is_none() || length >= RTP_HEADER_BYTES);
+            }
+        }
+    }
+
+    #[test]
+    fn a38_sequence_numbers_unwrap_over_the_edge_and_back() {
+        let mut unwrapper = SequenceUnwrapper::default();
+        let base = unwrapper.unwrap(65_534);
+        assert_eq!(unwrapper.unwrap(0), base + 2);
+        assert_eq!(unwrapper.unwrap(65_535), base + 1);
+        assert_eq!(unwrapper.unwrap(3), base + 5);
+        assert_eq!(unwrapper.highest(), Some(base + 5));
+    }
+}

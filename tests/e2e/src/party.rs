@@ -1,0 +1,152 @@
+//! A caller or an interpreter: the real client engine with synthetic devices.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use vrs_client::{
+    CallEnd, CallStats, CallView, CameraChoice, Command, Engine, EngineConfig, Event, Invitation,
+    MicrophoneChoice, Role, SpeakerChoice, VideoSize,
+};
+use vrs_domain::{PhoneNumber, Sensitive, SessionState};
+
+use crate::service::Service;
+
+/// Nothing in these tests takes longer than this.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One person with a videophone.
+pub struct Party {
+    engine: Engine,
+    name: String,
+    seen: Vec<String>,
+}
+
+impl Party {
+    /// A caller whose microphone hums at 660 Hz, signed in.
+    #[must_use]
+    pub fn caller(service: &Service, account: &str, password: &str) -> Self {
+        let mut party = Self::new(service, Role::Caller, account, 660.0);
+        party.sign_in(service, account, password);
+        party.signed_in();
+        party
+    }
+
+    /// An interpreter whose microphone hums at 440 Hz, signed in and available.
+    #[must_use]
+    pub fn interpreter(service: &Service, account: &str, password: &str) -> Self {
+        let mut party = Self::new(service, Role::Interpreter, account, 440.0);
+        party.sign_in(service, account, password);
+        party.signed_in();
+        party
+    }
+
+    /// Somebody who has not signed in.
+    ///
+    /// # Panics
+    /// When the engine does not start.
+    #[must_use]
+    pub fn new(service: &Service, role: Role, name: &str, hz: f32) -> Self {
+        let config = EngineConfig {
+            role,
+            camera: CameraChoice::Synthetic,
+            microphone: MicrophoneChoice::Synthetic { hz },
+            speaker: SpeakerChoice::Null,
+            extra_ca_pem: Some(service.ca()),
+            wake: Arc::new(|| {}),
+            video: VideoSize { width: 640, height: 480, fps: 15 },
+        };
+        let engine = Engine::start(config).expect("the engine starts");
+        Self { engine, name: name.to_owned(), seen: Vec::new() }
+    }
+
+    /// Types server, name and password.
+    pub fn sign_in(&self, service: &Service, account: &str, password: &str) {
+        self.send(Command::SignIn {
+            server: service.secure().to_owned(),
+            account: account.to_owned(),
+            password: Sensitive::new(password.to_owned()),
+        });
+    }
+
+    /// Waits until signed in.
+    pub fn signed_in(&mut self) {
+        self.wait("signed in", |event| matches!(event, Event::SignedIn { .. }).then_some(()));
+    }
+
+    /// Presses something.
+    pub fn send(&self, command: Command) {
+        self.engine.send(command);
+    }
+
+    /// Dials.
+    ///
+    /// # Panics
+    /// When the number is not one.
+    pub fn call(&self, number: &str) {
+        let number: PhoneNumber = number.parse().expect("a telephone number");
+        self.send(Command::Call { number });
+    }
+
+    /// Waits for an event that `pick` takes.
+    ///
+    /// # Panics
+    /// When it does not come in time.
+    pub fn wait<T>(&mut self, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let Some(event) = self.engine.next_event(left) else {
+                panic!("{} waited in vain for: {what}; saw:\n{}", self.name, self.seen.join("\n"));
+            };
+            if !matches!(event, Event::Levels { .. } | Event::Stats(_)) {
+                self.seen.push(format!("{event:?}"));
+            }
+            if let Some(picked) = pick(&event) {
+                return picked;
+            }
+        }
+    }
+
+    /// Waits until the call is in `state`.
+    pub fn state(&mut self, state: SessionState) -> CallView {
+        self.call_where(state.word(), |view| view.state == Some(state))
+    }
+
+    /// Waits until the call is as `is` wants it.
+    pub fn call_where(&mut self, what: &str, is: impl Fn(&CallView) -> bool) -> CallView {
+        self.wait(what, |event| match event {
+            Event::Call(view) if is(view) => Some(view.clone()),
+            _ => None,
+        })
+    }
+
+    /// Waits for an invitation.
+    pub fn invited(&mut self) -> Invitation {
+        self.wait("an invitation", |event| match event {
+            Event::Incoming(invitation) => Some(invitation.clone()),
+            _ => None,
+        })
+    }
+
+    /// Waits for the end of the call.
+    pub fn ended(&mut self) -> CallEnd {
+        self.wait("the end of the call", |event| match event {
+            Event::CallEnded(end) => Some(end.clone()),
+            _ => None,
+        })
+    }
+
+    /// Waits for statistics that `are` takes.
+    pub fn stats_where(&mut self, what: &str, are: impl Fn(&CallStats) -> bool) -> CallStats {
+        self.wait(what, |event| match event {
+            Event::Stats(stats) if are(stats) => Some(stats.clone()),
+            _ => None,
+        })
+    }
+
+    /// The engine, for pictures.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}

@@ -1,0 +1,244 @@
+//! A whole service: server, accounts, telephone.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::party::Party;
+use crate::programs::{Program, binary};
+
+/// The Deaf caller's number and digest user.
+pub const CALLER: &str = "+15550100001";
+/// Their password.
+pub const CALLER_PASSWORD: &str = "a caller's password";
+/// The interpreter's CA id and digest user.
+pub const INTERPRETER: &str = "1234";
+/// Their password.
+pub const INTERPRETER_PASSWORD: &str = "an interpreter's password";
+/// The number of the simulated telephone.
+pub const NUMBER: &str = "+15550100199";
+
+/// How the service is to be.
+pub struct ServiceBuilder {
+    telephone: Option<Vec<String>>,
+    trunk: Option<String>,
+    edits: Vec<(String, String)>,
+    extra: String,
+}
+
+impl Default for ServiceBuilder {
+    fn default() -> Self {
+        let arguments = ["--behaviour", "answer", "--ring-s", "1", "--tone", "1000"];
+        Self {
+            telephone: Some(arguments.map(str::to_owned).to_vec()),
+            trunk: None,
+            edits: Vec::new(),
+            extra: String::new(),
+        }
+    }
+}
+
+impl ServiceBuilder {
+    /// What the simulated telephone does: its command-line arguments.
+    #[must_use]
+    pub fn telephone(mut self, arguments: &[&str]) -> Self {
+        self.telephone = Some(arguments.iter().map(|&a| a.to_owned()).collect());
+        self
+    }
+
+    /// Another gateway than the simulated telephone, as `address:port` with its transport.
+    #[must_use]
+    pub fn gateway(mut self, address: &str, transport: &str) -> Self {
+        self.telephone = None;
+        self.trunk = Some(trunk(address, transport));
+        self
+    }
+
+    /// Replaces a line of the configuration.
+    #[must_use]
+    pub fn configure(mut self, line: &str, by: &str) -> Self {
+        self.edits.push((line.to_owned(), by.to_owned()));
+        self
+    }
+
+    /// Starts everything and waits until the server is ready.
+    ///
+    /// # Panics
+    /// When a part does not start.
+    #[must_use]
+    pub fn start(self) -> Service {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let dir = folder.path().join("server");
+        let telephone = self.telephone.as_ref().map(|arguments| telephone(folder.path(), arguments));
+        let trunk = match &telephone {
+            Some(program) => {
+                let line = program.line("listening on ");
+                let address = line.rsplit(' ').next().expect("an address").to_owned();
+                trunk(&address, "udp")
+            }
+            None => self.trunk.clone().unwrap_or_default(),
+        };
+        run(Command::new(binary("relay-server")).arg("init").arg(&dir));
+        let config = dir.join("relay-server.toml");
+        let mut text = fs::read_to_string(&config).expect("init wrote a configuration");
+        let fixed = [
+            ("secure = \"127.0.0.1:8443\"", "secure = \"127.0.0.1:0\""),
+            ("turn_udp = \"127.0.0.1:3478\"", "#turn_udp"),
+            ("admin = \"127.0.0.1:9090\"", "#admin"),
+        ];
+        let edits = self.edits.iter().map(|(line, by)| (line.as_str(), by.as_str()));
+        for (line, by) in edits.chain(fixed) {
+            text = text.replacen(line, by, 1);
+        }
+        fs::write(&config, format!("{text}\n{}{trunk}", self.extra)).expect("the configuration is ours");
+        let mut service = Service { folder, config, server: None, telephone, secure: String::new() };
+        service.add_account("caller", CALLER, CALLER_PASSWORD, &[]);
+        service.add_account("interpreter", INTERPRETER, INTERPRETER_PASSWORD, &["--languages", "ase/en"]);
+        service.run_server();
+        service
+    }
+}
+
+fn trunk(address: &str, transport: &str) -> String {
+    format!(
+        "\n[[trunk]]\nname = \"telephone\"\naddress = \"{address}\"\ntransport = \"{transport}\"\n\
+         plaintext = true\nlocal = \"127.0.0.1:0\"\n"
+    )
+}
+
+fn telephone(folder: &Path, arguments: &[String]) -> Program {
+    let mut command = Command::new(binary("telephone"));
+    command.args(["--listen", "127.0.0.1:0"]).arg("--report").arg(folder.join("telephone.json"));
+    Program::start("telephone", command.args(arguments))
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output().expect("the program starts");
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(output.status.success(), "{command:?} failed:\n{text}");
+    text
+}
+
+/// A running service in a folder of its own.
+pub struct Service {
+    folder: tempfile::TempDir,
+    config: PathBuf,
+    server: Option<Program>,
+    telephone: Option<Program>,
+    secure: String,
+}
+
+impl Service {
+    /// With the simulated telephone that answers after a second and plays 1000 Hz.
+    #[must_use]
+    pub fn start() -> Self {
+        ServiceBuilder::default().start()
+    }
+
+    /// Starts the server, again if need be.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    pub fn run_server(&mut self) {
+        let mut command = Command::new(binary("relay-server"));
+        let program = Program::start("relay-server", command.arg("run").arg(&self.config));
+        let ready = program.line("ready secure=");
+        let address = ready.split("secure=").nth(1).and_then(|rest| rest.split(' ').next());
+        self.secure = address.expect("an address").to_owned();
+        self.server = Some(program);
+    }
+
+    /// Adds an account with the command line.
+    pub fn add_account(&self, kind: &str, name: &str, password: &str, more: &[&str]) {
+        let mut command = Command::new(binary("relay-server"));
+        command.args(["account", "--config"]).arg(&self.config);
+        command.args(["add", kind, name, "--password-stdin"]).args(more);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut input = child.stdin.take().expect("stdin is piped");
+        writeln!(input, "{password}").expect("it reads its password");
+        drop(input);
+        assert!(child.wait().expect("it ends").success(), "account {name} was not added");
+    }
+
+    /// `host:port` of the secure port.
+    #[must_use]
+    pub fn secure(&self) -> &str {
+        &self.secure
+    }
+
+    /// The development CA.
+    #[must_use]
+    pub fn ca(&self) -> PathBuf {
+        self.folder.path().join("server/ca.pem")
+    }
+
+    /// The folder that server and telephone write to.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// The running server.
+    ///
+    /// # Panics
+    /// When it was stopped.
+    pub fn server(&mut self) -> &mut Program {
+        self.server.as_mut().expect("the server runs")
+    }
+
+    /// The caller, signed in.
+    #[must_use]
+    pub fn caller(&self) -> Party {
+        Party::caller(self, CALLER, CALLER_PASSWORD)
+    }
+
+    /// The interpreter, signed in and available.
+    #[must_use]
+    pub fn interpreter(&self) -> Party {
+        Party::interpreter(self, INTERPRETER, INTERPRETER_PASSWORD)
+    }
+
+    /// What the telephone wrote about its last call.
+    ///
+    /// # Panics
+    /// When no report comes.
+    #[must_use]
+    pub fn telephone_report(&self) -> serde_json::Value {
+        let file = self.folder.path().join("telephone.json");
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let text = fs::read_to_string(&file).unwrap_or_default();
+            if let Ok(report) = serde_json::from_str(&text) {
+                return report;
+            }
+            assert!(Instant::now() < end, "the telephone wrote no report");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Stops the server and checks its record: the chain holds and every session replays to its
+    /// end. Returns what `journal show` prints.
+    ///
+    /// # Panics
+    /// When the record is not right.
+    pub fn stop_and_verify(&mut self) -> String {
+        if let Some(mut server) = self.server.take() {
+            server.terminate();
+        }
+        let said = run(Command::new(binary("relay-server")).args(["journal", "verify"]).arg(&self.config));
+        assert!(said.contains(" 0 not ended"), "a session was left open:\n{said}");
+        run(Command::new(binary("relay-server")).args(["journal", "show"]).arg(&self.config))
+    }
+}

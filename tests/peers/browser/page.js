@@ -1,0 +1,64 @@
+// What runs in the page: JsSIP and the browser's own WebRTC, nothing of ours.
+import JsSIP from "jssip";
+
+const said = (event, more = {}) => window.report(JSON.stringify({ event, ...more }));
+
+window.start = ({ server, domain, user, password, call }) => {
+  const agent = new JsSIP.UA({
+    sockets: [new JsSIP.WebSocketInterface(server)],
+    uri: `sip:${user}@${domain}`,
+    authorization_user: user,
+    password,
+    session_timers: false,
+    register: true,
+  });
+  const options = {
+    mediaConstraints: { audio: true, video: true },
+    pcConfig: { iceServers: [] },
+  };
+  agent.on("registered", () => {
+    said("registered");
+    if (call) agent.call(`sip:${call}@${domain}`, options);
+  });
+  agent.on("registrationFailed", ({ cause }) => said("registrationFailed", { cause }));
+  agent.on("newRTCSession", ({ originator, session, request }) => {
+    const header = (name) => request.getHeader(name);
+    if (originator === "remote") {
+      said("invited", { number: header("VRS-Called-Number"), languages: header("VRS-Languages") });
+      session.answer(options);
+    }
+    session.on("progress", ({ response }) => said("progress", { status: response?.status_code }));
+    session.on("confirmed", () => watch(session));
+    session.on("accepted", () => said("accepted"));
+    session.on("failed", ({ cause }) => said("failed", { cause }));
+    session.on("ended", ({ cause, message }) =>
+      said("ended", { cause, reason: message?.getHeader?.("VRS-Reason") }));
+    window.session = session;
+  });
+  agent.start();
+};
+
+window.hangUp = () => window.session.terminate();
+
+// Once a second: what the browser itself counts.
+function watch(session) {
+  said("confirmed");
+  const timer = setInterval(async () => {
+    const found = { framesDecoded: 0, framesSent: 0, audioPackets: 0, audioLevel: 0, codec: "" };
+    const stats = await session.connection.getStats();
+    stats.forEach((entry) => {
+      if (entry.type === "inbound-rtp" && entry.kind === "video") {
+        found.framesDecoded = entry.framesDecoded ?? 0;
+        found.codec = stats.get(entry.codecId)?.mimeType ?? "";
+      }
+      if (entry.type === "outbound-rtp" && entry.kind === "video") found.framesSent = entry.framesSent ?? 0;
+      if (entry.type === "inbound-rtp" && entry.kind === "audio") {
+        found.audioPackets = entry.packetsReceived ?? 0;
+        found.audioLevel = entry.audioLevel ?? 0;
+      }
+    });
+    said("stats", found);
+  }, 1000);
+  session.on("ended", () => clearInterval(timer));
+}
+said("loaded");

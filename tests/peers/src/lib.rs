@@ -1,0 +1,86 @@
+//! Programs that we did not write, as the other end of the real thing.
+//!
+//! What it is: [`Browser`] is headless Chromium with JsSIP; the tests of this crate also run
+//! sipp and baresip as the telephone. What it is not: nothing of ours stands in for a foreign
+//! program; when one is missing the test fails and names the package.
+//! Start reading at [`Browser`].
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Once;
+
+use serde_json::{Value, json};
+use vrs_e2e::{Program, Service};
+
+/// Where a program is, or which package has it.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn installed(name: &str, package: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
+    found.unwrap_or_else(|| panic!("{name} is not installed: install the package {package}"))
+}
+
+/// Headless Chromium with JsSIP, signed in as somebody.
+pub struct Browser {
+    program: Program,
+}
+
+impl Browser {
+    /// Starts it; with `call` it places a call as soon as it is registered.
+    ///
+    /// # Panics
+    /// When node, npm or Chromium are missing or do not start.
+    #[must_use]
+    pub fn start(service: &Service, user: &str, password: &str, call: Option<&str>) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
+        fetch_packages(&folder);
+        let options = json!({
+            "server": format!("wss://{}/sip", service.secure()),
+            "domain": "localhost",
+            "user": user,
+            "password": password,
+            "call": call,
+            "chromium": installed("chromium", "chromium"),
+        });
+        let mut command = Command::new(installed("node", "nodejs"));
+        command.current_dir(&folder).arg("run.mjs").arg(options.to_string());
+        Self { program: Program::start("chromium", &mut command) }
+    }
+
+    /// Waits for an event; returns it with its data.
+    pub fn event(&self, name: &str) -> Value {
+        self.event_where(name, |_| true)
+    }
+
+    /// Waits for an event whose data `are` takes.
+    pub fn event_where(&self, name: &str, are: impl Fn(&Value) -> bool) -> Value {
+        self.program.find(name, |line| {
+            let event: Value = serde_json::from_str(line).ok()?;
+            (event["event"] == name && are(&event)).then_some(event)
+        })
+    }
+
+    /// Ends the call from the page.
+    pub fn hang_up(&mut self) {
+        self.program.say("hangup");
+    }
+}
+
+/// JsSIP, playwright-core and esbuild from the package registry, at the locked versions.
+fn fetch_packages(folder: &Path) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if folder.join("node_modules/jssip").is_dir() {
+            return;
+        }
+        let output = Command::new(installed("npm", "npm"))
+            .current_dir(folder)
+            .args(["ci", "--ignore-scripts"])
+            .output()
+            .expect("npm starts");
+        assert!(output.status.success(), "npm ci: {}", String::from_utf8_lossy(&output.stderr));
+    });
+}

@@ -1,0 +1,57 @@
+//! An ordinary browser with an ordinary SIP library is enough to call and to interpret.
+
+use vrs_client::Command;
+use vrs_domain::SessionState;
+use vrs_e2e::{NUMBER, Party, Service, ServiceBuilder};
+use vrs_peers::Browser;
+
+const PASSWORD: &str = "a browser's password";
+
+/// JsSIP knows no digest but MD5, so the service must allow it and the account must be made for it.
+fn service() -> Service {
+    ServiceBuilder::default().configure("allow_md5 = false", "allow_md5 = true").start()
+}
+
+#[test]
+fn chromium_with_jssip_calls_through_an_interpreter_in_our_app() {
+    let mut service = service();
+    service.add_account("caller", "+15550100002", PASSWORD, &["--digest", "md5"]);
+    let mut interpreter: Party = service.interpreter();
+    let mut browser = Browser::start(&service, "+15550100002", PASSWORD, Some(NUMBER));
+    browser.event("registered");
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    browser.event("confirmed");
+    interpreter.state(SessionState::RelayActive);
+    interpreter.stats_where("the browser's picture and the telephone", |stats| {
+        stats.frames_decoded > 20 && stats.heard_hz.is_some()
+    });
+    let seen = browser.event_where("stats", |stats| stats["framesDecoded"].as_u64() > Some(20));
+    assert_eq!(seen["codec"], "video/H264");
+    browser.event_where("stats", |stats| stats["audioLevel"].as_f64() > Some(0.01));
+    browser.hang_up();
+    interpreter.ended();
+    service.telephone_report();
+    service.stop_and_verify();
+}
+
+#[test]
+fn chromium_with_jssip_interprets_for_a_caller_in_our_app() {
+    let mut service = service();
+    service.add_account("interpreter", "3456", PASSWORD, &["--languages", "ase/en", "--digest", "md5"]);
+    let browser = Browser::start(&service, "3456", PASSWORD, None);
+    browser.event("registered");
+    let mut caller = service.caller();
+    caller.call(NUMBER);
+    let invited = browser.event("invited");
+    assert_eq!(invited["number"], NUMBER);
+    assert_eq!(invited["languages"], "ase/en");
+    caller.state(SessionState::RelayActive);
+    caller.stats_where("the browser's picture", |stats| stats.frames_decoded > 20);
+    browser.event_where("stats", |stats| stats["framesDecoded"].as_u64() > Some(20));
+    caller.send(Command::HangUp);
+    let ended = browser.event("ended");
+    assert_eq!(ended["reason"], "caller_hung_up");
+    service.telephone_report();
+    service.stop_and_verify();
+}

@@ -1,0 +1,40 @@
+//! A SIP telephone that we did not write, behind the trunk.
+
+use std::net::UdpSocket;
+use std::process::Command as Process;
+
+use vrs_client::Command;
+use vrs_domain::SessionState;
+use vrs_e2e::{NUMBER, Program, ServiceBuilder};
+use vrs_peers::installed;
+
+/// A UDP port of loopback that nobody has at the moment.
+fn free_port() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    socket.local_addr().expect("an address").port()
+}
+
+/// sipp's own answering scenario, which sends every RTP packet back where it came from: what the
+/// interpreter says travels to sipp and returns, so hearing oneself proves both directions.
+#[test]
+fn sipp_answers_and_the_interpreters_tone_travels_there_and_back() {
+    let (sip, media) = (free_port().to_string(), free_port().to_string());
+    let mut command = Process::new(installed("sipp", "sip-tester"));
+    command.args(["-sn", "uas", "-i", "127.0.0.1", "-p", &sip, "-mi", "127.0.0.1", "-mp", &media]);
+    command.args(["-rtp_echo", "-nostdin", "-m", "1", "-timeout", "90"]);
+    let _telephone = Program::start("sipp", &mut command);
+    let mut service = ServiceBuilder::default().gateway(&format!("127.0.0.1:{sip}"), "udp").start();
+    let mut interpreter = service.interpreter();
+    let mut caller = service.caller();
+    caller.call(NUMBER);
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    caller.state(SessionState::RelayActive);
+    let heard = interpreter.stats_where("their own tone, from the telephone", |stats| {
+        stats.heard_hz.is_some_and(|hz| (hz - 440.0).abs() < 20.0)
+    });
+    assert!(heard.level_dbfs.is_some_and(|level| level > -40.0));
+    caller.send(Command::HangUp);
+    interpreter.ended();
+    service.stop_and_verify();
+}

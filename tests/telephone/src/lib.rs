@@ -1,0 +1,20 @@
+//! A small SIP telephone: answers, rings, is busy or never answers; plays speech or a tone and
+//! reports what it heard.
+//!
+//! What it is: a user agent server on `vrs-sip` and `vrs-media`'s trunk leg, over UDP, TCP or TLS,
+//! with G.711 sound; the far end of a trunk in tests and in the demo.
+//! What it is not: a softphone. It places no calls, and it shares protocol code with the server,
+//! so tests/peers brings in telephones by other people.
+//! Start reading at [`Telephone::spawn`]; [`line`] is one call, [`driver`] the loop.
+
+pub mod driver;
+pub mod ear;
+pub mod line;
+pub mod network;
+pub mod phone;
+pub mod report;
+pub mod voice;
+
+pub use phone::{Behaviour, Happening, Settings, Telephone, TelephoneError};
+pub use report::Report;
+pub use voice::Voice;

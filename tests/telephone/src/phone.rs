@@ -1,0 +1,211 @@
+//! The telephone's face: how it behaves, starting it, watching it, stopping it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use crate::driver::Driver;
+use crate::network::{accept_streams, read_datagrams};
+use crate::report::Report;
+use crate::voice::Voice;
+
+/// Inputs that may wait for the loop.
+const INPUTS_WAITING_MAX: usize = 256;
+/// Happenings that nobody has read; more are dropped.
+const HAPPENINGS_WAITING_MAX: usize = 256;
+
+/// What the telephone does when it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behaviour {
+    /// Rings, then answers.
+    Answer,
+    /// 486 at once.
+    Busy,
+    /// Rings for ever.
+    NoAnswer,
+    /// 603 at once.
+    Reject,
+}
+
+impl FromStr for Behaviour {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "answer" => Ok(Self::Answer),
+            "busy" => Ok(Self::Busy),
+            "no-answer" => Ok(Self::NoAnswer),
+            "reject" => Ok(Self::Reject),
+            other => Err(format!(
+                "'{other}' is not one of answer, busy, no-answer, reject"
+            )),
+        }
+    }
+}
+
+/// How the telephone is set up.
+#[derive(Clone)]
+pub struct Settings {
+    /// Where it listens, UDP and TCP on the same port; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// What it does when it is called.
+    pub behaviour: Behaviour,
+    /// How long it rings before it answers.
+    pub ring: Duration,
+    /// What it says once it has answered.
+    pub voice: Voice,
+    /// Hangs up by itself this long after answering.
+    pub hang_up_after: Option<Duration>,
+    /// Where the report of the latest call goes, as JSON.
+    pub report: Option<PathBuf>,
+    /// Streams have to be TLS with this certificate.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+impl Default for Settings {
+    /// Answers after a fifth of a second on a port of the system's choice and plays 440 Hz.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            behaviour: Behaviour::Answer,
+            ring: Duration::from_millis(200),
+            voice: Voice::tone(440.0),
+            hang_up_after: None,
+            report: None,
+            tls: None,
+        }
+    }
+}
+
+/// What happened at the telephone.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Happening {
+    /// Somebody calls, and it rings; the number of the call since the start.
+    Ringing(u32),
+    /// It answered.
+    Answered(u32),
+    /// The call is over.
+    Over(Report),
+}
+
+/// Why the telephone could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum TelephoneError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The system gave no random bytes.
+    #[error("no randomness: {0}")]
+    Random(getrandom::Error),
+}
+
+/// A running telephone; dropping it unplugs it.
+pub struct Telephone {
+    address: SocketAddr,
+    happenings: mpsc::Receiver<Happening>,
+    hang_up: mpsc::Sender<()>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Telephone {
+    /// Plugs the telephone in; must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn spawn(settings: Settings) -> Result<Self, TelephoneError> {
+        let (socket, listener, address) =
+            bind(settings.listen)
+                .await
+                .map_err(|error| TelephoneError::Listen {
+                    address: settings.listen,
+                    error,
+                })?;
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(TelephoneError::Random)?;
+        let (inputs, arrived) = mpsc::channel(INPUTS_WAITING_MAX);
+        let (tell, happenings) = mpsc::channel(HAPPENINGS_WAITING_MAX);
+        let (hang_up, wishes) = mpsc::channel(1);
+        let tls = settings.tls.clone().map(TlsAcceptor::from);
+        let driver = Driver::new(settings, address, seed, inputs.clone(), tell);
+        let tasks = vec![
+            tokio::spawn(read_datagrams(socket, inputs.clone())),
+            tokio::spawn(accept_streams(listener, tls, inputs)),
+            tokio::spawn(driver.run(arrived, wishes)),
+        ];
+        Ok(Self {
+            address,
+            happenings,
+            hang_up,
+            tasks,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next thing that happens; `None` when nothing does within `limit`.
+    pub async fn next(&mut self, limit: Duration) -> Option<Happening> {
+        tokio::time::timeout(limit, self.happenings.recv())
+            .await
+            .ok()
+            .flatten()
+    }
+
+    /// The report of the call that ends next; `None` when none does within `limit`.
+    pub async fn report(&mut self, limit: Duration) -> Option<Report> {
+        let over = async {
+            loop {
+                match self.happenings.recv().await? {
+                    Happening::Over(report) => return Some(report),
+                    Happening::Ringing(_) | Happening::Answered(_) => {}
+                }
+            }
+        };
+        tokio::time::timeout(limit, over).await.ok().flatten()
+    }
+
+    /// Puts the receiver down: every call ends.
+    pub fn hang_up(&self) {
+        // One wish is as good as two.
+        self.hang_up.try_send(()).ok();
+    }
+}
+
+impl Drop for Telephone {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// UDP and TCP on one port; where the system chooses, a port may be taken on the other side.
+async fn bind(listen: SocketAddr) -> std::io::Result<(Arc<UdpSocket>, TcpListener, SocketAddr)> {
+    const TRIES: u32 = 20;
+    let mut tries = 0;
+    loop {
+        let socket = UdpSocket::bind(listen).await?;
+        let address = socket.local_addr()?;
+        tries += 1;
+        match TcpListener::bind(address).await {
+            Ok(listener) => return Ok((Arc::new(socket), listener, address)),
+            Err(error) if listen.port() != 0 || tries == TRIES => return Err(error),
+            Err(_) => {}
+        }
+    }
+}
