@@ -35,6 +35,24 @@ pub enum Role {
     },
 }
 
+/// Which digests an account can sign in with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digests {
+    /// SHA-512-256 and SHA-256 (RFC 8760).
+    Strong,
+    /// MD5 alone: for browser libraries, which read the first challenge only and know nothing else.
+    Md5,
+}
+
+impl Digests {
+    const fn algorithms(self) -> &'static [DigestAlgorithm] {
+        match self {
+            Self::Strong => &[DigestAlgorithm::Sha512_256, DigestAlgorithm::Sha256],
+            Self::Md5 => &[DigestAlgorithm::Md5],
+        }
+    }
+}
+
 /// Who may sign in, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -94,7 +112,7 @@ impl Account {
         name: Option<String>,
         realm: &str,
         password: &Sensitive<String>,
-        allow_md5: bool,
+        digests: Digests,
     ) -> Result<Self, AccountError> {
         let signs = password.expose().chars().count();
         if signs < PASSWORD_SIGNS_MIN || password.expose().len() > PASSWORD_BYTES_MAX {
@@ -117,15 +135,9 @@ impl Account {
             realm: realm.to_owned(),
             ha1: BTreeMap::new(),
         };
-        for algorithm in [
-            DigestAlgorithm::Sha512_256,
-            DigestAlgorithm::Sha256,
-            DigestAlgorithm::Md5,
-        ] {
-            if algorithm != DigestAlgorithm::Md5 || allow_md5 {
-                let value = ha1(algorithm, account.username(), realm, password.expose());
-                account.ha1.insert(algorithm, Sensitive::new(value));
-            }
+        for &algorithm in digests.algorithms() {
+            let value = ha1(algorithm, account.username(), realm, password.expose());
+            account.ha1.insert(algorithm, Sensitive::new(value));
         }
         Ok(account)
     }

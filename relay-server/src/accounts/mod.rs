@@ -9,6 +9,6 @@
 mod account;
 mod store;
 
-pub use account::{Account, AccountError, PASSWORD_SIGNS_MIN, Role};
+pub use account::{Account, AccountError, Digests, PASSWORD_SIGNS_MIN, Role};
 pub use store::AccountStore;
 pub use vrs_sip::digest::Algorithm as DigestAlgorithm;

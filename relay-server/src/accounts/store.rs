@@ -217,7 +217,7 @@ mod tests {
     use vrs_domain::Sensitive;
 
     use super::*;
-    use crate::accounts::{DigestAlgorithm, Role};
+    use crate::accounts::{DigestAlgorithm, Digests, Role};
 
     fn password() -> Sensitive<String> {
         Sensitive::new("correct horse".to_owned())
@@ -227,16 +227,20 @@ mod tests {
         let role = Role::Caller {
             number: number.parse().unwrap(),
         };
-        Account::new(role, Some("Ana".into()), "relay.test", &password(), false).unwrap()
+        Account::new(role, Some("Ana".into()), "relay.test", &password(), Digests::Strong).unwrap()
     }
 
     fn interpreter(id: &str) -> Account {
+        interpreter_with(id, Digests::Md5)
+    }
+
+    fn interpreter_with(id: &str, digests: Digests) -> Account {
         let role = Role::Interpreter {
             ca_id: id.parse().unwrap(),
             languages: vec!["ase/en".parse().unwrap(), "ase/es".parse().unwrap()],
             skills: vec!["medical".parse().unwrap()],
         };
-        Account::new(role, None, "relay.test", &password(), true).unwrap()
+        Account::new(role, None, "relay.test", &password(), digests).unwrap()
     }
 
     #[test]
@@ -303,15 +307,16 @@ mod tests {
 
     #[test]
     fn the_values_kept_are_those_of_rfc_7616() {
-        let account = interpreter("1234");
         // printf '1234:relay.test:correct horse' | md5sum, sha256sum
-        for (algorithm, value) in [
-            (DigestAlgorithm::Md5, "8fb162800d1abc83e0bfb86f0bbcaf0b"),
+        for (digests, algorithm, value) in [
+            (Digests::Md5, DigestAlgorithm::Md5, "8fb162800d1abc83e0bfb86f0bbcaf0b"),
             (
+                Digests::Strong,
                 DigestAlgorithm::Sha256,
                 "676b19cb26d2687856cfb6653398e088a4f0ba2ddd5b1f567bbb8059cb4af3d4",
             ),
         ] {
+            let account = interpreter_with("1234", digests);
             assert_eq!(
                 account.ha1("relay.test", algorithm).unwrap().expose(),
                 value
@@ -320,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn md5_is_kept_only_where_it_is_allowed_and_only_for_the_realm() {
+    fn md5_is_kept_only_for_accounts_made_for_it_and_only_for_the_realm() {
         assert!(
             caller("+15550100001")
                 .ha1("relay.test", DigestAlgorithm::Md5)
@@ -346,7 +351,7 @@ mod tests {
             skills: vec![],
         };
         assert!(matches!(
-            Account::new(role, None, "r", &password(), false),
+            Account::new(role, None, "r", &password(), Digests::Strong),
             Err(AccountError::Languages)
         ));
         let role = Role::Caller {
@@ -354,12 +359,12 @@ mod tests {
         };
         let short = Sensitive::new("short".to_owned());
         assert!(matches!(
-            Account::new(role.clone(), None, "r", &short, false),
+            Account::new(role.clone(), None, "r", &short, Digests::Strong),
             Err(AccountError::Password)
         ));
         let name = Some("a\nb".to_owned());
         assert!(matches!(
-            Account::new(role, name, "r", &password(), false),
+            Account::new(role, name, "r", &password(), Digests::Strong),
             Err(AccountError::Name)
         ));
     }

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use vrs_domain::{CaId, LanguagePair, PhoneNumber, Skill};
 
 use super::password::PasswordSource;
 use super::{CliError, say};
-use crate::accounts::{Account, AccountStore, Role};
+use crate::accounts::{Account, AccountStore, Digests, Role};
 use crate::config::Config;
 
 /// What can be done with accounts.
@@ -50,15 +50,25 @@ pub enum AddCommand {
     },
 }
 
+/// How an account signs in.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DigestChoice {
+    /// SHA-512-256 or SHA-256
+    Strong,
+    /// MD5 alone
+    Md5,
+}
+
 /// What all accounts have.
 #[derive(Debug, Args)]
 pub struct Common {
     /// The name shown to staff
     #[arg(long)]
     name: Option<String>,
-    /// Keep an MD5 value too; only where the configuration has [sip] allow_md5 = true
-    #[arg(long)]
-    allow_md5: bool,
+    /// How the account signs in. `md5` is for browser libraries that know nothing better, and only
+    /// where the configuration has [sip] allow_md5 = true
+    #[arg(long, value_enum, default_value_t = DigestChoice::Strong)]
+    digest: DigestChoice,
     #[command(flatten)]
     password: PasswordSource,
 }
@@ -101,19 +111,17 @@ fn add(store: &AccountStore, config: &Config, command: AddCommand) -> Result<(),
             common,
         ),
     };
-    if common.allow_md5 && !config.sip.allow_md5 {
-        return Err(CliError::Other(
-            "MD5 is not allowed here: [sip] allow_md5 is false".into(),
-        ));
-    }
+    let digests = match common.digest {
+        DigestChoice::Strong => Digests::Strong,
+        DigestChoice::Md5 if config.sip.allow_md5 => Digests::Md5,
+        DigestChoice::Md5 => {
+            return Err(CliError::Other(
+                "MD5 is not allowed here: [sip] allow_md5 is false".into(),
+            ));
+        }
+    };
     let password = common.password.read()?;
-    let account = Account::new(
-        role,
-        common.name,
-        &config.sip.realm,
-        &password,
-        config.sip.allow_md5,
-    )?;
+    let account = Account::new(role, common.name, &config.sip.realm, &password, digests)?;
     let username = account.username().to_owned();
     store.add(account)?;
     say(format_args!("added {username}"))

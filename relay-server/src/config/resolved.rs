@@ -75,7 +75,7 @@ pub struct TlsFiles {
 pub struct SipSettings {
     /// Digest realm (RFC 8760); accounts are bound to it.
     pub realm: String,
-    /// Whether digest MD5 is offered, last, to clients that know nothing better.
+    /// Whether accounts made for digest MD5 may sign in with it.
     pub allow_md5: bool,
     /// Key of the digest nonces.
     pub nonce_secret: Sensitive<Vec<u8>>,
@@ -278,7 +278,7 @@ impl Config {
         lines.push(format!(
             "digest        realm {}, SHA-512-256 and SHA-256{}",
             self.sip.realm,
-            if self.sip.allow_md5 { ", MD5 last" } else { "" }
+            if self.sip.allow_md5 { ", MD5 for accounts made for it" } else { "" }
         ));
         for trunk in &self.trunks {
             lines.push(format!(

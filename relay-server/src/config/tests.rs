@@ -489,7 +489,7 @@ fn md5_and_open_secrets_are_warned_about() {
         "{:?}",
         config.warnings
     );
-    assert!(config.summary().contains("MD5 last"));
+    assert!(config.summary().contains("MD5 for accounts made for it"));
 }
 
 #[test]
