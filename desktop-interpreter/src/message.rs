@@ -1,0 +1,37 @@
+//! Everything that can happen in the interpreter's app.
+
+use vrs_client::Event;
+use vrs_ui::desk::DeskMessage;
+
+/// Something happened: in the engine, on the shared screens, or on the interpreter's own.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    /// The engine tells something.
+    Engine(Event),
+    /// Signing in, settings, text.
+    Desk(DeskMessage),
+    /// Calls may come, or not.
+    ToggleAvailable,
+    /// Take the invitation.
+    Accept,
+    /// Refuse the invitation.
+    Decline,
+    /// End the call.
+    End,
+    /// The own microphone on or off.
+    ToggleMicrophone,
+    /// The telephone's sound on or off.
+    ToggleSpeaker,
+}
+
+impl From<Event> for Message {
+    fn from(event: Event) -> Self {
+        Self::Engine(event)
+    }
+}
+
+impl From<DeskMessage> for Message {
+    fn from(message: DeskMessage) -> Self {
+        Self::Desk(message)
+    }
+}

@@ -1,0 +1,88 @@
+//! A caller asks: the whole window says for whom, in which languages, and how long it waits.
+
+use egui::{Align, CentralPanel, Frame, Key, Layout, Rect, Ui, UiBuilder, pos2, vec2};
+use vrs_domain::{PhoneNumber, limit};
+use vrs_ui::host::Seen;
+use vrs_ui::situation::{language_words, number_words};
+use vrs_ui::theme::size;
+use vrs_ui::widgets::{Button, Kind, Outline, countdown_ring, flash_border, words};
+use vrs_ui::{Kit, glyph, screen_opened};
+
+use crate::message::Message;
+use crate::model::Model;
+
+const COLUMN: f32 = 720.0;
+
+pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen, out: &mut Vec<Message>) {
+    let _opened = screen_opened(ui.ctx(), "invitation");
+    let (mut accept, mut decline) = (false, false);
+    CentralPanel::default().frame(Frame::new().fill(kit.palette.bg)).show(ui, |ui| {
+        let room = ui.max_rect().shrink2(vec2(size::SPACE_XXXL, size::SPACE_XXL));
+        let low = room.height() < 480.0;
+        let gap = if low { size::SPACE_L } else { size::SPACE_XXXL };
+        let ring = if low { 128.0 } else { 216.0 };
+        let button = if low { size::MAIN } else { size::MAIN + size::SPACE_L };
+        let height = size::TITLE * 1.3 + gap + ring + gap + button;
+        let width = room.width().min(COLUMN);
+        let corner = pos2(room.center().x - width / 2.0, (room.center().y - height / 2.0).max(room.top()));
+        let place = Rect::from_min_size(corner, vec2(width, height));
+        ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
+            ui.spacing_mut().item_spacing = vec2(size::SPACE_M, 0.0);
+            let title = kit.t("invitation");
+            words::alert(ui, &title, &title, size::TITLE, kit.palette.ink);
+            ui.add_space(gap);
+            ui.horizontal(|ui| {
+                let left = model.invitation_left(kit.now);
+                countdown_ring(ui, kit, &kit.t("invitation-left"), left, limit::INVITATION_TIMEOUT, ring);
+                ui.add_space(gap - size::SPACE_M);
+                facts(ui, kit, model, ring, low);
+            });
+            ui.add_space(gap);
+            ui.horizontal(|ui| {
+                let half = (width - size::SPACE_L) / 2.0;
+                ui.spacing_mut().item_spacing.x = size::SPACE_L;
+                let (word, key) = (kit.t("accept"), kit.t("key-space"));
+                let yes = Button::new(&word).icon(glyph::CHECK).key(&key).kind(Kind::Call).outline(Outline::Round);
+                accept = yes.main().exact(half, button).show(ui, kit).clicked();
+                let word = kit.t("decline");
+                let no = Button::new(&word).icon(glyph::X).key("Esc").kind(Kind::Danger).outline(Outline::Square);
+                decline = no.main().exact(half, button).show(ui, kit).clicked();
+            });
+        });
+        flash_border(ui, kit);
+    });
+    if accept || seen.keys.pressed_unfocused(ui.ctx(), Key::Space) {
+        out.push(Message::Accept);
+    } else if decline || seen.keys.pressed(ui.ctx(), Key::Escape) {
+        out.push(Message::Decline);
+    }
+}
+
+/// The number and the languages, beside the ring and as high as it.
+fn facts(ui: &mut Ui, kit: &Kit, model: &Model, height: f32, low: bool) {
+    let palette = &kit.palette;
+    let invitation = model.invitation.as_ref().map(|(invitation, _)| invitation);
+    let number = invitation.and_then(|invitation| invitation.number.as_ref());
+    let languages = invitation.and_then(|invitation| invitation.languages);
+    let (large, gap) = if low { (size::TITLE, size::SPACE_S) } else { (size::DISPLAY, size::SPACE_XL) };
+    let width = ui.available_width();
+    ui.allocate_ui_with_layout(vec2(width, height), Layout::left_to_right(Align::Center), |ui| {
+        ui.set_min_height(height);
+        ui.vertical(|ui| {
+            // Centred: one name and one value for each fact.
+            let lines = 2.0 * size::BODY * 1.3 + large * 1.3 + size::LEAD * 1.3 + gap;
+            ui.add_space(((height - lines) / 2.0).max(0.0));
+            words::plain(ui, &kit.t("invitation-number"), size::BODY, palette.ink_2);
+            let shown = if number.is_some() { number_words(kit, number) } else { kit.t("telephone-number-hidden") };
+            let response = words::strong(ui, &shown, large, palette.ink);
+            if let Some(spelled) = number.map(PhoneNumber::spoken) {
+                ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(spelled));
+            }
+            if let Some(pair) = languages {
+                ui.add_space(gap);
+                words::plain(ui, &kit.t("invitation-languages"), size::BODY, palette.ink_2);
+                words::strong(ui, &language_words(kit, pair), size::LEAD, palette.ink);
+            }
+        });
+    });
+}

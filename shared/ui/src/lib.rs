@@ -1,0 +1,29 @@
+//! What both desktop apps are drawn with.
+//!
+//! What it is: the look ([`theme`]), the controls ([`widgets`]), the words ([`strings`],
+//! [`situation`]), the screens both apps have ([`screens`]), and what their demonstrations and
+//! tests need ([`automation`], [`capture`], [`sample`]).
+//! What it is not: it knows no network and no call engine; the apps convert.
+//! Start reading at [`Kit`], then [`widgets::Button`].
+
+pub mod automation;
+pub mod capture;
+pub mod conversation;
+pub mod desk;
+pub mod host;
+mod keys;
+mod kit;
+pub mod sample;
+pub mod screens;
+pub mod situation;
+pub mod strings;
+pub mod theme;
+pub mod twin;
+pub mod widgets;
+
+/// The icons: one family, one weight.
+pub use egui_phosphor::bold as glyph;
+pub use keys::{Keys, key_went_down, screen_opened};
+pub use kit::Kit;
+pub use strings::{Language, Strings};
+pub use theme::Theme;

@@ -1,0 +1,255 @@
+# What both apps say, in English. Second person, present, short; never blame, no jargon.
+
+product = Visavis
+
+# Connection
+link-offline = Not connected.
+link-connecting = Connecting to the service…
+link-retrying = { $seconds ->
+    [one] No connection. Trying again in 1 second.
+   *[other] No connection. Trying again in { $seconds } seconds.
+}
+
+# Sign-in
+sign-in = Sign in
+sign-in-title = Sign in to Visavis
+sign-in-caller-lead = Call any telephone in sign language.
+sign-in-interpreter-lead = Take calls as an interpreter.
+sign-in-server = Server
+sign-in-server-hint = relay.example.org
+sign-in-number = Your number
+sign-in-number-hint = +1 555 010 0001
+sign-in-ca = Your CA id
+sign-in-ca-hint = 1234
+sign-in-password = Password
+sign-in-remember = Keep me signed in on this computer
+sign-in-busy = Signing in…
+sign-in-missing = Fill in the server, your number and your password.
+sign-in-missing-ca = Fill in the server, your CA id and your password.
+sign-in-wrong-password = The number or the password is not right. Check both and try again.
+sign-in-forbidden = This account may not sign in here. Ask your service for help.
+sign-in-unreachable = The server does not answer. Check its name and your internet connection.
+sign-in-not-trusted = The server could not prove who it is, so nothing was sent to it. Ask your service for help.
+sign-in-server-trouble = The server cannot sign you in just now. Try again in a minute.
+sign-out = Sign out
+details = Details: { $detail }
+
+# The way of a call
+journey = The way of your call
+journey-you = You
+journey-caller = Caller
+journey-interpreter = Interpreter
+journey-interpreter-id = Interpreter { $id }
+journey-telephone = Telephone
+
+# Pages
+page-dial = Dial
+page-calls = Calls
+page-settings = Settings
+
+# Caller at home
+ready = Ready. You can call.
+number-field = Number to call
+number-hint = Type or press a number
+number-wrong = Not a complete telephone number yet.
+call = Call
+erase = Erase last digit
+dial-star = Star
+dial-hash = Hash
+you = You
+your-picture = Your picture
+languages = Languages
+sees-you = The interpreter sees you like this.
+sees-you-caller = The caller sees you like this.
+
+# Pictures that are not there
+no-picture-camera-off = Your camera is off
+no-picture-camera = Your picture comes with the call
+no-picture-interpreter = Waiting for the interpreter’s picture
+no-picture-caller = Waiting for the caller’s picture
+
+# States of a call, for the caller
+asking = Asking for an interpreter…
+waiting-next = Waiting for an interpreter. You are next.
+waiting-behind = { $count ->
+    [one] Waiting for an interpreter. One person is ahead of you.
+   *[other] Waiting for an interpreter. { $count } people are ahead of you.
+}
+waiting = Waiting for an interpreter.
+assigned = Interpreter { $id } is here and will call { $number }.
+assigned-anonymous = Your interpreter is here and will call { $number }.
+dialling = Interpreter { $id } is calling { $number }.
+dialling-anonymous = The interpreter is calling { $number }.
+ringing = Interpreter { $id } is calling { $number }. Ringing ({ $rings }).
+ringing-anonymous = The interpreter is calling { $number }. Ringing ({ $rings }).
+ringing-spoken = The telephone is ringing.
+active = You are talking with { $number } through interpreter { $id }.
+active-anonymous = You are talking with { $number } through the interpreter.
+active-direct = You are connected.
+someone = somebody
+
+# States of a call, for the interpreter
+ca-available = You are available. The next call comes to you.
+ca-away = You are away. No calls come to you.
+ca-joining = Connecting you with the caller…
+ca-assigned = You are with the caller. The telephone is called next.
+ca-dialling = Calling the telephone…
+ca-ringing = The telephone is ringing ({ $rings }).
+ca-active = You are interpreting.
+clock-session = Session
+clock-conversation = Conversation
+clock-time = Time
+
+# The telephone
+telephone = Telephone
+telephone-idle = Not called yet
+telephone-dialing = Being called
+telephone-ringing = Ringing ({ $rings })
+telephone-answered = Answered
+telephone-busy = Busy
+telephone-no_answer = No answer
+telephone-failed = Could not be called
+telephone-ended = Hung up
+telephone-number-hidden = Number not known
+level-them = Them
+level-me = Me
+language-pair = { $signed } / { $spoken }
+language-ase = ASL
+language-fcs = LSQ
+language-mfs = LSM
+language-en = English
+language-es = Spanish
+language-fr = French
+
+# In a call
+microphone = Voice
+microphone-turn-on = Turn your voice on
+microphone-turn-off = Turn your voice off
+microphone-off = Voice off
+camera = Camera
+camera-off = Camera off
+camera-turn-on = Turn your camera on
+camera-turn-off = Turn your camera off
+text = Text
+text-show = Show text
+text-hide = Hide text
+hang-up = Hang up
+hang-up-again = Press Esc again
+mute = Mute
+muted = Muted
+mute-turn-on = Mute your microphone
+mute-turn-off = Unmute your microphone
+volume = Volume
+volume-off = Sound off
+volume-turn-off = Turn the telephone’s sound off
+volume-turn-on = Turn the telephone’s sound on
+end = End
+end-again = Press Esc again
+text-field = Your text
+text-hint = Type here
+text-about = The other person sees each letter as you type.
+text-me = You
+text-interpreter = Interpreter
+text-caller = Caller
+picture-interpreter = Interpreter
+picture-caller = Caller
+
+# Being called, being invited
+incoming = is calling you
+missed = You missed a call from { $who }.
+incoming-unknown = Somebody
+answer = Answer
+decline = Decline
+invitation = A caller asks for you
+invitation-number = Number to call
+invitation-languages = Languages
+invitation-left = Seconds left to answer
+invitation-gone = The request went to somebody else.
+accept = Accept
+
+# Available or away
+availability-heading = Your availability
+last-call-none = None since you signed in.
+availability = Available for calls
+availability-on = Available
+availability-off = Away
+availability-on-about = Calls come to this window. Accept with the space bar.
+availability-off-about = Nobody is sent to you until you switch back.
+last-call = Last call
+
+# Ended
+ended = The call has ended.
+ended-failed = The call could not be made.
+call-again = Call again
+back = Back
+ended-code = Code { $code }
+end-caller-caller_hung_up = You hung up.
+end-caller-interpreter_hung_up = The interpreter ended the call.
+end-caller-hearing_hung_up = The other person hung up.
+end-caller-caller_cancelled = You stopped the call before an interpreter came.
+end-caller-no_interpreter = No interpreter is signed in just now. Try again in a few minutes.
+end-caller-queue_full = Too many people are waiting just now. Try again in a few minutes.
+end-caller-hearing_busy = The line is busy. Try again in a few minutes.
+end-caller-hearing_no_answer = Nobody answered the telephone.
+end-caller-number_refused = The telephone company refused this number.
+end-caller-number_invalid = This number cannot be called. Check the digits.
+end-caller-trunk_unavailable = The telephone network does not answer. Try again in a minute.
+end-caller-caller_lost = Your connection was lost.
+end-caller-interpreter_lost = The interpreter’s connection was lost. Call again to get the next one.
+end-caller-media_failed = Picture and sound could not be connected. Check your network.
+end-caller-not_allowed = Your account may not make this call.
+end-caller-service_stopping = The service is being restarted. Try again in a minute.
+end-caller-journal_unavailable = The service has a fault and takes no calls. Try again later.
+end-caller-server_restarted = The service restarted and your call was cut. Call again.
+end-interpreter-caller_hung_up = The caller hung up.
+end-interpreter-interpreter_hung_up = You ended the call.
+end-interpreter-hearing_hung_up = The telephone hung up.
+end-interpreter-caller_cancelled = The caller gave up waiting.
+end-interpreter-no_interpreter = The call went to nobody.
+end-interpreter-queue_full = The queue is full.
+end-interpreter-hearing_busy = The line was busy.
+end-interpreter-hearing_no_answer = Nobody answered the telephone.
+end-interpreter-number_refused = The telephone company refused the number.
+end-interpreter-number_invalid = The number cannot be called.
+end-interpreter-trunk_unavailable = The telephone network did not answer.
+end-interpreter-caller_lost = The caller’s connection was lost.
+end-interpreter-interpreter_lost = Your connection was lost.
+end-interpreter-media_failed = Picture and sound could not be connected.
+end-interpreter-not_allowed = The account may not take this call.
+end-interpreter-service_stopping = The service is being restarted.
+end-interpreter-journal_unavailable = The service has a fault and takes no calls.
+end-interpreter-server_restarted = The service restarted and the call was cut.
+
+# Settings
+settings = Settings
+settings-look = Look
+settings-theme = Colors
+theme-light = Light
+theme-dark = Dark
+theme-contrast = High contrast
+settings-text-size = Text size
+settings-percent = { $percent } %
+settings-language = Language
+settings-motion = Motion
+settings-motion-on = Moving
+settings-motion-off = Still
+settings-devices = Devices
+settings-devices-about = A change is used the next time the app starts.
+settings-camera = Camera
+settings-microphone = Microphone
+settings-speaker = Speaker
+settings-mirror = My picture
+settings-mirror-off = As others see it
+settings-mirror-on = As in a mirror
+device-default = The computer’s choice
+device-none = None
+device-synthetic = Test pattern
+signed-in = Your number
+signed-in-ca = CA id
+settings-account = Account
+settings-signed-in = Signed in as { $account }
+device-problem = A device does not work: { $detail }
+
+# Keys, as printed on keyboards
+key-enter = Enter
+key-space = Space

@@ -1,0 +1,255 @@
+# Lo que dicen las dos aplicaciones, en español. Segunda persona, presente, breve; sin culpas ni jerga.
+
+product = Visavis
+
+# Conexión
+link-offline = Sin conexión.
+link-connecting = Conectando con el servicio…
+link-retrying = { $seconds ->
+    [one] Sin conexión. Se reintenta en 1 segundo.
+   *[other] Sin conexión. Se reintenta en { $seconds } segundos.
+}
+
+# Inicio de sesión
+sign-in = Iniciar sesión
+sign-in-title = Inicie sesión en Visavis
+sign-in-caller-lead = Llame a cualquier teléfono en lengua de señas.
+sign-in-interpreter-lead = Atienda llamadas como intérprete.
+sign-in-server = Servidor
+sign-in-server-hint = relay.example.org
+sign-in-number = Su número
+sign-in-number-hint = +1 555 010 0001
+sign-in-ca = Su identificador (CA)
+sign-in-ca-hint = 1234
+sign-in-password = Contraseña
+sign-in-remember = Mantener la sesión en este equipo
+sign-in-busy = Iniciando sesión…
+sign-in-missing = Escriba el servidor, su número y su contraseña.
+sign-in-missing-ca = Escriba el servidor, su identificador y su contraseña.
+sign-in-wrong-password = El número o la contraseña no son correctos. Revíselos e inténtelo de nuevo.
+sign-in-forbidden = Esta cuenta no puede iniciar sesión aquí. Pida ayuda a su servicio.
+sign-in-unreachable = El servidor no responde. Revise su nombre y su conexión a internet.
+sign-in-not-trusted = El servidor no pudo demostrar quién es y no se le envió nada. Pida ayuda a su servicio.
+sign-in-server-trouble = El servidor no puede iniciar su sesión ahora. Inténtelo de nuevo en un minuto.
+sign-out = Cerrar sesión
+details = Detalles: { $detail }
+
+# El camino de una llamada
+journey = El camino de su llamada
+journey-you = Usted
+journey-caller = Usuario
+journey-interpreter = Intérprete
+journey-interpreter-id = Intérprete { $id }
+journey-telephone = Teléfono
+
+# Páginas
+page-dial = Marcar
+page-calls = Llamadas
+page-settings = Ajustes
+
+# La pantalla principal
+ready = Todo listo. Ya puede llamar.
+number-field = Número al que llama
+number-hint = Escriba o marque un número
+number-wrong = El número aún no está completo.
+call = Llamar
+erase = Borrar la última cifra
+dial-star = Asterisco
+dial-hash = Almohadilla
+you = Usted
+your-picture = Su imagen
+languages = Idiomas
+sees-you = Así le ve el intérprete.
+sees-you-caller = Así le ve el usuario.
+
+# Imágenes que faltan
+no-picture-camera-off = Su cámara está apagada
+no-picture-camera = Su imagen aparece con la llamada
+no-picture-interpreter = Esperando la imagen del intérprete
+no-picture-caller = Esperando la imagen del usuario
+
+# Estados de una llamada, para quien llama
+asking = Pidiendo un intérprete…
+waiting-next = Esperando un intérprete. Es su turno.
+waiting-behind = { $count ->
+    [one] Esperando un intérprete. Hay una persona antes que usted.
+   *[other] Esperando un intérprete. Hay { $count } personas antes que usted.
+}
+waiting = Esperando un intérprete.
+assigned = El intérprete { $id } está aquí y llamará al { $number }.
+assigned-anonymous = Su intérprete está aquí y llamará al { $number }.
+dialling = El intérprete { $id } está llamando al { $number }.
+dialling-anonymous = El intérprete está llamando al { $number }.
+ringing = El intérprete { $id } está llamando al { $number }. Suena ({ $rings }).
+ringing-anonymous = El intérprete está llamando al { $number }. Suena ({ $rings }).
+ringing-spoken = El teléfono está sonando.
+active = Usted habla con { $number } a través del intérprete { $id }.
+active-anonymous = Usted habla con { $number } a través del intérprete.
+active-direct = La llamada está en curso.
+someone = alguien
+
+# Estados de una llamada, para el intérprete
+ca-available = Está disponible. La próxima llamada le llega a usted.
+ca-away = Está ausente. No le llegan llamadas.
+ca-joining = Conectando con el usuario…
+ca-assigned = Está con el usuario. Ahora se llama al teléfono.
+ca-dialling = Llamando al teléfono…
+ca-ringing = El teléfono está sonando ({ $rings }).
+ca-active = Está interpretando.
+clock-session = Sesión
+clock-conversation = Conversación
+clock-time = Tiempo
+
+# El teléfono
+telephone = Teléfono
+telephone-idle = Aún sin llamar
+telephone-dialing = Llamando
+telephone-ringing = Sonando ({ $rings })
+telephone-answered = Contestado
+telephone-busy = Ocupado
+telephone-no_answer = No contesta
+telephone-failed = No se pudo llamar
+telephone-ended = Ha colgado
+telephone-number-hidden = Número desconocido
+level-them = Ellos
+level-me = Yo
+language-pair = { $signed } / { $spoken }
+language-ase = ASL
+language-fcs = LSQ
+language-mfs = LSM
+language-en = Inglés
+language-es = Español
+language-fr = Francés
+
+# Durante una llamada
+microphone = Voz
+microphone-turn-on = Activar su voz
+microphone-turn-off = Desactivar su voz
+microphone-off = Sin voz
+camera = Cámara
+camera-off = Sin cámara
+camera-turn-on = Encender su cámara
+camera-turn-off = Apagar su cámara
+text = Texto
+text-show = Mostrar el texto
+text-hide = Ocultar el texto
+hang-up = Colgar
+hang-up-again = Pulse Esc otra vez
+mute = Silenciar
+muted = En silencio
+mute-turn-on = Silenciar su micrófono
+mute-turn-off = Reactivar su micrófono
+volume = Sonido
+volume-off = Sin sonido
+volume-turn-off = Quitar el sonido del teléfono
+volume-turn-on = Poner el sonido del teléfono
+end = Terminar
+end-again = Pulse Esc otra vez
+text-field = Su texto
+text-hint = Escriba aquí
+text-about = La otra persona ve cada letra mientras usted escribe.
+text-me = Usted
+text-interpreter = Intérprete
+text-caller = Usuario
+picture-interpreter = Intérprete
+picture-caller = Usuario
+
+# Una llamada o una petición que llega
+incoming = le está llamando
+missed = Tiene una llamada perdida de { $who }.
+incoming-unknown = Alguien
+answer = Contestar
+decline = Rechazar
+invitation = Un usuario pide un intérprete
+invitation-number = Número al que llama
+invitation-languages = Idiomas
+invitation-left = Segundos para responder
+invitation-gone = La petición pasó a otra persona.
+accept = Aceptar
+
+# Disponible o ausente
+availability-heading = Su disponibilidad
+last-call-none = Ninguna desde que inició sesión.
+availability = Disponible para llamadas
+availability-on = Disponible
+availability-off = Ausente
+availability-on-about = Las llamadas llegan a esta ventana. Acepte con la barra espaciadora.
+availability-off-about = No se le envía a nadie hasta que vuelva a activarse.
+last-call = Última llamada
+
+# Fin
+ended = La llamada ha terminado.
+ended-failed = No se pudo hacer la llamada.
+call-again = Llamar de nuevo
+back = Volver
+ended-code = Código { $code }
+end-caller-caller_hung_up = Usted colgó.
+end-caller-interpreter_hung_up = El intérprete terminó la llamada.
+end-caller-hearing_hung_up = La otra persona colgó.
+end-caller-caller_cancelled = Usted detuvo la llamada antes de que llegara un intérprete.
+end-caller-no_interpreter = Ahora no hay intérpretes conectados. Inténtelo de nuevo en unos minutos.
+end-caller-queue_full = Ahora hay demasiadas personas esperando. Inténtelo de nuevo en unos minutos.
+end-caller-hearing_busy = La línea está ocupada. Inténtelo de nuevo en unos minutos.
+end-caller-hearing_no_answer = Nadie contestó el teléfono.
+end-caller-number_refused = La compañía telefónica rechazó este número.
+end-caller-number_invalid = No se puede llamar a este número. Revise las cifras.
+end-caller-trunk_unavailable = La red telefónica no responde. Inténtelo de nuevo en un minuto.
+end-caller-caller_lost = Se perdió su conexión.
+end-caller-interpreter_lost = Se perdió la conexión del intérprete. Llame de nuevo para tener otro.
+end-caller-media_failed = No se pudieron conectar la imagen y el sonido. Revise su red.
+end-caller-not_allowed = Su cuenta no puede hacer esta llamada.
+end-caller-service_stopping = El servicio se está reiniciando. Inténtelo de nuevo en un minuto.
+end-caller-journal_unavailable = El servicio tiene un fallo y no acepta llamadas. Inténtelo más tarde.
+end-caller-server_restarted = El servicio se reinició y su llamada se cortó. Llame de nuevo.
+end-interpreter-caller_hung_up = El usuario colgó.
+end-interpreter-interpreter_hung_up = Usted terminó la llamada.
+end-interpreter-hearing_hung_up = El teléfono colgó.
+end-interpreter-caller_cancelled = El usuario dejó de esperar.
+end-interpreter-no_interpreter = La llamada no llegó a nadie.
+end-interpreter-queue_full = La cola está llena.
+end-interpreter-hearing_busy = La línea estaba ocupada.
+end-interpreter-hearing_no_answer = Nadie contestó el teléfono.
+end-interpreter-number_refused = La compañía telefónica rechazó el número.
+end-interpreter-number_invalid = No se puede llamar al número.
+end-interpreter-trunk_unavailable = La red telefónica no respondió.
+end-interpreter-caller_lost = Se perdió la conexión del usuario.
+end-interpreter-interpreter_lost = Se perdió su conexión.
+end-interpreter-media_failed = No se pudieron conectar la imagen y el sonido.
+end-interpreter-not_allowed = La cuenta no puede atender esta llamada.
+end-interpreter-service_stopping = El servicio se está reiniciando.
+end-interpreter-journal_unavailable = El servicio tiene un fallo y no acepta llamadas.
+end-interpreter-server_restarted = El servicio se reinició y la llamada se cortó.
+
+# Ajustes
+settings = Ajustes
+settings-look = Aspecto
+settings-theme = Colores
+theme-light = Claro
+theme-dark = Oscuro
+theme-contrast = Alto contraste
+settings-text-size = Tamaño del texto
+settings-percent = { $percent } %
+settings-language = Idioma
+settings-motion = Movimiento
+settings-motion-on = Con movimiento
+settings-motion-off = Sin movimiento
+settings-devices = Dispositivos
+settings-devices-about = Los cambios se usan la próxima vez que se abra la aplicación.
+settings-camera = Cámara
+settings-microphone = Micrófono
+settings-speaker = Altavoz
+settings-mirror = Mi imagen
+settings-mirror-off = Como la ven los demás
+settings-mirror-on = Como en un espejo
+device-default = El que elija el equipo
+device-none = Ninguno
+device-synthetic = Imagen de prueba
+signed-in = Su número
+signed-in-ca = CA
+settings-account = Cuenta
+settings-signed-in = Sesión iniciada como { $account }
+device-problem = Un dispositivo no funciona: { $detail }
+
+# Teclas, como están impresas
+key-enter = Intro
+key-space = Espacio
