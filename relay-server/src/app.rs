@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use relay_core::session::{Input, Session};
 use rustls::pki_types::ServerName;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
@@ -16,15 +17,17 @@ use crate::config::{Config, Trunk, TrunkHost, TrunkTransport};
 use crate::edge::secure::SecurePort;
 use crate::edge::trunk::{Gateway, Transport, TrunkPort};
 use crate::edge::{Arrival, FlowIds, admin, secure, trunk};
-use crate::journal::{DataLock, Journal};
+use crate::journal::{DataLock, Entry, Journal};
 use crate::session::clock::Clock;
 use crate::session::driver::Services;
 use crate::session::publish::Publisher;
-use crate::session::recovery::Unfinished;
+use crate::session::queue::QueueConfig;
+use crate::session::views::Views;
 use crate::session::{Directory, Message, queue};
 use crate::sfu::{self, MediaNews, SfuConfig};
 use crate::signalling::Signalling;
 use crate::signalling::actor::{Actor, ActorConfig};
+use crate::store::{self, Rebuild, Store};
 use crate::{tls, turn};
 
 /// Arrivals that may wait for the signalling task.
@@ -51,6 +54,9 @@ pub enum AppError {
     /// Another server has the data folder.
     #[error(transparent)]
     Lock(#[from] crate::journal::LockError),
+    /// The views cannot be rebuilt.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
     /// The journal cannot be written.
     #[error(transparent)]
     Append(#[from] crate::journal::AppendError),
@@ -132,7 +138,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     let accounts = Arc::new(AccountStore::open(config.accounts_file())?);
     let _lock = DataLock::take(&config.server.data_dir)?;
     let clock = Clock::start();
-    let journal = open_journal(&config, clock).await?;
+    let (journal, views) = open_records(&config, clock).await?;
 
     // `stop` is the wish to end; `halt` ends the parts, once every leg has been told.
     let halt = CancellationToken::new();
@@ -144,13 +150,20 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     let (sfu, media_address) =
         sfu::start(media, halt.clone()).map_err(listen("media", config.listen.media))?;
     let (signalling, commands) = Signalling::channel();
+    let queue = QueueConfig {
+        directory: directory.clone(),
+        views: views.clone(),
+        clock,
+        invitation_timeout: config.queue.invitation_timeout,
+    };
     let services = Services {
         journal,
         sfu,
         signalling,
-        queue: queue::start(directory.clone(), halt.clone()),
+        queue: queue::start(queue, halt.clone()),
         directory: directory.clone(),
         publisher: Publisher::default(),
+        views,
         clock,
         trunks: config.trunks.clone().into(),
         ring_timeout: config.queue.hearing_ring_timeout,
@@ -180,16 +193,48 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     Ok(())
 }
 
-/// Opens the journal, checks all of it and ends what a crash left open.
-async fn open_journal(config: &Config, clock: Clock) -> Result<Arc<Journal>, AppError> {
-    let mut unfinished = Unfinished::default();
-    let (journal, opened) = Journal::open(&config.journal_dir(), |record| unfinished.visit(&record))?;
+/// Opens the journal, checks all of it, rebuilds the views and ends what a crash left open.
+async fn open_records(config: &Config, clock: Clock) -> Result<(Arc<Journal>, Views), AppError> {
+    let mut rebuild = Rebuild::default();
+    let (journal, opened) = Journal::open(&config.journal_dir(), |record| rebuild.take(&record))?;
     if let Some(torn) = opened.torn {
         warn!(?torn, "an unfinished record at the end of the journal was cut off");
     }
-    unfinished.close(&journal, clock).await?;
+    let (store, quarantined) = store::open(&config.store_dir())?;
+    if let Some(quarantined) = quarantined {
+        warn!(?quarantined, "the store was damaged and is rebuilt from the journal");
+    }
+    let restored = rebuild.fill(&store)?;
+    for fault in &restored.faults {
+        warn!(?fault, "a session's record does not replay");
+    }
+    for session in restored.open {
+        end_after_restart(&journal, &store, session, clock).await?;
+    }
     info!(records = opened.records, "journal opened and verified");
-    Ok(Arc::new(journal))
+    let views = Views::start(Box::new(store)).map_err(AppError::Runtime)?;
+    Ok((Arc::new(journal), views))
+}
+
+/// No session survives a restart yet; its record says so instead of staying open for ever.
+async fn end_after_restart(
+    journal: &Journal,
+    store: &dyn Store,
+    mut session: Session,
+    clock: Clock,
+) -> Result<(), AppError> {
+    let now = clock.now();
+    session.resume(now);
+    let id = session.id();
+    match session.handle(now, &Input::Restarted) {
+        Ok(step) => {
+            journal.append(Entry::from(&step.event)).await?;
+            store.put_session(&(&session.view(now)).into())?;
+            info!(session = %id, "ended after a restart");
+        }
+        Err(refusal) => warn!(session = %id, %refusal, "a session could not be ended"),
+    }
+    Ok(())
 }
 
 /// Ends what is still running, so that no leg is left behind.

@@ -202,8 +202,7 @@ fn run(file: &Path) -> Result<ExitCode, CliError> {
         LogFormat::Json => vrs_telemetry::Format::Json,
         LogFormat::Text => vrs_telemetry::Format::Text,
     };
-    // The STUN codecs tell every step and every malformed datagram: anybody could fill the log.
-    let filter = format!("{},stun_types=error,turn_types=error,rtc_ice=error,rtc_dtls=error,rtc_srtp=error,rtc_stun=error", config.log.level);
+    let filter = config.log.level.clone();
     let log = vrs_telemetry::init(&vrs_telemetry::Settings {
         filter,
         format,

@@ -15,6 +15,7 @@ use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, Session
 use super::clock::Clock;
 use super::publish::Publisher;
 use super::queue::QueueHandle;
+use super::views::Views;
 use super::{Directory, Message, Place};
 use crate::config::Trunk;
 use crate::journal::{Entry, Journal};
@@ -40,6 +41,8 @@ pub struct Services {
     pub directory: Directory,
     /// Snapshots.
     pub publisher: Publisher,
+    /// The same, in the store.
+    pub views: Views,
     /// Time.
     pub clock: Clock,
     /// Ways to the telephone, in order of preference.
@@ -248,7 +251,9 @@ impl Driver {
         let (event, state) = (step.event.kind.word(), self.session.state().name());
         info!(event, %state, sequence = step.event.sequence, session_ms = step.event.session_ms);
         metrics::counter!("visavis_session_events_total", "event" => event).increment(1);
-        self.services.publisher.publish(self.session.view(self.services.clock.now()));
+        let view = self.session.view(self.services.clock.now());
+        self.services.views.session(&view);
+        self.services.publisher.publish(view);
     }
 
     async fn perform(&mut self, actions: Vec<Action>) {

@@ -2,7 +2,7 @@
 //!
 //! What it is: [`driver`] owns one `relay_core::session::Session` and carries out its actions;
 //! [`queue`] owns the one `relay_core::queue::Queue`; [`Directory`] finds a session's inbox;
-//! [`publish`] is what everyone else reads. What it is not: no decision about a call is made here,
+//! [`publish`] is what everyone else reads, [`views`] what the store keeps of it. What it is not: no decision about a call is made here,
 //! and no SIP is spoken.
 //! Start reading at [`Message`], then [`driver`].
 
@@ -10,7 +10,7 @@ pub mod clock;
 pub mod driver;
 pub mod publish;
 pub mod queue;
-pub mod recovery;
+pub mod views;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

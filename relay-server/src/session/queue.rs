@@ -10,7 +10,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 use vrs_domain::{Availability, CaId, EndReason, Epoch, LanguagePair, SessionId, Skill};
 
+use super::clock::Clock;
+use super::views::Views;
 use super::{Directory, Message};
+use crate::store::PresenceRow;
 
 /// Commands that may wait for the queue's task.
 const COMMANDS_WAITING_MAX: usize = 4096;
@@ -36,11 +39,30 @@ pub struct QueueHandle {
     commands: mpsc::Sender<Command>,
 }
 
-/// Starts the queue's task; `invitation_timeout` is how long an interpreter is asked.
+/// What the queue's task needs.
+pub struct QueueConfig {
+    /// Inboxes of the sessions.
+    pub directory: Directory,
+    /// Where presence is written.
+    pub views: Views,
+    /// Time.
+    pub clock: Clock,
+    /// How long an interpreter is asked before the next one is.
+    pub invitation_timeout: Duration,
+}
+
+/// Starts the queue's task.
 #[must_use]
-pub fn start(directory: Directory, stop: CancellationToken) -> QueueHandle {
+pub fn start(config: QueueConfig, stop: CancellationToken) -> QueueHandle {
     let (commands, inbox) = mpsc::channel(COMMANDS_WAITING_MAX);
-    let actor = Actor { queue: Queue::new(), directory, told: BTreeMap::new(), positions_due: None };
+    let actor = Actor {
+        queue: Queue::with_invitation_timeout(config.invitation_timeout),
+        directory: config.directory,
+        views: config.views,
+        clock: config.clock,
+        told: BTreeMap::new(),
+        positions_due: None,
+    };
     tokio::spawn(actor.run(inbox, stop));
     QueueHandle { commands }
 }
@@ -101,6 +123,8 @@ impl QueueHandle {
 struct Actor {
     queue: Queue,
     directory: Directory,
+    views: Views,
+    clock: Clock,
     /// The place last told to each waiting session.
     told: BTreeMap<SessionId, u32>,
     positions_due: Option<Instant>,
@@ -129,8 +153,8 @@ impl Actor {
             Command::SignIn { ca, profile, available } => self.sign_in(now, &ca, profile, available),
             Command::SignOut { ca } => {
                 info!(interpreter = %ca, "signed out");
-                if let Some(lost) = self.queue.sign_out(&ca) {
-                    let Match { session, ca, epoch } = lost;
+                self.views.absent(ca.as_str());
+                if let Some(Match { session, ca, epoch }) = self.queue.sign_out(&ca) {
                     let how = Decline::Lost;
                     self.directory.tell(session, Message::InterpreterRefused { ca, epoch, how });
                 }
@@ -146,6 +170,7 @@ impl Actor {
             }
             Command::Accepted { session, ca, epoch, reply } => {
                 let accepted = self.queue.accepted(session, &ca, epoch).is_ok();
+                self.tell_presence(&ca);
                 if reply.send(accepted).is_err() {
                     self.queue.leave(session, now);
                 }
@@ -155,9 +180,12 @@ impl Actor {
                 if let Err(error) = self.queue.declined(session, &ca, epoch, now) {
                     debug!(%error, %how, "a late decline");
                 }
+                self.tell_presence(&ca);
             }
             Command::Leave { session } => {
-                self.queue.leave(session, now);
+                if let Some(freed) = self.queue.leave(session, now) {
+                    self.tell_presence(&freed.ca);
+                }
                 self.told.remove(&session);
             }
         }
@@ -178,6 +206,9 @@ impl Actor {
             Ok(()) => {}
             Err(error) => tracing::warn!(interpreter = %ca, %error, "sign-in refused by the queue"),
         }
+        if before != self.queue.availability(ca) {
+            self.tell_presence(ca);
+        }
     }
 
     fn enter(&mut self, now: Instant, session: SessionId, languages: LanguagePair, priority: Priority) -> Result<(), EndReason> {
@@ -193,15 +224,31 @@ impl Actor {
     /// Everything that follows from a change: lapses, matches, places.
     fn settle(&mut self, now: Instant) {
         while let Some(Match { session, ca, epoch }) = self.queue.handle_timeout(now) {
+            self.tell_presence(&ca);
             self.directory.tell(session, Message::InvitationLapsed { ca, epoch });
         }
         while let Some(Match { session, ca, epoch }) = self.queue.next(now) {
+            self.tell_presence(&ca);
             self.directory.tell(session, Message::Matched { ca, epoch });
         }
         if self.positions_due.is_none_or(|due| due <= now) {
             self.tell_positions();
             self.positions_due = (!self.told.is_empty()).then(|| now + POSITIONS_INTERVAL);
         }
+    }
+
+    /// What an interpreter does now, for the console.
+    fn tell_presence(&self, ca: &CaId) {
+        let (Some(profile), Some(availability)) = (self.queue.profile(ca), self.queue.availability(ca)) else {
+            return;
+        };
+        self.views.present(PresenceRow {
+            interpreter: ca.to_string(),
+            availability: availability.to_string(),
+            languages: profile.languages.iter().map(LanguagePair::to_string).collect(),
+            skills: profile.skills.iter().map(Skill::to_string).collect(),
+            since_ms: self.clock.now().utc_ms,
+        });
     }
 
     /// Counting visits every interpreter, so it keeps a pace of its own.

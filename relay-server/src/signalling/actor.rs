@@ -146,9 +146,8 @@ impl Actor {
         self.flows.close(flow);
         metrics::gauge!("visavis_flows").decrement(1.0);
         self.endpoint.close_flow(now, flow);
-        for user in self.registrar.close_flow(flow) {
-            self.gone(&user);
-        }
+        let gone = self.registrar.close_flow(flow);
+        self.gone(gone);
     }
 
     /// Sends what the endpoint wants sent and acts on what it reports, until it is quiet.
@@ -173,9 +172,8 @@ impl Actor {
 
     fn on_deadline(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
-        for user in self.registrar.expire(now) {
-            self.gone(&user);
-        }
+        let gone = self.registrar.expire(now);
+        self.gone(gone);
         let over = |used: &Use| used.gone_until.is_some_and(|until| until <= now);
         let lost: Vec<_> = self.calls.iter().filter(|(_, used)| over(used)).map(|(call, _)| *call).collect();
         for call in lost {

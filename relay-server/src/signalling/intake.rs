@@ -9,11 +9,12 @@ use vrs_sip::{CallHandle, Contacts, Event, FlowId, Headers, Method, Request, Res
 
 use super::actor::{Actor, Use};
 use super::auth::Verdict;
-use super::registrar::{self, Binding};
+use super::registrar::{self, Binding, Gone};
 use super::wire;
 use crate::accounts::{Account, Role};
 use crate::session::driver;
 use crate::session::{Message, Place};
+use crate::store::RegistrationRow;
 
 /// What we understand (RFC 3261 section 20.5).
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, UPDATE";
@@ -109,19 +110,27 @@ impl Actor {
         let Some(contact) = parsed.filter(|_| asked != Some(0)) else {
             // Contact: * with Expires: 0, a contact given up, or a mere question.
             if asked == Some(0) {
-                self.registrar.unbind(user, flow);
-                self.gone(user);
+                let gone = self.registrar.unbind(user, flow);
+                self.gone(gone);
             }
             return self.endpoint.respond(now, txn, 200, self.contacts(user), None);
         };
         let granted = registrar::granted(asked);
         let instance = contact.params.get("+sip.instance").map(|value| value.trim_matches('"').to_owned());
         let binding = Binding { flow, contact: contact.uri.to_string(), instance, expires: now + granted };
+        let row = RegistrationRow {
+            account: user.to_owned(),
+            binding: binding.contact.clone(),
+            contact: binding.contact.clone(),
+            expires_at_ms: self.services.clock.now().utc_ms + granted.as_millis() as u64,
+            user_agent: request.headers.get("User-Agent").map(str::to_owned),
+        };
         if let Err(error) = self.registrar.bind(user, binding) {
             info!(%error, "registration refused");
             let headers = vec![("Warning".into(), format!("399 {} \"{error}\"", self.domain))];
             return self.endpoint.respond(now, txn, 403, headers, None);
         }
+        self.services.views.registered(row);
         if let Role::Interpreter { ca_id, languages, skills } = account.role() {
             let away = request.headers.get(wire::AVAILABILITY).is_some_and(|word| word.trim() == "away");
             self.queue().sign_in(ca_id.clone(), languages.clone(), skills.clone(), !away);
@@ -146,13 +155,16 @@ impl Actor {
         list.collect()
     }
 
-    /// No device of this account is left: an interpreter takes no more calls.
-    pub(super) fn gone(&mut self, user: &str) {
-        if self.registrar.bindings(user).is_empty()
-            && let Some(account) = self.auth.account(user)
-            && let Role::Interpreter { ca_id, .. } = account.role()
-        {
-            self.queue().sign_out(ca_id.clone());
+    /// Devices are gone; an interpreter without any takes no more calls.
+    pub(super) fn gone(&mut self, gone: Vec<Gone>) {
+        for Gone { user, contact } in gone {
+            self.services.views.unregistered(&user, &contact);
+            if self.registrar.bindings(&user).is_empty()
+                && let Some(account) = self.auth.account(&user)
+                && let Role::Interpreter { ca_id, .. } = account.role()
+            {
+                self.queue().sign_out(ca_id.clone());
+            }
         }
     }
 

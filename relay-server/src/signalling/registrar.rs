@@ -26,6 +26,15 @@ pub struct Binding {
     pub expires: Instant,
 }
 
+/// A binding that is no more.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gone {
+    /// Whose.
+    pub user: String,
+    /// Which device.
+    pub contact: String,
+}
+
 /// Why a registration is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -56,37 +65,25 @@ impl Registrar {
     }
 
     /// Removes the bindings of a user on one flow (REGISTER with Expires 0).
-    pub fn unbind(&mut self, user: &str, flow: FlowId) {
-        if let Some(bindings) = self.by_user.get_mut(user) {
-            bindings.retain(|binding| binding.flow != flow);
-        }
-        self.forget_empty(user);
+    pub fn unbind(&mut self, user: &str, flow: FlowId) -> Vec<Gone> {
+        self.remove(|owner, binding| owner == user && binding.flow == flow)
     }
 
-    /// Removes everything on a flow that is gone; returns the users who stood on it.
-    pub fn close_flow(&mut self, flow: FlowId) -> Vec<String> {
-        let mut gone = Vec::new();
-        for (user, bindings) in &mut self.by_user {
-            let before = bindings.len();
-            bindings.retain(|binding| binding.flow != flow);
-            if bindings.len() < before {
-                gone.push(user.clone());
-            }
-        }
-        self.by_user.retain(|_, bindings| !bindings.is_empty());
-        gone.sort_unstable();
-        gone
+    /// Removes everything on a flow that is gone.
+    pub fn close_flow(&mut self, flow: FlowId) -> Vec<Gone> {
+        self.remove(|_, binding| binding.flow == flow)
     }
 
-    /// Removes what has lapsed; returns the users who lost a binding.
-    pub fn expire(&mut self, now: Instant) -> Vec<String> {
+    /// Removes what has lapsed.
+    pub fn expire(&mut self, now: Instant) -> Vec<Gone> {
+        self.remove(|_, binding| binding.expires <= now)
+    }
+
+    fn remove(&mut self, is_gone: impl Fn(&str, &Binding) -> bool) -> Vec<Gone> {
         let mut gone = Vec::new();
         for (user, bindings) in &mut self.by_user {
-            let before = bindings.len();
-            bindings.retain(|binding| binding.expires > now);
-            if bindings.len() < before {
-                gone.push(user.clone());
-            }
+            let leaving = bindings.extract_if(.., |binding| is_gone(user, binding));
+            gone.extend(leaving.map(|binding| Gone { user: user.clone(), contact: binding.contact }));
         }
         self.by_user.retain(|_, bindings| !bindings.is_empty());
         gone.sort_unstable();
@@ -105,18 +102,6 @@ impl Registrar {
         self.by_user.get(user).map_or(&[], Vec::as_slice)
     }
 
-    /// The user who registered on a flow, if exactly that flow carries one.
-    #[must_use]
-    pub fn user_of(&self, flow: FlowId) -> Option<&str> {
-        let mut users = self.by_user.iter().filter(|(_, bindings)| bindings.iter().any(|b| b.flow == flow));
-        users.next().map(|(user, _)| user.as_str())
-    }
-
-    fn forget_empty(&mut self, user: &str) {
-        if self.by_user.get(user).is_some_and(Vec::is_empty) {
-            self.by_user.remove(user);
-        }
-    }
 }
 
 fn same_device(old: &Binding, new: &Binding) -> bool {
@@ -153,8 +138,7 @@ mod tests {
         registrar.bind("ana", binding(1, Some("urn:uuid:a"), now)).unwrap();
         registrar.bind("ana", binding(2, Some("urn:uuid:a"), now)).unwrap();
         assert_eq!(registrar.bindings("ana").len(), 1);
-        assert_eq!(registrar.user_of(FlowId(2)), Some("ana"));
-        assert_eq!(registrar.user_of(FlowId(1)), None);
+        assert_eq!(registrar.bindings("ana")[0].flow, FlowId(2));
     }
 
     #[test]
@@ -175,8 +159,9 @@ mod tests {
         registrar.bind("ana", binding(1, None, now + Duration::from_secs(60))).unwrap();
         registrar.bind("ben", binding(2, None, now + Duration::from_secs(90))).unwrap();
         assert_eq!(registrar.next_expiry(), Some(now + Duration::from_secs(60)));
-        assert_eq!(registrar.expire(now + Duration::from_secs(60)), ["ana"]);
-        assert_eq!(registrar.close_flow(FlowId(2)), ["ben"]);
+        let users = |gone: Vec<Gone>| gone.into_iter().map(|gone| gone.user).collect::<Vec<_>>();
+        assert_eq!(users(registrar.expire(now + Duration::from_secs(60))), ["ana"]);
+        assert_eq!(users(registrar.close_flow(FlowId(2))), ["ben"]);
         assert_eq!(registrar.next_expiry(), None);
     }
 }

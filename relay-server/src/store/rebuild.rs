@@ -9,7 +9,7 @@ use super::{SessionRow, Store, StoreResult};
 use crate::journal::{Record, Replay, SessionFault};
 
 /// Ended sessions that the view keeps, newest last.
-const ENDED_KEPT_MAX: usize = 1000;
+pub const ENDED_KEPT_MAX: usize = 1000;
 
 /// Gathers what the views will hold while the journal is read:
 /// `Journal::open(folder, |record| rebuild.take(&record))`.

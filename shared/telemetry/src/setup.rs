@@ -75,6 +75,12 @@ pub enum TelemetryError {
     Twice,
 }
 
+/// What libraries may log, whatever level is asked for: below these levels some of them write
+/// whole messages, addresses and keys, or a line for every datagram that a stranger sends (A32).
+const DEPENDENCY_CAPS: &str = "tungstenite=warn,tokio_tungstenite=warn,hyper=warn,hyper_util=warn,\
+    rustls=warn,tokio_rustls=warn,sled=warn,rtc_ice=error,rtc_dtls=error,rtc_srtp=error,\
+    rtc_stun=error,rtc_rtp=error,rtc_rtcp=error,stun_types=error,turn_types=error,turn_server_proto=error";
+
 /// Keeps the log alive; dropping it writes out what still waits.
 #[must_use = "dropping the guard ends the log"]
 pub struct Guard {
@@ -118,7 +124,7 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = EnvFilter::builder()
-        .parse(&settings.filter)
+        .parse(format!("{},{DEPENDENCY_CAPS}", settings.filter))
         .map_err(|_| TelemetryError::Filter(settings.filter.chars().take(80).collect()))?;
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(writer)

@@ -1,14 +1,17 @@
 //! Real programs on loopback, for tests: relay server, telephone and client engines.
 //!
 //! What it is: [`Service`] runs the `relay-server` and `telephone` binaries in a folder of their
-//! own; [`Party`] is a real client engine with a synthetic camera and microphone.
+//! own; [`Party`] is a real client engine with a synthetic camera and microphone;
+//! [`Cable`] is a connection between them that can be cut.
 //! What it is not: nothing of the product is replaced; tests drive it as people do.
 //! Start reading at [`Service`].
 
+mod cable;
 mod party;
 mod programs;
 mod service;
 
+pub use cable::Cable;
 pub use party::Party;
 pub use programs::{Program, binary};
 pub use service::{CALLER, CALLER_PASSWORD, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Service, ServiceBuilder};

@@ -61,8 +61,13 @@ impl Party {
 
     /// Types server, name and password.
     pub fn sign_in(&self, service: &Service, account: &str, password: &str) {
+        self.sign_in_at(service.secure(), account, password);
+    }
+
+    /// Types another server, name and password.
+    pub fn sign_in_at(&self, server: &str, account: &str, password: &str) {
         self.send(Command::SignIn {
-            server: service.secure().to_owned(),
+            server: server.to_owned(),
             account: account.to_owned(),
             password: Sensitive::new(password.to_owned()),
         });

@@ -24,8 +24,8 @@ pub const NUMBER: &str = "+15550100199";
 pub struct ServiceBuilder {
     telephone: Option<Vec<String>>,
     trunk: Option<String>,
+    transport: &'static str,
     edits: Vec<(String, String)>,
-    extra: String,
 }
 
 impl Default for ServiceBuilder {
@@ -34,8 +34,8 @@ impl Default for ServiceBuilder {
         Self {
             telephone: Some(arguments.map(str::to_owned).to_vec()),
             trunk: None,
+            transport: "udp",
             edits: Vec::new(),
-            extra: String::new(),
         }
     }
 }
@@ -45,6 +45,13 @@ impl ServiceBuilder {
     #[must_use]
     pub fn telephone(mut self, arguments: &[&str]) -> Self {
         self.telephone = Some(arguments.iter().map(|&a| a.to_owned()).collect());
+        self
+    }
+
+    /// How the simulated telephone is reached: `udp`, `tcp`, or `tls` with SRTP.
+    #[must_use]
+    pub fn transport(mut self, transport: &'static str) -> Self {
+        self.transport = transport;
         self
     }
 
@@ -71,16 +78,17 @@ impl ServiceBuilder {
     pub fn start(self) -> Service {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let dir = folder.path().join("server");
-        let telephone = self.telephone.as_ref().map(|arguments| telephone(folder.path(), arguments));
+        run(Command::new(binary("relay-server")).arg("init").arg(&dir));
+        let tls = self.transport == "tls";
+        let telephone = self.telephone.as_ref().map(|arguments| telephone(&dir, arguments, tls));
         let trunk = match &telephone {
             Some(program) => {
                 let line = program.line("listening on ");
                 let address = line.rsplit(' ').next().expect("an address").to_owned();
-                trunk(&address, "udp")
+                trunk(&address, self.transport)
             }
             None => self.trunk.clone().unwrap_or_default(),
         };
-        run(Command::new(binary("relay-server")).arg("init").arg(&dir));
         let config = dir.join("relay-server.toml");
         let mut text = fs::read_to_string(&config).expect("init wrote a configuration");
         let fixed = [
@@ -92,7 +100,7 @@ impl ServiceBuilder {
         for (line, by) in edits.chain(fixed) {
             text = text.replacen(line, by, 1);
         }
-        fs::write(&config, format!("{text}\n{}{trunk}", self.extra)).expect("the configuration is ours");
+        fs::write(&config, format!("{text}\n{trunk}")).expect("the configuration is ours");
         let mut service = Service { folder, config, server: None, telephone, secure: String::new() };
         service.add_account("caller", CALLER, CALLER_PASSWORD, &[]);
         service.add_account("interpreter", INTERPRETER, INTERPRETER_PASSWORD, &["--languages", "ase/en"]);
@@ -102,15 +110,20 @@ impl ServiceBuilder {
 }
 
 fn trunk(address: &str, transport: &str) -> String {
+    let security = if transport == "tls" { "ca_file = \"ca.pem\"" } else { "plaintext = true" };
     format!(
         "\n[[trunk]]\nname = \"telephone\"\naddress = \"{address}\"\ntransport = \"{transport}\"\n\
-         plaintext = true\nlocal = \"127.0.0.1:0\"\n"
+         {security}\nlocal = \"127.0.0.1:0\"\n"
     )
 }
 
-fn telephone(folder: &Path, arguments: &[String]) -> Program {
+fn telephone(dir: &Path, arguments: &[String], tls: bool) -> Program {
     let mut command = Command::new(binary("telephone"));
-    command.args(["--listen", "127.0.0.1:0"]).arg("--report").arg(folder.join("telephone.json"));
+    command.args(["--listen", "127.0.0.1:0"]).arg("--report").arg(dir.join("telephone.json"));
+    if tls {
+        command.arg("--tls-certificate").arg(dir.join("server.pem"));
+        command.arg("--tls-key").arg(dir.join("server.key"));
+    }
     Program::start("telephone", command.args(arguments))
 }
 
@@ -190,6 +203,11 @@ impl Service {
         &self.config
     }
 
+    /// Kills the server as a power cut would.
+    pub fn kill_server(&mut self) {
+        self.server = None;
+    }
+
     /// The running server.
     ///
     /// # Panics
@@ -216,7 +234,7 @@ impl Service {
     /// When no report comes.
     #[must_use]
     pub fn telephone_report(&self) -> serde_json::Value {
-        let file = self.folder.path().join("telephone.json");
+        let file = self.folder.path().join("server/telephone.json");
         let end = Instant::now() + Duration::from_secs(20);
         loop {
             let text = fs::read_to_string(&file).unwrap_or_default();

@@ -206,6 +206,33 @@ fn r26_a_dead_trunk_is_named() {
 }
 
 #[test]
+fn a_tls_trunk_carries_srtp_in_both_directions() {
+    let mut service = ServiceBuilder::default().transport("tls").start();
+    let (mut caller, mut interpreter) = converse(&service);
+    interpreter.stats_where("the telephone's tone", |stats| {
+        stats.heard_hz.is_some_and(|hz| (hz - 1000.0).abs() < 40.0)
+    });
+    caller.send(Command::HangUp);
+    interpreter.ended();
+    caller.ended();
+    let report = service.telephone_report();
+    let hz = report["heard_hz"].as_f64().unwrap_or_default();
+    assert!((hz - 440.0).abs() < 20.0, "the telephone hears the interpreter: {report}");
+    service.stop_and_verify();
+}
+
+#[test]
+fn a_tcp_trunk_carries_a_call() {
+    let mut service = ServiceBuilder::default().transport("tcp").start();
+    let (mut caller, mut interpreter) = converse(&service);
+    caller.send(Command::HangUp);
+    interpreter.ended();
+    caller.ended();
+    service.telephone_report();
+    service.stop_and_verify();
+}
+
+#[test]
 fn a_wrong_password_is_told_and_not_tried_again() {
     let service = Service::start();
     let mut caller = Party::new(&service, Role::Caller, CALLER, 660.0);

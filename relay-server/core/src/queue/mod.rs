@@ -169,7 +169,7 @@ impl Entry {
 type Ready = BTreeSet<(Priority, u64, SessionId)>;
 
 /// The queue. See the module for its protocol.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Queue {
     sessions: BTreeMap<SessionId, Entry>,
     ready: BTreeMap<LanguagePair, Ready>,
@@ -180,13 +180,36 @@ pub struct Queue {
     deadlines: BTreeSet<(Instant, SessionId)>,
     arrivals: u64,
     waiting: usize,
+    invitation_timeout: Duration,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self::with_invitation_timeout(limit::INVITATION_TIMEOUT)
+    }
 }
 
 impl Queue {
-    /// An empty queue.
+    /// An empty queue that asks each interpreter for `limit::INVITATION_TIMEOUT`.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty queue that asks each interpreter for `invitation_timeout`.
+    #[must_use]
+    pub fn with_invitation_timeout(invitation_timeout: Duration) -> Self {
+        Self {
+            sessions: BTreeMap::new(),
+            ready: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            roster: Roster::default(),
+            declines: Declines::default(),
+            deadlines: BTreeSet::new(),
+            arrivals: 0,
+            waiting: 0,
+            invitation_timeout,
+        }
     }
 
     // ---- interpreters ----
@@ -357,7 +380,7 @@ impl Queue {
     // ---- decisions ----
 
     /// The next session and the interpreter to ask for it, who counts as invited from here on
-    /// until `limit::INVITATION_TIMEOUT`. Returns a match whenever a free interpreter and a
+    /// until the invitation times out. Returns a match whenever a free interpreter and a
     /// waiting session fit and that interpreter has not just declined that session (Q8). To be
     /// called until it returns `None`.
     pub fn next(&mut self, now: Instant) -> Option<Match> {
@@ -376,7 +399,7 @@ impl Queue {
         if let Some(ready) = self.ready.get_mut(&entry.languages) {
             ready.remove(&(priority, arrival, session));
         }
-        let deadline = now.checked_add(limit::INVITATION_TIMEOUT).unwrap_or(now);
+        let deadline = now.checked_add(self.invitation_timeout).unwrap_or(now);
         entry.latest = entry.latest.next();
         entry.phase = Phase::Invited {
             ca: ca.clone(),
