@@ -110,9 +110,10 @@ pub fn run(config: Config) -> Result<(), AppError> {
 
 async fn signals(stop: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         warn!("signals cannot be watched; the server must be killed to stop");
         return;
     };
@@ -146,7 +147,11 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     let directory = Directory::default();
     let (news, media_news) = mpsc::channel(NEWS_WAITING_MAX);
     let advertised = SocketAddr::new(config.listen.media_address, 0);
-    let media = SfuConfig { listen: config.listen.media, advertised, news };
+    let media = SfuConfig {
+        listen: config.listen.media,
+        advertised,
+        news,
+    };
     let (sfu, media_address) =
         sfu::start(media, halt.clone()).map_err(listen("media", config.listen.media))?;
     let (signalling, commands) = Signalling::channel();
@@ -179,7 +184,12 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     tokio::spawn(hand_out(media_news, directory.clone()));
     let local = format!("{}:{}", config.server.domain, secure_address.port());
     let wish = stop.clone();
-    let port = SecurePort { arrivals, flows, local, ready: Arc::new(move || !wish.is_cancelled()) };
+    let port = SecurePort {
+        arrivals,
+        flows,
+        local,
+        ready: Arc::new(move || !wish.is_cancelled()),
+    };
     let serving = tokio::spawn(secure::serve(listener, tls, port, halt.clone()));
     info!(secure = %secure_address, media = %media_address, "ready");
     println!("ready secure={secure_address} media={media_address}");
@@ -198,11 +208,17 @@ async fn open_records(config: &Config, clock: Clock) -> Result<(Arc<Journal>, Vi
     let mut rebuild = Rebuild::default();
     let (journal, opened) = Journal::open(&config.journal_dir(), |record| rebuild.take(&record))?;
     if let Some(torn) = opened.torn {
-        warn!(?torn, "an unfinished record at the end of the journal was cut off");
+        warn!(
+            ?torn,
+            "an unfinished record at the end of the journal was cut off"
+        );
     }
     let (store, quarantined) = store::open(&config.store_dir())?;
     if let Some(quarantined) = quarantined {
-        warn!(?quarantined, "the store was damaged and is rebuilt from the journal");
+        warn!(
+            ?quarantined,
+            "the store was damaged and is rebuilt from the journal"
+        );
     }
     let restored = rebuild.fill(&store)?;
     for fault in &restored.faults {
@@ -268,16 +284,28 @@ fn actor_config(config: &Config, accounts: Arc<AccountStore>) -> Result<ActorCon
 
 /// Two independent keys from the configured secret.
 fn nonce_seeds(secret: &[u8]) -> [[u8; 32]; 2] {
-    let seed = |label: &[u8]| Sha256::new().chain_update(secret).chain_update(label).finalize().into();
+    let seed = |label: &[u8]| {
+        Sha256::new()
+            .chain_update(secret)
+            .chain_update(label)
+            .finalize()
+            .into()
+    };
     [seed(b"strong"), seed(b"md5")]
 }
 
 fn listen(what: &'static str, address: SocketAddr) -> impl FnOnce(std::io::Error) -> AppError {
-    move |error| AppError::Listen { what, address, error }
+    move |error| AppError::Listen {
+        what,
+        address,
+        error,
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError> {
-    let listener = TcpListener::bind(address).await.map_err(listen("secure", address))?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(listen("secure", address))?;
     let bound = listener.local_addr().map_err(listen("secure", address))?;
     Ok((listener, bound))
 }
@@ -297,14 +325,19 @@ async fn start_trunks(
             flows: Arc::clone(flows),
             stop: stop.clone(),
         };
-        let bound = trunk::start(gateway, port).await.map_err(listen("trunk", local))?;
+        let bound = trunk::start(gateway, port)
+            .await
+            .map_err(listen("trunk", local))?;
         info!(trunk = trunk.name, transport = %trunk.transport, %bound, "trunk configured");
     }
     Ok(())
 }
 
 async fn gateway(trunk: &Trunk, tls: &Arc<rustls::ServerConfig>) -> Result<Gateway, AppError> {
-    let wrong = |error: String| AppError::Trunk { name: trunk.name.clone(), error };
+    let wrong = |error: String| AppError::Trunk {
+        name: trunk.name.clone(),
+        error,
+    };
     let address = match &trunk.host {
         TrunkHost::Address(ip) => SocketAddr::new(*ip, trunk.port),
         TrunkHost::Name(name) => tokio::net::lookup_host((name.as_str(), trunk.port))
@@ -323,17 +356,28 @@ async fn gateway(trunk: &Trunk, tls: &Arc<rustls::ServerConfig>) -> Result<Gatew
                 .map_err(|error| wrong(error.to_string()))?,
         },
     };
-    Ok(Gateway { name: trunk.name.clone(), address, local: trunk.local, transport })
+    Ok(Gateway {
+        name: trunk.name.clone(),
+        address,
+        local: trunk.local,
+        transport,
+    })
 }
 
 /// TURN, and the operator's port.
-async fn start_side_doors(config: &Config, media: SocketAddr, stop: &CancellationToken) -> Result<(), AppError> {
+async fn start_side_doors(
+    config: &Config,
+    media: SocketAddr,
+    stop: &CancellationToken,
+) -> Result<(), AppError> {
     if let Some(turn) = turn::serve(config, Some(media), stop.clone()).await? {
         info!(udp = ?turn.udp_address(), tcp = ?turn.tcp_address(), "TURN");
     }
     if let Some(address) = config.listen.admin {
         let metrics = admin::metrics().map_err(AppError::Metrics)?;
-        let bound = admin::start(address, metrics, stop.clone()).await.map_err(listen("admin", address))?;
+        let bound = admin::start(address, metrics, stop.clone())
+            .await
+            .map_err(listen("admin", address))?;
         info!(admin = %bound, "health and metrics");
     }
     Ok(())

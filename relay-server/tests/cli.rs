@@ -215,7 +215,13 @@ fn bad_accounts_are_refused_with_a_sentence() {
         "{said}"
     );
     let said = add(
-        &["caller", "+15550100001", "--digest", "md5", "--password-stdin"],
+        &[
+            "caller",
+            "+15550100001",
+            "--digest",
+            "md5",
+            "--password-stdin",
+        ],
         "correct horse\n",
         1,
     );
@@ -251,9 +257,7 @@ fn an_account_for_a_browser_library_keeps_md5_alone() {
         .path()
         .join("relay/data/accounts/accounts.jsonl");
     let text = std::fs::read_to_string(file).unwrap();
-    assert!(
-        text.contains("\"MD5\"") && !text.contains("\"SHA-256\"")
-    );
+    assert!(text.contains("\"MD5\"") && !text.contains("\"SHA-256\""));
     assert!(!text.contains("correct horse"));
 }
 

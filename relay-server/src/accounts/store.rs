@@ -227,7 +227,14 @@ mod tests {
         let role = Role::Caller {
             number: number.parse().unwrap(),
         };
-        Account::new(role, Some("Ana".into()), "relay.test", &password(), Digests::Strong).unwrap()
+        Account::new(
+            role,
+            Some("Ana".into()),
+            "relay.test",
+            &password(),
+            Digests::Strong,
+        )
+        .unwrap()
     }
 
     fn interpreter(id: &str) -> Account {
@@ -309,7 +316,11 @@ mod tests {
     fn the_values_kept_are_those_of_rfc_7616() {
         // printf '1234:relay.test:correct horse' | md5sum, sha256sum
         for (digests, algorithm, value) in [
-            (Digests::Md5, DigestAlgorithm::Md5, "8fb162800d1abc83e0bfb86f0bbcaf0b"),
+            (
+                Digests::Md5,
+                DigestAlgorithm::Md5,
+                "8fb162800d1abc83e0bfb86f0bbcaf0b",
+            ),
             (
                 Digests::Strong,
                 DigestAlgorithm::Sha256,

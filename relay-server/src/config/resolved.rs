@@ -278,7 +278,11 @@ impl Config {
         lines.push(format!(
             "digest        realm {}, SHA-512-256 and SHA-256{}",
             self.sip.realm,
-            if self.sip.allow_md5 { ", MD5 for accounts made for it" } else { "" }
+            if self.sip.allow_md5 {
+                ", MD5 for accounts made for it"
+            } else {
+                ""
+            }
         ));
         for trunk in &self.trunks {
             lines.push(format!(

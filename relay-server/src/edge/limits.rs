@@ -15,8 +15,14 @@ impl Places {
     /// # Errors
     /// [`RetryAfter`] when the server or this address carries as many as it may.
     pub fn admit(&self, address: IpAddr) -> Result<Permit, RetryAfter> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).open(address)?;
-        Ok(Permit { places: self.clone(), address })
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .open(address)?;
+        Ok(Permit {
+            places: self.clone(),
+            address,
+        })
     }
 }
 
@@ -29,7 +35,11 @@ pub struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.places.0.lock().unwrap_or_else(PoisonError::into_inner).close(self.address);
+        self.places
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .close(self.address);
     }
 }
 
@@ -44,7 +54,9 @@ mod tests {
         let places = Places::default();
         let here: IpAddr = "192.0.2.1".parse().unwrap();
         let admitted = |_| places.admit(here).unwrap();
-        let permits: Vec<_> = (0..limit::CONNECTIONS_PER_ADDRESS_MAX).map(admitted).collect();
+        let permits: Vec<_> = (0..limit::CONNECTIONS_PER_ADDRESS_MAX)
+            .map(admitted)
+            .collect();
         assert!(places.admit(here).is_err());
         drop(permits);
         assert!(places.admit(here).is_ok());

@@ -87,7 +87,11 @@ pub async fn serve(
             }
         };
         let (acceptor, port, stop) = (acceptor.clone(), port.clone(), stop.clone());
-        let router = router.clone().with_state(Client { port, peer, stop: stop.clone() });
+        let router = router.clone().with_state(Client {
+            port,
+            peer,
+            stop: stop.clone(),
+        });
         tokio::spawn(async move {
             let served = serve_one(stream, acceptor, router, stop).await;
             if let Err(error) = served {
@@ -151,7 +155,11 @@ async fn ready(State(client): State<Client>) -> Response {
 }
 
 /// The WebSocket of RFC 7118: refused unless the client speaks subprotocol `sip`.
-async fn sip(State(client): State<Client>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+async fn sip(
+    State(client): State<Client>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     let offers_sip = headers
         .get_all(header::SEC_WEBSOCKET_PROTOCOL)
         .iter()
@@ -175,23 +183,43 @@ async fn carry(socket: WebSocket, client: Client) {
     let (outbox, outgoing) = mpsc::channel(limit::CONNECTION_QUEUE_MESSAGES_MAX);
     let opened = Opened {
         flow,
-        kind: FlowKind::Reliable { websocket: true, tls: true },
+        kind: FlowKind::Reliable {
+            websocket: true,
+            tls: true,
+        },
         local: client.port.local.clone(),
         peer: client.peer,
         trunk: None,
         outbox,
     };
-    if client.port.arrivals.send(Arrival::Opened(opened)).await.is_err() {
+    if client
+        .port
+        .arrivals
+        .send(Arrival::Opened(opened))
+        .await
+        .is_err()
+    {
         return;
     }
     pump(socket, flow, outgoing, &client).await;
     // The signalling task is gone only when the server stops; nobody is left to be told then.
-    if client.port.arrivals.send(Arrival::Closed { flow }).await.is_err() {
+    if client
+        .port
+        .arrivals
+        .send(Arrival::Closed { flow })
+        .await
+        .is_err()
+    {
         debug!("signalling stopped before the flow was closed");
     }
 }
 
-async fn pump(socket: WebSocket, flow: FlowId, mut outgoing: mpsc::Receiver<Vec<u8>>, client: &Client) {
+async fn pump(
+    socket: WebSocket,
+    flow: FlowId,
+    mut outgoing: mpsc::Receiver<Vec<u8>>,
+    client: &Client,
+) {
     let (mut sink, mut source) = socket.split();
     let mut ping = tokio::time::interval(limit::WEBSOCKET_PING_INTERVAL);
     ping.reset();
@@ -255,7 +283,10 @@ async fn receive(flow: FlowId, bytes: &[u8], client: &Client, sink: &mut Sink) -
         }
         return true;
     }
-    let arrival = Arrival::Received { flow, bytes: bytes.to_vec() };
+    let arrival = Arrival::Received {
+        flow,
+        bytes: bytes.to_vec(),
+    };
     client.port.arrivals.send(arrival).await.is_ok()
 }
 
@@ -268,7 +299,10 @@ fn frame(bytes: Vec<u8>) -> Message {
 }
 
 fn close(code: u16, reason: &'static str) -> Message {
-    Message::Close(Some(CloseFrame { code, reason: reason.into() }))
+    Message::Close(Some(CloseFrame {
+        code,
+        reason: reason.into(),
+    }))
 }
 
 #[cfg(test)]

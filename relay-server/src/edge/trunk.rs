@@ -142,7 +142,9 @@ async fn accept(listener: TcpListener, local: SocketAddr, gateway: Gateway, port
                         Transport::Tls { server, .. } => {
                             let accepting = TlsAcceptor::from(server).accept(stream);
                             match tokio::time::timeout(limit::HANDSHAKE_TIMEOUT, accepting).await {
-                                Ok(Ok(tls)) => carry(tls, peer, local, gateway.name, true, &port).await,
+                                Ok(Ok(tls)) => {
+                                    carry(tls, peer, local, gateway.name, true, &port).await
+                                }
                                 Ok(Err(error)) => info!(%error, "trunk: TLS refused"),
                                 Err(_) => info!("trunk: TLS handshake took too long"),
                             }
@@ -168,11 +170,27 @@ async fn keep_connected(local: SocketAddr, gateway: Gateway, port: TrunkPort) {
         match connect(&gateway).await {
             Ok(Connected::Plain(stream)) => {
                 wait = RECONNECT_FIRST;
-                carry(stream, gateway.address, local, gateway.name.clone(), false, &port).await;
+                carry(
+                    stream,
+                    gateway.address,
+                    local,
+                    gateway.name.clone(),
+                    false,
+                    &port,
+                )
+                .await;
             }
             Ok(Connected::Tls(stream)) => {
                 wait = RECONNECT_FIRST;
-                carry(*stream, gateway.address, local, gateway.name.clone(), true, &port).await;
+                carry(
+                    *stream,
+                    gateway.address,
+                    local,
+                    gateway.name.clone(),
+                    true,
+                    &port,
+                )
+                .await;
             }
             Err(error) => {
                 info!(trunk = gateway.name, %error, retry_s = wait.as_secs_f32(), "trunk not reached");
@@ -206,14 +224,30 @@ async fn connect(gateway: &Gateway) -> std::io::Result<Connected> {
 }
 
 /// Moves messages between one stream and the signalling task until either ends.
-async fn carry<S>(stream: S, peer: SocketAddr, local: SocketAddr, trunk: String, tls: bool, port: &TrunkPort)
-where
+async fn carry<S>(
+    stream: S,
+    peer: SocketAddr,
+    local: SocketAddr,
+    trunk: String,
+    tls: bool,
+    port: &TrunkPort,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let flow = port.flows.next();
     let (outbox, outgoing) = mpsc::channel(limit::CONNECTION_QUEUE_MESSAGES_MAX);
-    let kind = FlowKind::Reliable { websocket: false, tls };
-    let opened = Opened { flow, kind, local: local.to_string(), peer, trunk: Some(trunk), outbox };
+    let kind = FlowKind::Reliable {
+        websocket: false,
+        tls,
+    };
+    let opened = Opened {
+        flow,
+        kind,
+        local: local.to_string(),
+        peer,
+        trunk: Some(trunk),
+        outbox,
+    };
     if port.arrivals.send(Arrival::Opened(opened)).await.is_err() {
         return;
     }
@@ -223,8 +257,12 @@ where
     }
 }
 
-async fn pump<S>(mut stream: S, flow: FlowId, mut outgoing: mpsc::Receiver<Vec<u8>>, port: &TrunkPort)
-where
+async fn pump<S>(
+    mut stream: S,
+    flow: FlowId,
+    mut outgoing: mpsc::Receiver<Vec<u8>>,
+    port: &TrunkPort,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut framer = StreamFramer::new();
@@ -256,13 +294,21 @@ where
 }
 
 /// Hands on every whole message; `Some(true)` when a keep-alive wants an answer, `None` at the end.
-async fn deliver(framer: &mut StreamFramer, bytes: &[u8], flow: FlowId, port: &TrunkPort) -> Option<bool> {
+async fn deliver(
+    framer: &mut StreamFramer,
+    bytes: &[u8],
+    flow: FlowId,
+    port: &TrunkPort,
+) -> Option<bool> {
     let mut answer_keep_alive = false;
     let mut framed = framer.push(bytes).and_then(|()| framer.poll());
     loop {
         match framed {
             Ok(Some(Framed::Message(bytes))) => {
-                port.arrivals.send(Arrival::Received { flow, bytes }).await.ok()?;
+                port.arrivals
+                    .send(Arrival::Received { flow, bytes })
+                    .await
+                    .ok()?;
             }
             Ok(Some(Framed::Ping)) => answer_keep_alive = true,
             Ok(Some(Framed::Pong)) => {}

@@ -102,7 +102,8 @@ impl Driver {
     async fn begin(&mut self, step: Step, offer: String) -> bool {
         if let Err(error) = self.services.journal.append(Entry::from(&step.event)).await {
             error!(%error, "a call is refused because the journal cannot be written");
-            self.hang_up(Leg::Caller, EndReason::JournalUnavailable).await;
+            self.hang_up(Leg::Caller, EndReason::JournalUnavailable)
+                .await;
             return false;
         }
         self.recorded(&step);
@@ -113,7 +114,9 @@ impl Driver {
             }
             Err(error) => {
                 info!(%error, "the caller's offer cannot be answered");
-                self.pending.push_back(Input::Refused { reason: EndReason::MediaFailed });
+                self.pending.push_back(Input::Refused {
+                    reason: EndReason::MediaFailed,
+                });
             }
         }
         self.settle().await;
@@ -149,13 +152,18 @@ impl Driver {
     async fn on_message(&mut self, message: Message) {
         let input = match message {
             Message::Matched { ca, epoch } => Input::Matched { ca, epoch },
-            Message::InvitationLapsed { ca, epoch } => {
-                Input::InvitationDeclined { ca, epoch, how: Decline::TimedOut }
-            }
+            Message::InvitationLapsed { ca, epoch } => Input::InvitationDeclined {
+                ca,
+                epoch,
+                how: Decline::TimedOut,
+            },
             Message::Position(position) => {
                 self.position = Some(position);
                 let session = self.id;
-                self.services.signalling.send(Command::Queued { session, position }).await;
+                self.services
+                    .signalling
+                    .send(Command::Queued { session, position })
+                    .await;
                 return;
             }
             Message::InterpreterAnswered { ca, epoch, sdp } => {
@@ -165,7 +173,10 @@ impl Driver {
                 }
             }
             Message::InterpreterRefused { ca, epoch, how } => {
-                self.services.queue.declined(self.id, ca.clone(), epoch, how).await;
+                self.services
+                    .queue
+                    .declined(self.id, ca.clone(), epoch, how)
+                    .await;
                 Input::InvitationDeclined { ca, epoch, how }
             }
             Message::HearingRang => Input::HearingRang,
@@ -175,7 +186,9 @@ impl Driver {
                     Ok(()) => Input::HearingAnswered,
                     Err(error) => {
                         info!(%error, "the telephone's answer does not fit");
-                        Input::HearingFailed { reason: EndReason::MediaFailed }
+                        Input::HearingFailed {
+                            reason: EndReason::MediaFailed,
+                        }
                     }
                 }
             }
@@ -185,11 +198,22 @@ impl Driver {
             },
             Message::HungUp(leg) => Input::HungUp(leg),
             Message::Lost(leg) => Input::Lost(leg),
-            Message::Media { leg, news: PeerNews::Connected } => Input::MediaConnected(leg),
-            Message::Media { news: PeerNews::Disconnected, .. } => return,
-            Message::Media { leg, news: PeerNews::Failed(why) } => {
+            Message::Media {
+                leg,
+                news: PeerNews::Connected,
+            } => Input::MediaConnected(leg),
+            Message::Media {
+                news: PeerNews::Disconnected,
+                ..
+            } => return,
+            Message::Media {
+                leg,
+                news: PeerNews::Failed(why),
+            } => {
                 info!(%leg, why, MEDIA_LOST);
-                Input::Refused { reason: EndReason::MediaFailed }
+                Input::Refused {
+                    reason: EndReason::MediaFailed,
+                }
             }
             Message::Stop => Input::Stop,
         };
@@ -198,12 +222,29 @@ impl Driver {
 
     /// The queue's word counts first (Q4): an answer to an invitation that lapsed goes nowhere.
     async fn interpreter_answered(&mut self, ca: CaId, epoch: Epoch, sdp: String) -> Option<Input> {
-        if let Err(error) = self.services.sfu.accept_answer(self.id, Leg::Interpreter, sdp).await {
+        if let Err(error) = self
+            .services
+            .sfu
+            .accept_answer(self.id, Leg::Interpreter, sdp)
+            .await
+        {
             info!(%error, "the interpreter's answer does not fit");
-            self.services.queue.declined(self.id, ca.clone(), epoch, Decline::Lost).await;
-            return Some(Input::InvitationDeclined { ca, epoch, how: Decline::Lost });
+            self.services
+                .queue
+                .declined(self.id, ca.clone(), epoch, Decline::Lost)
+                .await;
+            return Some(Input::InvitationDeclined {
+                ca,
+                epoch,
+                how: Decline::Lost,
+            });
         }
-        if !self.services.queue.accepted(self.id, ca.clone(), epoch).await {
+        if !self
+            .services
+            .queue
+            .accepted(self.id, ca.clone(), epoch)
+            .await
+        {
             info!(%epoch, "an interpreter's answer came too late");
             self.cancel_invitation(epoch).await;
             return None;
@@ -216,9 +257,16 @@ impl Driver {
         self.ring_deadline = None;
         if reason == EndReason::TrunkUnavailable && self.trunk + 1 < self.services.trunks.len() {
             self.trunk += 1;
-            info!(trunk = self.services.trunks[self.trunk].name, "trying the next trunk");
+            info!(
+                trunk = self.services.trunks[self.trunk].name,
+                "trying the next trunk"
+            );
             self.services.sfu.leave(self.id, Leg::Hearing).await;
-            return self.dial().await.err().map(|reason| Input::HearingFailed { reason });
+            return self
+                .dial()
+                .await
+                .err()
+                .map(|reason| Input::HearingFailed { reason });
         }
         Some(Input::HearingFailed { reason })
     }
@@ -259,18 +307,34 @@ impl Driver {
     async fn perform(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::EnterQueue { languages, priority } => {
-                    if let Err(reason) = self.services.queue.enter(self.id, languages, priority).await {
+                Action::EnterQueue {
+                    languages,
+                    priority,
+                } => {
+                    if let Err(reason) = self
+                        .services
+                        .queue
+                        .enter(self.id, languages, priority)
+                        .await
+                    {
                         self.pending.push_back(Input::Refused { reason });
                     }
                 }
-                Action::Invite { ca, epoch, number, languages } => {
+                Action::Invite {
+                    ca,
+                    epoch,
+                    number,
+                    languages,
+                } => {
                     self.invite(ca, epoch, number, languages).await;
                 }
                 Action::CancelInvitation { epoch, .. } => self.cancel_invitation(epoch).await,
                 Action::AnswerCaller => {
                     let (session, sdp) = (self.id, self.answer.take().unwrap_or_default());
-                    self.services.signalling.send(Command::AnswerCaller { session, sdp }).await;
+                    self.services
+                        .signalling
+                        .send(Command::AnswerCaller { session, sdp })
+                        .await;
                 }
                 Action::RefuseCaller { reason } => self.hang_up(Leg::Caller, reason).await,
                 Action::DialHearing { .. } => {
@@ -290,43 +354,91 @@ impl Driver {
 
     async fn cancel_invitation(&self, epoch: Epoch) {
         let session = self.id;
-        self.services.signalling.send(Command::CancelInvitation { session, epoch }).await;
+        self.services
+            .signalling
+            .send(Command::CancelInvitation { session, epoch })
+            .await;
     }
 
-    async fn invite(&mut self, ca: CaId, epoch: Epoch, number: PhoneNumber, languages: LanguagePair) {
+    async fn invite(
+        &mut self,
+        ca: CaId,
+        epoch: Epoch,
+        number: PhoneNumber,
+        languages: LanguagePair,
+    ) {
         let session = self.id;
         match self.services.sfu.offer(session, Leg::Interpreter).await {
             Ok(sdp) => {
-                let invite = Command::Invite { session, ca, epoch, sdp, number, languages };
+                let invite = Command::Invite {
+                    session,
+                    ca,
+                    epoch,
+                    sdp,
+                    number,
+                    languages,
+                };
                 self.services.signalling.send(invite).await;
             }
             Err(error) => {
                 error!(%error, "no offer for the interpreter");
-                self.services.queue.declined(session, ca.clone(), epoch, Decline::Lost).await;
-                self.pending.push_back(Input::InvitationDeclined { ca, epoch, how: Decline::Lost });
+                self.services
+                    .queue
+                    .declined(session, ca.clone(), epoch, Decline::Lost)
+                    .await;
+                self.pending.push_back(Input::InvitationDeclined {
+                    ca,
+                    epoch,
+                    how: Decline::Lost,
+                });
             }
         }
     }
 
     /// Calls the telephone over the trunk whose turn it is.
     async fn dial(&mut self) -> Result<(), EndReason> {
-        let trunk = self.services.trunks.get(self.trunk).ok_or(EndReason::TrunkUnavailable)?;
+        let trunk = self
+            .services
+            .trunks
+            .get(self.trunk)
+            .ok_or(EndReason::TrunkUnavailable)?;
         let session = self.id;
         let local = std::net::SocketAddr::new(trunk.media_address, 0);
-        let sdp = self.services.sfu.trunk_offer(session, local, trunk.srtp).await.map_err(|error| {
-            error!(%error, trunk = trunk.name, "no line to the telephone");
-            EndReason::TrunkUnavailable
-        })?;
+        let sdp = self
+            .services
+            .sfu
+            .trunk_offer(session, local, trunk.srtp)
+            .await
+            .map_err(|error| {
+                error!(%error, trunk = trunk.name, "no line to the telephone");
+                EndReason::TrunkUnavailable
+            })?;
         let view = self.session.view(self.services.clock.now());
         let (trunk, number, caller) = (trunk.name.clone(), view.number, view.caller);
-        self.services.signalling.send(Command::Dial { session, trunk, sdp, number, caller }).await;
+        self.services
+            .signalling
+            .send(Command::Dial {
+                session,
+                trunk,
+                sdp,
+                number,
+                caller,
+            })
+            .await;
         self.ring_deadline = Some(tokio::time::Instant::now() + self.services.ring_timeout);
         Ok(())
     }
 
     async fn hang_up(&self, leg: Leg, reason: EndReason) {
         let session = self.id;
-        self.services.signalling.send(Command::HangUp { session, leg, reason }).await;
+        self.services
+            .signalling
+            .send(Command::HangUp {
+                session,
+                leg,
+                reason,
+            })
+            .await;
     }
 
     async fn tell_parties(&self) {
@@ -343,7 +455,14 @@ impl Driver {
                 queue_position: None,
             };
             let session = self.id;
-            self.services.signalling.send(Command::Status { leg, session, status }).await;
+            self.services
+                .signalling
+                .send(Command::Status {
+                    leg,
+                    session,
+                    status,
+                })
+                .await;
         }
     }
 }

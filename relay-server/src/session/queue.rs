@@ -25,12 +25,35 @@ const GAUGES_INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 enum Command {
-    SignIn { ca: CaId, profile: InterpreterProfile, available: bool },
-    SignOut { ca: CaId },
-    Enter { session: SessionId, languages: LanguagePair, priority: Priority, reply: oneshot::Sender<Result<(), EndReason>> },
-    Accepted { session: SessionId, ca: CaId, epoch: Epoch, reply: oneshot::Sender<bool> },
-    Declined { session: SessionId, ca: CaId, epoch: Epoch, how: Decline },
-    Leave { session: SessionId },
+    SignIn {
+        ca: CaId,
+        profile: InterpreterProfile,
+        available: bool,
+    },
+    SignOut {
+        ca: CaId,
+    },
+    Enter {
+        session: SessionId,
+        languages: LanguagePair,
+        priority: Priority,
+        reply: oneshot::Sender<Result<(), EndReason>>,
+    },
+    Accepted {
+        session: SessionId,
+        ca: CaId,
+        epoch: Epoch,
+        reply: oneshot::Sender<bool>,
+    },
+    Declined {
+        session: SessionId,
+        ca: CaId,
+        epoch: Epoch,
+        how: Decline,
+    },
+    Leave {
+        session: SessionId,
+    },
 }
 
 /// Talks to the queue's task.
@@ -69,9 +92,19 @@ pub fn start(config: QueueConfig, stop: CancellationToken) -> QueueHandle {
 
 impl QueueHandle {
     /// An interpreter registered, or changed what they do.
-    pub fn sign_in(&self, ca: CaId, languages: Vec<LanguagePair>, skills: Vec<Skill>, available: bool) {
+    pub fn sign_in(
+        &self,
+        ca: CaId,
+        languages: Vec<LanguagePair>,
+        skills: Vec<Skill>,
+        available: bool,
+    ) {
         let profile = InterpreterProfile { languages, skills };
-        self.post(Command::SignIn { ca, profile, available });
+        self.post(Command::SignIn {
+            ca,
+            profile,
+            available,
+        });
     }
 
     /// An interpreter's last device is gone.
@@ -83,22 +116,45 @@ impl QueueHandle {
     ///
     /// # Errors
     /// The reason for which it cannot.
-    pub async fn enter(&self, session: SessionId, languages: LanguagePair, priority: Priority) -> Result<(), EndReason> {
+    pub async fn enter(
+        &self,
+        session: SessionId,
+        languages: LanguagePair,
+        priority: Priority,
+    ) -> Result<(), EndReason> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Enter { session, languages, priority, reply }).await;
+        self.send(Command::Enter {
+            session,
+            languages,
+            priority,
+            reply,
+        })
+        .await;
         answer.await.unwrap_or(Err(EndReason::ServiceStopping))
     }
 
     /// The interpreter answered; `false` when the invitation is no longer theirs.
     pub async fn accepted(&self, session: SessionId, ca: CaId, epoch: Epoch) -> bool {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Accepted { session, ca, epoch, reply }).await;
+        self.send(Command::Accepted {
+            session,
+            ca,
+            epoch,
+            reply,
+        })
+        .await;
         answer.await.unwrap_or(false)
     }
 
     /// The interpreter did not take the session.
     pub async fn declined(&self, session: SessionId, ca: CaId, epoch: Epoch, how: Decline) {
-        self.send(Command::Declined { session, ca, epoch, how }).await;
+        self.send(Command::Declined {
+            session,
+            ca,
+            epoch,
+            how,
+        })
+        .await;
     }
 
     /// The session is over; its interpreter is free.
@@ -134,7 +190,12 @@ impl Actor {
     async fn run(mut self, mut inbox: mpsc::Receiver<Command>, stop: CancellationToken) {
         let mut gauges = tokio::time::interval(GAUGES_INTERVAL);
         loop {
-            let next = self.queue.poll_timeout().into_iter().chain(self.positions_due).min();
+            let next = self
+                .queue
+                .poll_timeout()
+                .into_iter()
+                .chain(self.positions_due)
+                .min();
             tokio::select! {
                 () = stop.cancelled() => return,
                 command = inbox.recv() => match command {
@@ -150,16 +211,26 @@ impl Actor {
 
     fn on_command(&mut self, now: Instant, command: Command) {
         match command {
-            Command::SignIn { ca, profile, available } => self.sign_in(now, &ca, profile, available),
+            Command::SignIn {
+                ca,
+                profile,
+                available,
+            } => self.sign_in(now, &ca, profile, available),
             Command::SignOut { ca } => {
                 info!(interpreter = %ca, "signed out");
                 self.views.absent(ca.as_str());
                 if let Some(Match { session, ca, epoch }) = self.queue.sign_out(&ca) {
                     let how = Decline::Lost;
-                    self.directory.tell(session, Message::InterpreterRefused { ca, epoch, how });
+                    self.directory
+                        .tell(session, Message::InterpreterRefused { ca, epoch, how });
                 }
             }
-            Command::Enter { session, languages, priority, reply } => {
+            Command::Enter {
+                session,
+                languages,
+                priority,
+                reply,
+            } => {
                 let entered = self.enter(now, session, languages, priority);
                 if entered.is_ok() {
                     self.told.insert(session, 0);
@@ -168,14 +239,24 @@ impl Actor {
                     self.queue.leave(session, now);
                 }
             }
-            Command::Accepted { session, ca, epoch, reply } => {
+            Command::Accepted {
+                session,
+                ca,
+                epoch,
+                reply,
+            } => {
                 let accepted = self.queue.accepted(session, &ca, epoch).is_ok();
                 self.tell_presence(&ca);
                 if reply.send(accepted).is_err() {
                     self.queue.leave(session, now);
                 }
             }
-            Command::Declined { session, ca, epoch, how } => {
+            Command::Declined {
+                session,
+                ca,
+                epoch,
+                how,
+            } => {
                 // Stale when the invitation lapsed first; the session has been told of that.
                 if let Err(error) = self.queue.declined(session, &ca, epoch, now) {
                     debug!(%error, %how, "a late decline");
@@ -211,13 +292,21 @@ impl Actor {
         }
     }
 
-    fn enter(&mut self, now: Instant, session: SessionId, languages: LanguagePair, priority: Priority) -> Result<(), EndReason> {
+    fn enter(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        languages: LanguagePair,
+        priority: Priority,
+    ) -> Result<(), EndReason> {
         if !self.queue.has_any(languages) {
             return Err(EndReason::NoInterpreter);
         }
         match self.queue.enter(session, languages, priority, now) {
             Ok(()) | Err(QueueError::AlreadyWaiting) => Ok(()),
-            Err(QueueError::Full | QueueError::UnknownInterpreter | QueueError::Stale) => Err(EndReason::QueueFull),
+            Err(QueueError::Full | QueueError::UnknownInterpreter | QueueError::Stale) => {
+                Err(EndReason::QueueFull)
+            }
         }
     }
 
@@ -225,7 +314,8 @@ impl Actor {
     fn settle(&mut self, now: Instant) {
         while let Some(Match { session, ca, epoch }) = self.queue.handle_timeout(now) {
             self.tell_presence(&ca);
-            self.directory.tell(session, Message::InvitationLapsed { ca, epoch });
+            self.directory
+                .tell(session, Message::InvitationLapsed { ca, epoch });
         }
         while let Some(Match { session, ca, epoch }) = self.queue.next(now) {
             self.tell_presence(&ca);
@@ -239,13 +329,19 @@ impl Actor {
 
     /// What an interpreter does now, for the console.
     fn tell_presence(&self, ca: &CaId) {
-        let (Some(profile), Some(availability)) = (self.queue.profile(ca), self.queue.availability(ca)) else {
+        let (Some(profile), Some(availability)) =
+            (self.queue.profile(ca), self.queue.availability(ca))
+        else {
             return;
         };
         self.views.present(PresenceRow {
             interpreter: ca.to_string(),
             availability: availability.to_string(),
-            languages: profile.languages.iter().map(LanguagePair::to_string).collect(),
+            languages: profile
+                .languages
+                .iter()
+                .map(LanguagePair::to_string)
+                .collect(),
             skills: profile.skills.iter().map(Skill::to_string).collect(),
             since_ms: self.clock.now().utc_ms,
         });
@@ -260,7 +356,12 @@ impl Actor {
     }
 
     fn tell_positions(&mut self) {
-        let Self { queue, directory, told, .. } = self;
+        let Self {
+            queue,
+            directory,
+            told,
+            ..
+        } = self;
         told.retain(|session, last| match queue.position(*session) {
             Some(position) => {
                 if position != *last {

@@ -37,7 +37,9 @@ impl Views {
     /// When the system gives no thread.
     pub fn start(store: Box<dyn Store>) -> std::io::Result<Self> {
         let (changes, waiting) = sync_channel(CHANGES_WAITING_MAX);
-        std::thread::Builder::new().name("views".into()).spawn(move || write(store.as_ref(), &waiting))?;
+        std::thread::Builder::new()
+            .name("views".into())
+            .spawn(move || write(store.as_ref(), &waiting))?;
         Ok(Self { changes })
     }
 
@@ -53,7 +55,10 @@ impl Views {
 
     /// A device's registration is over.
     pub fn unregistered(&self, account: &str, binding: &str) {
-        self.put(Change::Unregistered { account: account.into(), binding: binding.into() });
+        self.put(Change::Unregistered {
+            account: account.into(),
+            binding: binding.into(),
+        });
     }
 
     /// An interpreter is signed in and does this.
@@ -63,7 +68,9 @@ impl Views {
 
     /// An interpreter signed out.
     pub fn absent(&self, interpreter: &str) {
-        self.put(Change::Absent { interpreter: interpreter.into() });
+        self.put(Change::Absent {
+            interpreter: interpreter.into(),
+        });
     }
 
     fn put(&self, change: Change) {

@@ -106,7 +106,9 @@ fn sum(a: &[i16; BLOCK], b: &[i16; BLOCK]) -> [i16; BLOCK] {
 
 fn encode(encoder: &mut Encoder, block: &[i16; BLOCK]) -> Vec<u8> {
     // Only a wrong block size can fail, and the type fixes it; an empty packet is never sent.
-    encoder.encode_vec(block, OPUS_BYTES_MAX).unwrap_or_default()
+    encoder
+        .encode_vec(block, OPUS_BYTES_MAX)
+        .unwrap_or_default()
 }
 
 /// A sample rate converter for blocks of one size.
@@ -120,7 +122,11 @@ impl Converter {
     fn new(from_hz: usize, to_hz: usize, block: usize) -> Result<Self, BridgeError> {
         let fft = Fft::new(from_hz, to_hz, block, 1, FixedSync::Both)?;
         let output = vec![0.0; fft.output_frames_max()];
-        Ok(Self { input: vec![0.0; block], output, fft })
+        Ok(Self {
+            input: vec![0.0; block],
+            output,
+            fft,
+        })
     }
 
     fn convert<const OUT: usize>(&mut self, block: &[i16]) -> [i16; OUT] {
@@ -132,8 +138,14 @@ impl Converter {
         let input = InterleavedSlice::new(&self.input, 1, frames.0);
         let output = InterleavedSlice::new_mut(&mut self.output, 1, frames.1);
         // Sizes are fixed at construction; were they wrong, silence is the safe answer.
-        let (Ok(input), Ok(mut output)) = (input, output) else { return converted };
-        if self.fft.process_into_buffer(&input, &mut output, None).is_err() {
+        let (Ok(input), Ok(mut output)) = (input, output) else {
+            return converted;
+        };
+        if self
+            .fft
+            .process_into_buffer(&input, &mut output, None)
+            .is_err()
+        {
             return converted;
         }
         for (slot, sample) in converted.iter_mut().zip(&self.output) {
@@ -149,7 +161,9 @@ mod tests {
 
     fn tone(hz: f32, rate: u32, from: usize, len: usize) -> Vec<i16> {
         let step = std::f32::consts::TAU * hz / rate as f32;
-        (from..from + len).map(|n| ((n as f32 * step).sin() * 8_000.0) as i16).collect()
+        (from..from + len)
+            .map(|n| ((n as f32 * step).sin() * 8_000.0) as i16)
+            .collect()
     }
 
     /// Strength of one frequency (Goertzel), relative to full scale.
@@ -173,9 +187,13 @@ mod tests {
         let (mut telephone, mut at_interpreter, mut at_caller) = (vec![], vec![], vec![]);
         for n in 0..100_u16 {
             let at = usize::from(n) * 960;
-            let said = interpreter.encode_vec(&tone(440.0, 48_000, at, 960), 400).unwrap();
+            let said = interpreter
+                .encode_vec(&tone(440.0, 48_000, at, 960), 400)
+                .unwrap();
             bridge.interpreter.push(n, &said);
-            let said = caller.encode_vec(&tone(660.0, 48_000, at, 960), 400).unwrap();
+            let said = caller
+                .encode_vec(&tone(660.0, 48_000, at, 960), 400)
+                .unwrap();
             bridge.caller.push(n, &said);
             bridge.push_telephone(&tone(1_000.0, 8_000, at / 6, TELEPHONE_BLOCK));
             let mix = bridge.tick();
@@ -184,14 +202,17 @@ mod tests {
             }
             telephone.extend(mix.telephone);
             let mut pcm = [0; BLOCK];
-            heard_by_interpreter.decode(&mix.interpreter, &mut pcm, false).unwrap();
+            heard_by_interpreter
+                .decode(&mix.interpreter, &mut pcm, false)
+                .unwrap();
             at_interpreter.extend(pcm);
-            heard_by_caller.decode(&mix.caller, &mut pcm, false).unwrap();
+            heard_by_caller
+                .decode(&mix.caller, &mut pcm, false)
+                .unwrap();
             at_caller.extend(pcm);
         }
-        let levels = |pcm: &[i16], rate| {
-            [440.0, 660.0, 1_000.0].map(|hz| strength(pcm, hz, rate) > 0.05)
-        };
+        let levels =
+            |pcm: &[i16], rate| [440.0, 660.0, 1_000.0].map(|hz| strength(pcm, hz, rate) > 0.05);
         assert_eq!(levels(&telephone, 8_000), [true, true, false]);
         assert_eq!(levels(&at_interpreter, MIX_HZ), [false, true, true]);
         assert_eq!(levels(&at_caller, MIX_HZ), [true, false, true]);
@@ -201,7 +222,9 @@ mod tests {
     fn lost_late_and_broken_packets_do_not_stop_the_voice() {
         let mut voice = Voice::new().unwrap();
         let mut encoder = Encoder::new(48_000, Channels::Mono, Application::Voip).unwrap();
-        let packet = encoder.encode_vec(&tone(440.0, 48_000, 0, 960), 400).unwrap();
+        let packet = encoder
+            .encode_vec(&tone(440.0, 48_000, 0, 960), 400)
+            .unwrap();
         for sequence in [65_534, 65_535, 2, 1, 3] {
             voice.push(sequence, &packet);
         }

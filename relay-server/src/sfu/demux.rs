@@ -32,9 +32,14 @@ impl Demux {
 
     /// The owner of a datagram, or `None` for a stranger's.
     pub(super) fn owner(&mut self, source: SocketAddr, bytes: &[u8]) -> Option<Owner> {
-        if let Some(owner) = vrs_media::stun_ufrag(bytes).and_then(|ufrag| self.by_ufrag.get(ufrag)) {
+        if let Some(owner) = vrs_media::stun_ufrag(bytes).and_then(|ufrag| self.by_ufrag.get(ufrag))
+        {
             let owner = *owner;
-            let known = self.by_address.values().filter(|other| **other == owner).count();
+            let known = self
+                .by_address
+                .values()
+                .filter(|other| **other == owner)
+                .count();
             if known < ADDRESSES_PER_PEER_MAX {
                 self.by_address.entry(source).or_insert(owner);
             }

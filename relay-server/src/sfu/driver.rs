@@ -44,19 +44,23 @@ pub fn start(config: SfuConfig, stop: CancellationToken) -> std::io::Result<(Sfu
     socket.set_nonblocking(true)?;
     let advertised = SocketAddr::new(config.advertised.ip(), socket.local_addr()?.port());
     let certificate = Certificate::generate().map_err(std::io::Error::other)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let (commands, queue) = mpsc::channel(COMMANDS_WAITING_MAX);
-    std::thread::Builder::new().name("media".into()).spawn(move || {
-        runtime.block_on(async move {
-            match UdpSocket::from_std(socket) {
-                Ok(socket) => {
-                    let mut driver = Driver::new(socket, advertised, certificate, config.news);
-                    driver.run(queue, stop).await;
+    std::thread::Builder::new()
+        .name("media".into())
+        .spawn(move || {
+            runtime.block_on(async move {
+                match UdpSocket::from_std(socket) {
+                    Ok(socket) => {
+                        let mut driver = Driver::new(socket, advertised, certificate, config.news);
+                        driver.run(queue, stop).await;
+                    }
+                    Err(error) => tracing::error!(%error, "the media socket cannot be used"),
                 }
-                Err(error) => tracing::error!(%error, "the media socket cannot be used"),
-            }
-        });
-    })?;
+            });
+        })?;
     Ok((Sfu { commands }, advertised))
 }
 
@@ -80,7 +84,12 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(socket: UdpSocket, advertised: SocketAddr, certificate: Certificate, news: mpsc::Sender<MediaNews>) -> Self {
+    fn new(
+        socket: UdpSocket,
+        advertised: SocketAddr,
+        certificate: Certificate,
+        news: mpsc::Sender<MediaNews>,
+    ) -> Self {
         let (line_sender, line_datagrams) = mpsc::channel(LINE_DATAGRAMS_MAX);
         Self {
             socket,
@@ -118,17 +127,26 @@ impl Driver {
 
     fn read_burst(&mut self, buffer: &mut [u8]) {
         for _ in 0..BURST_MAX {
-            let Ok((length, source)) = self.socket.try_recv_from(buffer) else { return };
+            let Ok((length, source)) = self.socket.try_recv_from(buffer) else {
+                return;
+            };
             let bytes = &buffer[..length];
-            let Some((session, leg)) = self.demux.owner(source, bytes) else { continue };
-            let Some(slot) = self.slots.get_mut(&session) else { continue };
-            slot.room.handle_datagram(Instant::now(), leg, source, self.advertised, bytes);
+            let Some((session, leg)) = self.demux.owner(source, bytes) else {
+                continue;
+            };
+            let Some(slot) = self.slots.get_mut(&session) else {
+                continue;
+            };
+            slot.room
+                .handle_datagram(Instant::now(), leg, source, self.advertised, bytes);
             self.settle(session);
         }
     }
 
     fn on_line_datagram(&mut self, datagram: &LineDatagram) {
-        let Some(slot) = self.slots.get_mut(&datagram.session) else { return };
+        let Some(slot) = self.slots.get_mut(&datagram.session) else {
+            return;
+        };
         if let Some(line) = &mut slot.line {
             line.handle_datagram(Instant::now(), datagram.source, &datagram.bytes);
         }
@@ -141,7 +159,9 @@ impl Driver {
                 return;
             }
             self.deadlines.pop_first();
-            let Some(slot) = self.slots.get_mut(&session) else { continue };
+            let Some(slot) = self.slots.get_mut(&session) else {
+                continue;
+            };
             slot.deadline = None;
             slot.room.handle_timeout(now);
             if let Some(line) = &mut slot.line {
@@ -153,10 +173,14 @@ impl Driver {
 
     /// Sends what a room wants sent and notes when it wants to be woken.
     fn settle(&mut self, session: SessionId) {
-        let Some(slot) = self.slots.get_mut(&session) else { return };
+        let Some(slot) = self.slots.get_mut(&session) else {
+            return;
+        };
         while let Some(output) = slot.room.poll_output() {
             match output {
-                RoomOutput::Transmit { destination, bytes, .. } => {
+                RoomOutput::Transmit {
+                    destination, bytes, ..
+                } => {
                     // A full socket buffer drops media; retransmission and key frames recover.
                     let _sent = self.socket.try_send_to(&bytes, destination);
                 }
@@ -164,12 +188,22 @@ impl Driver {
                     if let PeerNews::Failed(why) = &news {
                         info!(%session, %leg, why, "media failed");
                     }
-                    if self.news.try_send(MediaNews { session, leg, news }).is_err() {
+                    if self
+                        .news
+                        .try_send(MediaNews { session, leg, news })
+                        .is_err()
+                    {
                         debug!(%session, "media news dropped");
                     }
                 }
-                RoomOutput::TextLost { leg } => debug!(%session, %leg, "text that the other side cannot take"),
-                RoomOutput::Voice { leg, sequence, opus } => {
+                RoomOutput::TextLost { leg } => {
+                    debug!(%session, %leg, "text that the other side cannot take")
+                }
+                RoomOutput::Voice {
+                    leg,
+                    sequence,
+                    opus,
+                } => {
                     let Some(line) = &mut slot.line else { continue };
                     match leg {
                         Leg::Caller => line.bridge.caller.push(sequence, &opus),
@@ -196,15 +230,29 @@ impl Driver {
     async fn on_command(&mut self, command: Command) {
         let now = Instant::now();
         let session = match command {
-            Command::Offer { session, leg, reply } => {
+            Command::Offer {
+                session,
+                leg,
+                reply,
+            } => {
                 answer(reply, self.offer(now, session, leg));
                 session
             }
-            Command::Answer { session, leg, offer, reply } => {
+            Command::Answer {
+                session,
+                leg,
+                offer,
+                reply,
+            } => {
                 answer(reply, self.answer(now, session, leg, &offer));
                 session
             }
-            Command::AcceptAnswer { session, leg, answer: sdp, reply } => {
+            Command::AcceptAnswer {
+                session,
+                leg,
+                answer: sdp,
+                reply,
+            } => {
                 answer(reply, self.accept_answer(now, session, leg, &sdp));
                 session
             }
@@ -212,12 +260,21 @@ impl Driver {
                 self.leave(now, session, leg);
                 session
             }
-            Command::TrunkOffer { session, local, secure, reply } => {
+            Command::TrunkOffer {
+                session,
+                local,
+                secure,
+                reply,
+            } => {
                 let line = self.open_line(now, session, local, secure).await;
                 answer(reply, line);
                 session
             }
-            Command::TrunkAnswer { session, answer: sdp, reply } => {
+            Command::TrunkAnswer {
+                session,
+                answer: sdp,
+                reply,
+            } => {
                 answer(reply, self.trunk_answer(now, session, &sdp));
                 session
             }
@@ -254,8 +311,15 @@ impl Driver {
         Ok(offer)
     }
 
-    fn answer(&mut self, now: Instant, session: SessionId, leg: Leg, offer: &str) -> Result<String, SfuError> {
-        let (peer, answer) = Peer::answerer(self.peer_config()?, now, offer).map_err(not_acceptable)?;
+    fn answer(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        leg: Leg,
+        offer: &str,
+    ) -> Result<String, SfuError> {
+        let (peer, answer) =
+            Peer::answerer(self.peer_config()?, now, offer).map_err(not_acceptable)?;
         self.join(now, session, leg, peer);
         Ok(answer)
     }
@@ -263,10 +327,20 @@ impl Driver {
     fn join(&mut self, now: Instant, session: SessionId, leg: Leg, peer: Peer) {
         self.demux.remove((session, leg));
         self.demux.add(peer.local_ufrag(), (session, leg));
-        self.slots.entry(session).or_default().room.join(now, leg, peer);
+        self.slots
+            .entry(session)
+            .or_default()
+            .room
+            .join(now, leg, peer);
     }
 
-    fn accept_answer(&mut self, now: Instant, session: SessionId, leg: Leg, answer: &str) -> Result<(), SfuError> {
+    fn accept_answer(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        leg: Leg,
+        answer: &str,
+    ) -> Result<(), SfuError> {
         let slot = self.slots.get_mut(&session).ok_or(SfuError::Gone)?;
         let peer = slot.room.peer_mut(leg).ok_or(SfuError::Gone)?;
         peer.accept_answer(now, answer).map_err(not_acceptable)
@@ -274,7 +348,9 @@ impl Driver {
 
     fn leave(&mut self, now: Instant, session: SessionId, leg: Leg) {
         self.demux.remove((session, leg));
-        let Some(slot) = self.slots.get_mut(&session) else { return };
+        let Some(slot) = self.slots.get_mut(&session) else {
+            return;
+        };
         slot.room.leave(now, leg);
         if leg == Leg::Hearing {
             slot.room.set_bridged(false);
@@ -282,16 +358,30 @@ impl Driver {
         }
     }
 
-    async fn open_line(&mut self, now: Instant, session: SessionId, local: SocketAddr, secure: bool) -> Result<String, SfuError> {
+    async fn open_line(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        local: SocketAddr,
+        secure: bool,
+    ) -> Result<String, SfuError> {
         let sender = self.line_sender.clone();
         let (line, offer) = Line::open(now, session, local, secure, seed()?, sender).await?;
         self.slots.get_mut(&session).ok_or(SfuError::Gone)?.line = Some(line);
         Ok(offer)
     }
 
-    fn trunk_answer(&mut self, now: Instant, session: SessionId, answer: &str) -> Result<(), SfuError> {
+    fn trunk_answer(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        answer: &str,
+    ) -> Result<(), SfuError> {
         let slot = self.slots.get_mut(&session).ok_or(SfuError::Gone)?;
-        slot.line.as_mut().ok_or(SfuError::Gone)?.accept_answer(now, answer)?;
+        slot.line
+            .as_mut()
+            .ok_or(SfuError::Gone)?
+            .accept_answer(now, answer)?;
         slot.room.set_bridged(true);
         Ok(())
     }

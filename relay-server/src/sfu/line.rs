@@ -54,17 +54,31 @@ impl Line {
         let socket = UdpSocket::bind(local).await.map_err(|e| resources(&e))?;
         let local = socket.local_addr().map_err(|e| resources(&e))?;
         let socket = Arc::new(socket);
-        let config = TrunkConfig { local, secure, seed, latch: false };
+        let config = TrunkConfig {
+            local,
+            secure,
+            seed,
+            latch: false,
+        };
         let (trunk, offer) = TrunkLeg::offerer(config, now);
         let bridge = Bridge::new().map_err(|e| resources(&e))?;
         let reader = tokio::spawn(read(session, Arc::clone(&socket), datagrams));
-        let line = Self { trunk, socket, reader, bridge, next_tick: None, timestamp: 0 };
+        let line = Self {
+            trunk,
+            socket,
+            reader,
+            bridge,
+            next_tick: None,
+            timestamp: 0,
+        };
         Ok((line, offer))
     }
 
     /// Takes the gateway's answer; the bridge starts to tick.
     pub(super) fn accept_answer(&mut self, now: Instant, answer: &str) -> Result<(), SfuError> {
-        self.trunk.accept_answer(now, answer).map_err(|e| SfuError::NotAcceptable(e.to_string()))?;
+        self.trunk
+            .accept_answer(now, answer)
+            .map_err(|e| SfuError::NotAcceptable(e.to_string()))?;
         self.next_tick.get_or_insert(now + TICK);
         Ok(())
     }
@@ -76,14 +90,19 @@ impl Line {
 
     /// When [`Line::handle_timeout`] wants to be called.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.next_tick.into_iter().chain(self.trunk.poll_timeout()).min()
+        self.next_tick
+            .into_iter()
+            .chain(self.trunk.poll_timeout())
+            .min()
     }
 
     /// Mixes and sends what is due.
     pub(super) fn handle_timeout(&mut self, now: Instant, room: &mut Room) {
         self.trunk.handle_timeout(now);
         self.drain();
-        let Some(mut due) = self.next_tick else { return };
+        let Some(mut due) = self.next_tick else {
+            return;
+        };
         for _ in 0..TICKS_LATE_MAX {
             if due > now {
                 break;
@@ -91,7 +110,10 @@ impl Line {
             let mix = self.bridge.tick();
             self.trunk.send_pcm(now, &mix.telephone);
             self.timestamp = self.timestamp.wrapping_add(OPUS_TICKS);
-            for (leg, opus) in [(Leg::Interpreter, &mix.interpreter), (Leg::Caller, &mix.caller)] {
+            for (leg, opus) in [
+                (Leg::Interpreter, &mix.interpreter),
+                (Leg::Caller, &mix.caller),
+            ] {
                 if !opus.is_empty() {
                     room.send_voice(now, leg, self.timestamp, opus);
                 }
@@ -129,7 +151,11 @@ async fn read(session: SessionId, socket: Arc<UdpSocket>, datagrams: mpsc::Sende
         match socket.recv_from(&mut buffer).await {
             Ok((length, source)) => {
                 let bytes = buffer[..length].to_vec();
-                let sent = datagrams.try_send(LineDatagram { session, source, bytes });
+                let sent = datagrams.try_send(LineDatagram {
+                    session,
+                    source,
+                    bytes,
+                });
                 if matches!(sent, Err(mpsc::error::TrySendError::Closed(_))) {
                     return;
                 }

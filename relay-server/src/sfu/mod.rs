@@ -54,13 +54,41 @@ pub struct MediaNews {
 type Reply<T> = oneshot::Sender<Result<T, SfuError>>;
 
 pub(crate) enum Command {
-    Offer { session: SessionId, leg: Leg, reply: Reply<String> },
-    Answer { session: SessionId, leg: Leg, offer: String, reply: Reply<String> },
-    AcceptAnswer { session: SessionId, leg: Leg, answer: String, reply: Reply<()> },
-    Leave { session: SessionId, leg: Leg },
-    TrunkOffer { session: SessionId, local: SocketAddr, secure: bool, reply: Reply<String> },
-    TrunkAnswer { session: SessionId, answer: String, reply: Reply<()> },
-    Close { session: SessionId },
+    Offer {
+        session: SessionId,
+        leg: Leg,
+        reply: Reply<String>,
+    },
+    Answer {
+        session: SessionId,
+        leg: Leg,
+        offer: String,
+        reply: Reply<String>,
+    },
+    AcceptAnswer {
+        session: SessionId,
+        leg: Leg,
+        answer: String,
+        reply: Reply<()>,
+    },
+    Leave {
+        session: SessionId,
+        leg: Leg,
+    },
+    TrunkOffer {
+        session: SessionId,
+        local: SocketAddr,
+        secure: bool,
+        reply: Reply<String>,
+    },
+    TrunkAnswer {
+        session: SessionId,
+        answer: String,
+        reply: Reply<()>,
+    },
+    Close {
+        session: SessionId,
+    },
 }
 
 /// Talks to the media loop.
@@ -75,23 +103,50 @@ impl Sfu {
     /// # Errors
     /// [`SfuError`] names what is missing.
     pub async fn offer(&self, session: SessionId, leg: Leg) -> Result<String, SfuError> {
-        self.ask(|reply| Command::Offer { session, leg, reply }).await
+        self.ask(|reply| Command::Offer {
+            session,
+            leg,
+            reply,
+        })
+        .await
     }
 
     /// A new peer for `leg`, which answers `offer`.
     ///
     /// # Errors
     /// [`SfuError::NotAcceptable`] when the offer cannot be answered (SIP 488).
-    pub async fn answer(&self, session: SessionId, leg: Leg, offer: String) -> Result<String, SfuError> {
-        self.ask(|reply| Command::Answer { session, leg, offer, reply }).await
+    pub async fn answer(
+        &self,
+        session: SessionId,
+        leg: Leg,
+        offer: String,
+    ) -> Result<String, SfuError> {
+        self.ask(|reply| Command::Answer {
+            session,
+            leg,
+            offer,
+            reply,
+        })
+        .await
     }
 
     /// Gives `leg`'s peer the answer to its offer.
     ///
     /// # Errors
     /// [`SfuError::NotAcceptable`] when the answer does not fit the offer.
-    pub async fn accept_answer(&self, session: SessionId, leg: Leg, answer: String) -> Result<(), SfuError> {
-        self.ask(|reply| Command::AcceptAnswer { session, leg, answer, reply }).await
+    pub async fn accept_answer(
+        &self,
+        session: SessionId,
+        leg: Leg,
+        answer: String,
+    ) -> Result<(), SfuError> {
+        self.ask(|reply| Command::AcceptAnswer {
+            session,
+            leg,
+            answer,
+            reply,
+        })
+        .await
     }
 
     /// Opens a telephone line and makes its offer (G.711 over RTP, or SRTP when `secure`).
@@ -100,8 +155,19 @@ impl Sfu {
     ///
     /// # Errors
     /// [`SfuError::Resources`] when no socket is to be had.
-    pub async fn trunk_offer(&self, session: SessionId, local: SocketAddr, secure: bool) -> Result<String, SfuError> {
-        self.ask(|reply| Command::TrunkOffer { session, local, secure, reply }).await
+    pub async fn trunk_offer(
+        &self,
+        session: SessionId,
+        local: SocketAddr,
+        secure: bool,
+    ) -> Result<String, SfuError> {
+        self.ask(|reply| Command::TrunkOffer {
+            session,
+            local,
+            secure,
+            reply,
+        })
+        .await
     }
 
     /// Gives the telephone line the gateway's answer; from now on sound is mixed.
@@ -109,7 +175,12 @@ impl Sfu {
     /// # Errors
     /// [`SfuError::NotAcceptable`] when the answer does not fit the offer.
     pub async fn trunk_answer(&self, session: SessionId, answer: String) -> Result<(), SfuError> {
-        self.ask(|reply| Command::TrunkAnswer { session, answer, reply }).await
+        self.ask(|reply| Command::TrunkAnswer {
+            session,
+            answer,
+            reply,
+        })
+        .await
     }
 
     /// Closes one leg's peer or line.
@@ -125,7 +196,10 @@ impl Sfu {
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, SfuError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| SfuError::Stopped)?;
+        self.commands
+            .send(command(reply))
+            .await
+            .map_err(|_| SfuError::Stopped)?;
         answer.await.map_err(|_| SfuError::Stopped)?
     }
 }

@@ -41,7 +41,9 @@ impl Voice {
 
     /// Takes one packet; what comes too late is dropped, short gaps are concealed.
     pub fn push(&mut self, sequence: u16, packet: &[u8]) {
-        let gap = self.expected.map_or(0, |expected| sequence.wrapping_sub(expected));
+        let gap = self
+            .expected
+            .map_or(0, |expected| sequence.wrapping_sub(expected));
         if gap > u16::MAX / 2 {
             return;
         }
@@ -55,7 +57,11 @@ impl Voice {
     fn decode(&mut self, packet: &[u8]) {
         let mut pcm = [0_i16; PACKET_SAMPLES_MAX];
         // An empty packet asks for one block of concealment; a broken one is as good as lost.
-        let room = if packet.is_empty() { BLOCK } else { PACKET_SAMPLES_MAX };
+        let room = if packet.is_empty() {
+            BLOCK
+        } else {
+            PACKET_SAMPLES_MAX
+        };
         if let Ok(samples) = self.decoder.decode(packet, &mut pcm[..room], false) {
             self.samples.extend(&pcm[..samples]);
         }

@@ -41,7 +41,15 @@ pub(super) struct Use {
 
 impl Use {
     pub(super) fn new(session: SessionId, leg: Leg, account: Option<String>) -> Self {
-        Self { session, leg, account, invited: None, wants_status: false, answered: false, gone_until: None }
+        Self {
+            session,
+            leg,
+            account,
+            invited: None,
+            wants_status: false,
+            answered: false,
+            gone_until: None,
+        }
     }
 }
 
@@ -79,12 +87,21 @@ impl Actor {
     /// An actor without flows.
     #[must_use]
     pub fn new(config: ActorConfig<'_>, services: Services) -> Self {
-        let endpoint = EndpointConfig { user_agent: config.product, seed: config.seed, role: Role::Server };
+        let endpoint = EndpointConfig {
+            user_agent: config.product,
+            seed: config.seed,
+            role: Role::Server,
+        };
         Self {
             endpoint: Endpoint::new(endpoint, Instant::now()),
             flows: Flows::default(),
             registrar: Registrar::default(),
-            auth: Auth::new(config.realm, config.nonce_seeds, config.allow_md5, config.accounts),
+            auth: Auth::new(
+                config.realm,
+                config.nonce_seeds,
+                config.allow_md5,
+                config.accounts,
+            ),
             domain: config.domain,
             services,
             calls: HashMap::new(),
@@ -135,7 +152,10 @@ impl Actor {
 
     fn open_flow(&mut self, opened: Opened) {
         let local = opened.local.clone();
-        let address = FlowAddress { via_sent_by: local.clone(), contact_host_port: local };
+        let address = FlowAddress {
+            via_sent_by: local.clone(),
+            contact_host_port: local,
+        };
         self.endpoint.open_flow(opened.flow, opened.kind, address);
         self.endpoint.set_peer_address(opened.flow, opened.peer);
         self.flows.open(opened);
@@ -167,7 +187,14 @@ impl Actor {
 
     fn next_deadline(&self) -> Option<Instant> {
         let grace = self.calls.values().filter_map(|used| used.gone_until).min();
-        [self.endpoint.poll_timeout(), grace, self.registrar.next_expiry()].into_iter().flatten().min()
+        [
+            self.endpoint.poll_timeout(),
+            grace,
+            self.registrar.next_expiry(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn on_deadline(&mut self, now: Instant) {
@@ -175,7 +202,12 @@ impl Actor {
         let gone = self.registrar.expire(now);
         self.gone(gone);
         let over = |used: &Use| used.gone_until.is_some_and(|until| until <= now);
-        let lost: Vec<_> = self.calls.iter().filter(|(_, used)| over(used)).map(|(call, _)| *call).collect();
+        let lost: Vec<_> = self
+            .calls
+            .iter()
+            .filter(|(_, used)| over(used))
+            .map(|(call, _)| *call)
+            .collect();
         for call in lost {
             if let Some(used) = self.forget(call) {
                 self.directory().tell(used.session, Message::Lost(used.leg));

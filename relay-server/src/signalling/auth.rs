@@ -60,7 +60,11 @@ impl Auth {
 
     /// Checks the `Authorization` header of a request that came from `address`.
     pub(super) fn verify(&mut self, now: Instant, address: IpAddr, request: &Request) -> Verdict {
-        let claimed = request.headers.from().and_then(|from| from.uri.user_decoded()).unwrap_or_default();
+        let claimed = request
+            .headers
+            .from()
+            .and_then(|from| from.uri.user_decoded())
+            .unwrap_or_default();
         let key = Key::account_at(&claimed, address);
         if let Err(wait) = self.admission.peek(now, &key, Kind::AuthenticationFailure) {
             return Verdict::TooMany(wait.seconds);
@@ -73,7 +77,9 @@ impl Auth {
         let realm = authenticator.realm().to_owned();
         let lookup = |user: &str, algorithm: Algorithm| {
             let account = accounts.lookup(user)?;
-            account.ha1(&realm, kept(algorithm)).map(|ha1| ha1.expose().clone())
+            account
+                .ha1(&realm, kept(algorithm))
+                .map(|ha1| ha1.expose().clone())
         };
         let (method, uri) = (request.method.to_string(), request.uri.to_string());
         match authenticator.verify(now, &method, &uri, &request.body, authorization, lookup) {
@@ -97,13 +103,19 @@ impl Auth {
 
     fn challenge(&mut self, now: Instant, claimed: &str, stale: bool) -> Vec<String> {
         let authenticator = self.authenticator(claimed);
-        if stale { authenticator.challenge_stale(now) } else { authenticator.challenge(now) }
+        if stale {
+            authenticator.challenge_stale(now)
+        } else {
+            authenticator.challenge(now)
+        }
     }
 
     /// MD5 alone for accounts that have nothing else.
     fn authenticator(&mut self, claimed: &str) -> &mut Authenticator {
         let only_md5 = self.accounts.lookup(claimed).is_some_and(|account| {
-            account.ha1(self.strong.realm(), DigestAlgorithm::Sha256).is_none()
+            account
+                .ha1(self.strong.realm(), DigestAlgorithm::Sha256)
+                .is_none()
         });
         match &mut self.md5 {
             Some(md5) if only_md5 => md5,

@@ -26,8 +26,22 @@ pub(super) struct Flows {
 
 impl Flows {
     pub(super) fn open(&mut self, opened: Opened) {
-        let Opened { flow, peer, trunk, outbox, .. } = opened;
-        self.open.insert(flow, Flow { peer, trunk, user: None, outbox });
+        let Opened {
+            flow,
+            peer,
+            trunk,
+            outbox,
+            ..
+        } = opened;
+        self.open.insert(
+            flow,
+            Flow {
+                peer,
+                trunk,
+                user: None,
+                outbox,
+            },
+        );
     }
 
     pub(super) fn close(&mut self, flow: FlowId) -> Option<Flow> {
@@ -46,7 +60,10 @@ impl Flows {
 
     /// The flow to a trunk, the newest when there are several.
     pub(super) fn trunk(&self, name: &str) -> Option<FlowId> {
-        let named = self.open.iter().filter(|(_, flow)| flow.trunk.as_deref() == Some(name));
+        let named = self
+            .open
+            .iter()
+            .filter(|(_, flow)| flow.trunk.as_deref() == Some(name));
         named.map(|(id, _)| *id).max_by_key(|id| id.0)
     }
 

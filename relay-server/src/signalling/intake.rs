@@ -5,7 +5,9 @@ use std::time::Instant;
 use relay_core::session::Decline;
 use tracing::{debug, info};
 use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, SessionId};
-use vrs_sip::{CallHandle, Contacts, Event, FlowId, Headers, Method, Request, Response, TransactionHandle, Uri};
+use vrs_sip::{
+    CallHandle, Contacts, Event, FlowId, Headers, Method, Request, Response, TransactionHandle, Uri,
+};
 
 use super::actor::{Actor, Use};
 use super::auth::Verdict;
@@ -23,22 +25,31 @@ const SDP: &str = "application/sdp";
 impl Actor {
     pub(super) fn on_event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::IncomingInvite { call, flow, request } => self.on_invite(now, call, flow, &request),
-            Event::IncomingRequest { txn, flow, request } => self.on_request(now, txn, flow, &request),
+            Event::IncomingInvite {
+                call,
+                flow,
+                request,
+            } => self.on_invite(now, call, flow, &request),
+            Event::IncomingRequest { txn, flow, request } => {
+                self.on_request(now, txn, flow, &request)
+            }
             Event::Reinvite { call, request } => self.on_reinvite(now, call, &request),
             Event::Progress { call, response } => self.on_progress(call, &response),
             Event::Answered { call, response } => self.on_answered(now, call, &response),
             Event::Failed { call, status, .. } => self.on_failed(call, status),
             Event::Cancelled { call } | Event::Ended { call, .. } => {
                 if let Some(used) = self.forget(call) {
-                    self.directory().tell(used.session, Message::HungUp(used.leg));
+                    self.directory()
+                        .tell(used.session, Message::HungUp(used.leg));
                 }
             }
             Event::FlowLost { call } => self.on_call_flow_lost(now, call),
             Event::HungUp { call } => {
                 self.forget(call);
             }
-            Event::Malformed { flow, error } => info!(flow = flow.0, %error, "malformed SIP refused"),
+            Event::Malformed { flow, error } => {
+                info!(flow = flow.0, %error, "malformed SIP refused")
+            }
             Event::Info { .. }
             | Event::Acked { .. }
             | Event::InfoFailed { .. }
@@ -49,29 +60,45 @@ impl Actor {
         }
     }
 
-    fn on_request(&mut self, now: Instant, txn: TransactionHandle, flow: FlowId, request: &Request) {
-        match request.method {
-            Method::Register => self.on_register(now, txn, flow, request),
-            Method::Options => {
-                let headers = vec![("Allow".into(), ALLOW.into()), ("Accept".into(), SDP.into())];
-                self.endpoint.respond(now, txn, 200, headers, None);
-            }
-            // A08: nothing is delivered for strangers, and nothing of this kind for anyone yet.
-            _ => {
-                let headers = vec![("Allow".into(), ALLOW.into())];
-                self.endpoint.respond(now, txn, 405, headers, None);
-            }
+    fn on_request(
+        &mut self,
+        now: Instant,
+        txn: TransactionHandle,
+        flow: FlowId,
+        request: &Request,
+    ) {
+        if request.method == Method::Register {
+            return self.on_register(now, txn, flow, request);
         }
+        // A08: nothing is delivered for strangers, and nothing of this kind for anyone yet.
+        let status = if request.method == Method::Options {
+            200
+        } else {
+            405
+        };
+        let headers = vec![
+            ("Allow".into(), ALLOW.into()),
+            ("Accept".into(), SDP.into()),
+        ];
+        self.endpoint.respond(now, txn, status, headers, None);
     }
 
-    fn on_register(&mut self, now: Instant, txn: TransactionHandle, flow: FlowId, request: &Request) {
+    fn on_register(
+        &mut self,
+        now: Instant,
+        txn: TransactionHandle,
+        flow: FlowId,
+        request: &Request,
+    ) {
         if self.flows.get(flow).is_none_or(|open| open.trunk.is_some()) {
             return self.endpoint.respond(now, txn, 403, Vec::new(), None);
         }
         let account = match self.verify(now, flow, request) {
             Verdict::Known(account) => account,
             Verdict::Challenge(challenges) => {
-                return self.endpoint.respond(now, txn, 401, challenge_headers(challenges), None);
+                return self
+                    .endpoint
+                    .respond(now, txn, 401, challenge_headers(challenges), None);
             }
             Verdict::TooMany(seconds) => {
                 let headers = vec![("Retry-After".into(), seconds.to_string())];
@@ -80,12 +107,23 @@ impl Actor {
             Verdict::Wrong(challenges) => {
                 info!(flow = flow.0, "registration refused: wrong credentials");
                 metrics::counter!("visavis_authentication_failures_total").increment(1);
-                return self.endpoint.respond(now, txn, 401, challenge_headers(challenges), None);
+                return self
+                    .endpoint
+                    .respond(now, txn, 401, challenge_headers(challenges), None);
             }
         };
         // A07: only one's own address of record can be registered.
-        if request.headers.to().and_then(|to| to.uri.user_decoded()).as_deref() != Some(account.username()) {
-            info!(flow = flow.0, "registration refused: another account's address");
+        if request
+            .headers
+            .to()
+            .and_then(|to| to.uri.user_decoded())
+            .as_deref()
+            != Some(account.username())
+        {
+            info!(
+                flow = flow.0,
+                "registration refused: another account's address"
+            );
             return self.endpoint.respond(now, txn, 403, Vec::new(), None);
         }
         self.bind(now, txn, flow, request, &account);
@@ -98,14 +136,27 @@ impl Actor {
         }
     }
 
-    fn bind(&mut self, now: Instant, txn: TransactionHandle, flow: FlowId, request: &Request, account: &Account) {
+    fn bind(
+        &mut self,
+        now: Instant,
+        txn: TransactionHandle,
+        flow: FlowId,
+        request: &Request,
+        account: &Account,
+    ) {
         let user = account.username();
-        let expires = request.headers.get("Expires").and_then(|value| value.trim().parse::<u32>().ok());
+        let expires = request
+            .headers
+            .get("Expires")
+            .and_then(|value| value.trim().parse::<u32>().ok());
         let parsed = match request.headers.contacts() {
             Some(Contacts::List(list)) => list.into_iter().next(),
             Some(Contacts::Star) | None => None,
         };
-        let asked = parsed.as_ref().and_then(|c| c.params.get("expires")?.parse().ok()).or(expires);
+        let asked = parsed
+            .as_ref()
+            .and_then(|c| c.params.get("expires")?.parse().ok())
+            .or(expires);
         self.flows.set_user(flow, user);
         let Some(contact) = parsed.filter(|_| asked != Some(0)) else {
             // Contact: * with Expires: 0, a contact given up, or a mere question.
@@ -113,11 +164,21 @@ impl Actor {
                 let gone = self.registrar.unbind(user, flow);
                 self.gone(gone);
             }
-            return self.endpoint.respond(now, txn, 200, self.contacts(user), None);
+            return self
+                .endpoint
+                .respond(now, txn, 200, self.contacts(user), None);
         };
         let granted = registrar::granted(asked);
-        let instance = contact.params.get("+sip.instance").map(|value| value.trim_matches('"').to_owned());
-        let binding = Binding { flow, contact: contact.uri.to_string(), instance, expires: now + granted };
+        let instance = contact
+            .params
+            .get("+sip.instance")
+            .map(|value| value.trim_matches('"').to_owned());
+        let binding = Binding {
+            flow,
+            contact: contact.uri.to_string(),
+            instance,
+            expires: now + granted,
+        };
         let row = RegistrationRow {
             account: user.to_owned(),
             binding: binding.contact.clone(),
@@ -131,13 +192,26 @@ impl Actor {
             return self.endpoint.respond(now, txn, 403, headers, None);
         }
         self.services.views.registered(row);
-        if let Role::Interpreter { ca_id, languages, skills } = account.role() {
-            let away = request.headers.get(wire::AVAILABILITY).is_some_and(|word| word.trim() == "away");
-            self.queue().sign_in(ca_id.clone(), languages.clone(), skills.clone(), !away);
+        if let Role::Interpreter {
+            ca_id,
+            languages,
+            skills,
+        } = account.role()
+        {
+            let away = request
+                .headers
+                .get(wire::AVAILABILITY)
+                .is_some_and(|word| word.trim() == "away");
+            self.queue()
+                .sign_in(ca_id.clone(), languages.clone(), skills.clone(), !away);
         }
         self.resume_calls(now, user, flow);
         let mut headers = self.contacts(user);
-        if request.headers.get_all("Supported").any(|value| value.contains("outbound")) {
+        if request
+            .headers
+            .get_all("Supported")
+            .any(|value| value.contains("outbound"))
+        {
             headers.push(("Require".into(), "outbound".into()));
         }
         self.endpoint.respond(now, txn, 200, headers, None);
@@ -149,8 +223,15 @@ impl Actor {
         let bindings = self.registrar.bindings(user).iter();
         let list = bindings.map(|binding| {
             let left = binding.expires.saturating_duration_since(now).as_secs();
-            let instance = binding.instance.as_ref().map(|i| format!(";+sip.instance=\"{i}\"")).unwrap_or_default();
-            ("Contact".to_owned(), format!("<{}>{instance};expires={left}", binding.contact))
+            let instance = binding
+                .instance
+                .as_ref()
+                .map(|i| format!(";+sip.instance=\"{i}\""))
+                .unwrap_or_default();
+            (
+                "Contact".to_owned(),
+                format!("<{}>{instance};expires={left}", binding.contact),
+            )
         });
         list.collect()
     }
@@ -179,12 +260,15 @@ impl Actor {
                 driver::spawn(self.services.clone(), place);
             }
             Err(Refusal::Challenge(challenges)) => {
-                self.endpoint.reject(now, call, 401, challenge_headers(challenges));
+                self.endpoint
+                    .reject(now, call, 401, challenge_headers(challenges));
             }
             Err(Refusal::Reason(reason)) => {
                 info!(%reason, "call refused");
-                metrics::counter!("visavis_calls_refused_total", "reason" => reason.word()).increment(1);
-                self.endpoint.reject(now, call, reason.sip_status(), wire::reason_headers(reason));
+                metrics::counter!("visavis_calls_refused_total", "reason" => reason.word())
+                    .increment(1);
+                self.endpoint
+                    .reject(now, call, reason.sip_status(), wire::reason_headers(reason));
             }
             Err(Refusal::Status(status, why)) => {
                 info!(status, why, "call refused");
@@ -195,8 +279,16 @@ impl Actor {
     }
 
     /// Who calls whom, in which languages, with which media; all of it checked.
-    fn accept_invite(&mut self, now: Instant, flow: FlowId, request: &Request) -> Result<Place, Refusal> {
-        let open = self.flows.get(flow).ok_or(Refusal::Status(503, "the connection is gone"))?;
+    fn accept_invite(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        request: &Request,
+    ) -> Result<Place, Refusal> {
+        let open = self
+            .flows
+            .get(flow)
+            .ok_or(Refusal::Status(503, "the connection is gone"))?;
         if open.trunk.is_some() {
             return Err(Refusal::Reason(EndReason::NotAllowed));
         }
@@ -208,11 +300,19 @@ impl Actor {
                 Verdict::Challenge(challenges) | Verdict::Wrong(challenges) => {
                     return Err(Refusal::Challenge(challenges));
                 }
-                Verdict::TooMany(_) => return Err(Refusal::Status(503, "too many wrong passwords")),
+                Verdict::TooMany(_) => {
+                    return Err(Refusal::Status(503, "too many wrong passwords"));
+                }
             },
         };
         // A09: nobody calls in another's name.
-        if request.headers.from().and_then(|from| from.uri.user_decoded()).as_deref() != Some(account.username()) {
+        if request
+            .headers
+            .from()
+            .and_then(|from| from.uri.user_decoded())
+            .as_deref()
+            != Some(account.username())
+        {
             return Err(Refusal::Reason(EndReason::NotAllowed));
         }
         let Role::Caller { number: caller } = account.role() else {
@@ -220,12 +320,22 @@ impl Actor {
         };
         let number = dialled(&request.uri).ok_or(Refusal::Reason(EndReason::NumberInvalid))?;
         let languages = match request.headers.get(wire::LANGUAGES) {
-            Some(text) => text.trim().parse().map_err(|_| Refusal::Status(400, "VRS-Languages is not like ase/en"))?,
+            Some(text) => text
+                .trim()
+                .parse()
+                .map_err(|_| Refusal::Status(400, "VRS-Languages is not like ase/en"))?,
             None => LanguagePair::default(),
         };
-        let offer = sdp(&request.headers, &request.body).ok_or(Refusal::Status(488, "an SDP offer is needed"))?;
+        let offer = sdp(&request.headers, &request.body)
+            .ok_or(Refusal::Status(488, "an SDP offer is needed"))?;
         let session = SessionId(uuid::Uuid::new_v4().as_u128());
-        Ok(Place { session, caller: caller.clone(), number, languages, offer })
+        Ok(Place {
+            session,
+            caller: caller.clone(),
+            number,
+            languages,
+            offer,
+        })
     }
 
     /// A new offer on a standing leg is refused; the session goes on as it is (RFC 3261 section 14.2).
@@ -234,7 +344,9 @@ impl Actor {
     }
 
     fn on_progress(&mut self, call: CallHandle, response: &Response) {
-        let Some(used) = self.calls.get(&call) else { return };
+        let Some(used) = self.calls.get(&call) else {
+            return;
+        };
         if used.leg == Leg::Hearing && matches!(response.status, 180 | 183) {
             self.directory().tell(used.session, Message::HearingRang);
         }
@@ -252,21 +364,30 @@ impl Actor {
         let (session, leg, invited) = (used.session, used.leg, used.invited.clone());
         let sdp = body.unwrap_or_default();
         match (leg, invited) {
-            (Leg::Hearing, _) => self.directory().tell(session, Message::HearingAnswered { sdp }),
+            (Leg::Hearing, _) => self
+                .directory()
+                .tell(session, Message::HearingAnswered { sdp }),
             (Leg::Interpreter, Some((ca, epoch))) => {
-                self.directory().tell(session, Message::InterpreterAnswered { ca, epoch, sdp });
+                self.directory()
+                    .tell(session, Message::InterpreterAnswered { ca, epoch, sdp });
             }
             (Leg::Interpreter | Leg::Caller, _) => debug!("an answer to nothing we asked"),
         }
     }
 
     fn on_failed(&mut self, call: CallHandle, status: u16) {
-        let Some(used) = self.forget(call) else { return };
+        let Some(used) = self.forget(call) else {
+            return;
+        };
         let message = match (used.leg, used.invited) {
-            (Leg::Hearing, _) => Message::HearingFailed { reason: hearing_failure(status) },
-            (Leg::Interpreter, Some((ca, epoch))) => {
-                Message::InterpreterRefused { ca, epoch, how: declined(status) }
-            }
+            (Leg::Hearing, _) => Message::HearingFailed {
+                reason: hearing_failure(status),
+            },
+            (Leg::Interpreter, Some((ca, epoch))) => Message::InterpreterRefused {
+                ca,
+                epoch,
+                how: declined(status),
+            },
             (Leg::Interpreter | Leg::Caller, _) => Message::Lost(used.leg),
         };
         self.directory().tell(used.session, message);
@@ -301,7 +422,10 @@ fn declined(status: u16) -> Decline {
 }
 
 fn challenge_headers(challenges: Vec<String>) -> Vec<(String, String)> {
-    challenges.into_iter().map(|challenge| ("WWW-Authenticate".to_owned(), challenge)).collect()
+    challenges
+        .into_iter()
+        .map(|challenge| ("WWW-Authenticate".to_owned(), challenge))
+        .collect()
 }
 
 /// The telephone number in a Request-URI: `sip:+1…@domain` or `tel:+1…` (R34, R35).
@@ -311,8 +435,13 @@ fn dialled(uri: &Uri) -> Option<PhoneNumber> {
 
 fn sdp(headers: &Headers, body: &[u8]) -> Option<String> {
     let kind = headers.get("Content-Type")?;
-    let is_sdp = kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(SDP));
-    (is_sdp && !body.is_empty()).then(|| String::from_utf8(body.to_vec()).ok()).flatten()
+    let is_sdp = kind
+        .split(';')
+        .next()
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(SDP));
+    (is_sdp && !body.is_empty())
+        .then(|| String::from_utf8(body.to_vec()).ok())
+        .flatten()
 }
 
 fn wants_status(headers: &Headers) -> bool {

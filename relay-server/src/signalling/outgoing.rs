@@ -14,7 +14,9 @@ use crate::session::Message;
 pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
     match command {
         Command::Queued { session, position } => {
-            let Some(&call) = actor.legs.get(&(session, Leg::Caller)) else { return };
+            let Some(&call) = actor.legs.get(&(session, Leg::Caller)) else {
+                return;
+            };
             let headers = vec![
                 (wire::SESSION.to_owned(), session.to_string()),
                 (wire::QUEUE_POSITION.to_owned(), position.to_string()),
@@ -22,7 +24,9 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
             actor.endpoint.progress(now, call, 182, headers, None);
         }
         Command::AnswerCaller { session, sdp } => {
-            let Some(&call) = actor.legs.get(&(session, Leg::Caller)) else { return };
+            let Some(&call) = actor.legs.get(&(session, Leg::Caller)) else {
+                return;
+            };
             let mut headers = session_headers(session);
             headers.push(("Recv-Info".into(), String::new()));
             if let Some(used) = actor.calls.get_mut(&call) {
@@ -30,18 +34,50 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
             }
             actor.endpoint.accept(now, call, headers, Body::sdp(&sdp));
         }
-        Command::Invite { session, ca, epoch, sdp, number, languages } => {
-            let invitation = Invitation { session, ca, epoch, sdp, number, languages };
+        Command::Invite {
+            session,
+            ca,
+            epoch,
+            sdp,
+            number,
+            languages,
+        } => {
+            let invitation = Invitation {
+                session,
+                ca,
+                epoch,
+                sdp,
+                number,
+                languages,
+            };
             invite(actor, now, invitation);
         }
-        Command::Dial { session, trunk, sdp, number, caller } => {
+        Command::Dial {
+            session,
+            trunk,
+            sdp,
+            number,
+            caller,
+        } => {
             if let Err(reason) = dial(actor, now, session, &trunk, sdp, &number, &caller) {
-                actor.directory().tell(session, Message::HearingFailed { reason });
+                actor
+                    .directory()
+                    .tell(session, Message::HearingFailed { reason });
             }
         }
-        Command::HangUp { session, leg, reason } => hang_up(actor, now, session, leg, reason),
-        Command::CancelInvitation { session, epoch } => cancel_invitation(actor, now, session, epoch),
-        Command::Status { leg, session, status } => tell(actor, now, session, leg, &status),
+        Command::HangUp {
+            session,
+            leg,
+            reason,
+        } => hang_up(actor, now, session, leg, reason),
+        Command::CancelInvitation { session, epoch } => {
+            cancel_invitation(actor, now, session, epoch)
+        }
+        Command::Status {
+            leg,
+            session,
+            status,
+        } => tell(actor, now, session, leg, &status),
     }
 }
 
@@ -56,12 +92,23 @@ struct Invitation {
 
 /// Asks the interpreter at the device they registered last.
 fn invite(actor: &mut Actor, now: Instant, invitation: Invitation) {
-    let Invitation { session, ca, epoch, sdp, number, languages } = invitation;
+    let Invitation {
+        session,
+        ca,
+        epoch,
+        sdp,
+        number,
+        languages,
+    } = invitation;
     let binding = actor.registrar.bindings(ca.as_str()).last().cloned();
-    let target = binding.as_ref().and_then(|binding| Uri::parse(&binding.contact));
+    let target = binding
+        .as_ref()
+        .and_then(|binding| Uri::parse(&binding.contact));
     let (Some(binding), Some(target)) = (binding, target) else {
         let how = Decline::Lost;
-        actor.directory().tell(session, Message::InterpreterRefused { ca, epoch, how });
+        actor
+            .directory()
+            .tell(session, Message::InterpreterRefused { ca, epoch, how });
         return;
     };
     let mut headers = session_headers(session);
@@ -71,7 +118,10 @@ fn invite(actor: &mut Actor, now: Instant, invitation: Invitation) {
         (wire::LANGUAGES.to_owned(), languages.to_string()),
         ("Recv-Info".to_owned(), String::new()),
     ]);
-    let from = NameAddr { display: Some("Relay".into()), ..NameAddr::new(Uri::sip("relay", &actor.domain)) };
+    let from = NameAddr {
+        display: Some("Relay".into()),
+        ..NameAddr::new(Uri::sip("relay", &actor.domain))
+    };
     let to = NameAddr::new(Uri::sip(ca.as_str(), &actor.domain));
     let params = InviteParams {
         target,
@@ -101,7 +151,11 @@ fn dial(
         info!(trunk, "the trunk is not connected");
         EndReason::TrunkUnavailable
     })?;
-    let gateway = actor.flows.get(flow).map(|open| open.peer.to_string()).unwrap_or_default();
+    let gateway = actor
+        .flows
+        .get(flow)
+        .map(|open| open.peer.to_string())
+        .unwrap_or_default();
     let caller = telephone_uri(caller, &actor.domain);
     let target = telephone_uri(number, &gateway);
     let params = InviteParams {
@@ -121,14 +175,20 @@ fn dial(
 
 /// Ends a leg in whatever way its state asks for: refusal, CANCEL or BYE.
 fn hang_up(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, reason: EndReason) {
-    let Some(&call) = actor.legs.get(&(session, leg)) else { return };
-    let Some(used) = actor.forget(call) else { return };
+    let Some(&call) = actor.legs.get(&(session, leg)) else {
+        return;
+    };
+    let Some(used) = actor.forget(call) else {
+        return;
+    };
     debug!(%session, %leg, %reason, "hanging up");
     let headers = wire::reason_headers(reason);
     if leg == Leg::Caller && !used.answered {
         let status = reason.sip_status();
         // A session that ends well before its answer still needs a failure status here.
-        actor.endpoint.reject(now, call, if status < 300 { 487 } else { status }, headers);
+        actor
+            .endpoint
+            .reject(now, call, if status < 300 { 487 } else { status }, headers);
     } else {
         actor.endpoint.hang_up_with(now, call, None, headers);
     }
@@ -137,23 +197,47 @@ fn hang_up(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, reason
 /// Takes back one asking, however many came after it.
 fn cancel_invitation(actor: &mut Actor, now: Instant, session: SessionId, epoch: Epoch) {
     let is_it = |used: &Use| {
-        used.session == session && used.invited.as_ref().is_some_and(|(_, asked)| *asked == epoch)
+        used.session == session
+            && used
+                .invited
+                .as_ref()
+                .is_some_and(|(_, asked)| *asked == epoch)
     };
-    let call = actor.calls.iter().find(|(_, used)| is_it(used)).map(|(call, _)| *call);
+    let call = actor
+        .calls
+        .iter()
+        .find(|(_, used)| is_it(used))
+        .map(|(call, _)| *call);
     if let Some(call) = call {
         actor.forget(call);
-        actor.endpoint.hang_up_with(now, call, None, wire::reason_headers(EndReason::CallerCancelled));
+        actor.endpoint.hang_up_with(
+            now,
+            call,
+            None,
+            wire::reason_headers(EndReason::CallerCancelled),
+        );
     }
 }
 
 fn tell(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, status: &wire::Status) {
-    let Some(&call) = actor.legs.get(&(session, leg)) else { return };
-    if !actor.calls.get(&call).is_some_and(|used| used.wants_status && used.gone_until.is_none()) {
+    let Some(&call) = actor.legs.get(&(session, leg)) else {
+        return;
+    };
+    if !actor
+        .calls
+        .get(&call)
+        .is_some_and(|used| used.wants_status && used.gone_until.is_none())
+    {
         return;
     }
-    let Ok(bytes) = serde_json::to_vec(status) else { return };
+    let Ok(bytes) = serde_json::to_vec(status) else {
+        return;
+    };
     let headers = vec![("Info-Package".to_owned(), wire::STATUS_PACKAGE.to_owned())];
-    let body = Body { content_type: wire::STATUS_TYPE.into(), bytes };
+    let body = Body {
+        content_type: wire::STATUS_TYPE.into(),
+        bytes,
+    };
     actor.endpoint.info(now, call, headers, body);
 }
 
@@ -163,6 +247,10 @@ fn session_headers(session: SessionId) -> Vec<(String, String)> {
 
 /// R34, R35: `;user=phone` for E.164 numbers, `;user=dialstring` for service codes.
 fn telephone_uri(number: &PhoneNumber, host: &str) -> Uri {
-    let user = if number.is_service_code() { "dialstring" } else { "phone" };
+    let user = if number.is_service_code() {
+        "dialstring"
+    } else {
+        "phone"
+    };
     Uri::sip_at(number.as_str(), host).with_param("user", Some(user))
 }

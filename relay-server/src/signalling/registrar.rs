@@ -39,7 +39,10 @@ pub struct Gone {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// R18: the number of devices is limited, and none of the standing ones is thrown out.
-    #[error("this account has {} devices registered", limit::BINDINGS_PER_ACCOUNT_MAX)]
+    #[error(
+        "this account has {} devices registered",
+        limit::BINDINGS_PER_ACCOUNT_MAX
+    )]
     TooManyDevices,
 }
 
@@ -83,7 +86,10 @@ impl Registrar {
         let mut gone = Vec::new();
         for (user, bindings) in &mut self.by_user {
             let leaving = bindings.extract_if(.., |binding| is_gone(user, binding));
-            gone.extend(leaving.map(|binding| Gone { user: user.clone(), contact: binding.contact }));
+            gone.extend(leaving.map(|binding| Gone {
+                user: user.clone(),
+                contact: binding.contact,
+            }));
         }
         self.by_user.retain(|_, bindings| !bindings.is_empty());
         gone.sort_unstable();
@@ -93,7 +99,11 @@ impl Registrar {
     /// When [`Registrar::expire`] has something to do.
     #[must_use]
     pub fn next_expiry(&self) -> Option<Instant> {
-        self.by_user.values().flatten().map(|binding| binding.expires).min()
+        self.by_user
+            .values()
+            .flatten()
+            .map(|binding| binding.expires)
+            .min()
     }
 
     /// The devices of a user, the newest last.
@@ -101,7 +111,6 @@ impl Registrar {
     pub fn bindings(&self, user: &str) -> &[Binding] {
         self.by_user.get(user).map_or(&[], Vec::as_slice)
     }
-
 }
 
 fn same_device(old: &Binding, new: &Binding) -> bool {
@@ -114,7 +123,9 @@ fn same_device(old: &Binding, new: &Binding) -> bool {
 /// The time a registration gets: what was asked, within our bounds.
 #[must_use]
 pub fn granted(asked_s: Option<u32>) -> Duration {
-    let seconds = asked_s.unwrap_or(EXPIRES_S_DEFAULT).clamp(EXPIRES_S_MIN, EXPIRES_S_MAX);
+    let seconds = asked_s
+        .unwrap_or(EXPIRES_S_DEFAULT)
+        .clamp(EXPIRES_S_MIN, EXPIRES_S_MAX);
     Duration::from_secs(u64::from(seconds))
 }
 
@@ -135,8 +146,12 @@ mod tests {
     fn r12_a_device_that_comes_back_on_a_new_connection_replaces_its_old_binding() {
         let now = Instant::now();
         let mut registrar = Registrar::default();
-        registrar.bind("ana", binding(1, Some("urn:uuid:a"), now)).unwrap();
-        registrar.bind("ana", binding(2, Some("urn:uuid:a"), now)).unwrap();
+        registrar
+            .bind("ana", binding(1, Some("urn:uuid:a"), now))
+            .unwrap();
+        registrar
+            .bind("ana", binding(2, Some("urn:uuid:a"), now))
+            .unwrap();
         assert_eq!(registrar.bindings("ana").len(), 1);
         assert_eq!(registrar.bindings("ana")[0].flow, FlowId(2));
     }
@@ -148,19 +163,32 @@ mod tests {
         for flow in 0..limit::BINDINGS_PER_ACCOUNT_MAX as u64 {
             registrar.bind("ana", binding(flow, None, now)).unwrap();
         }
-        assert_eq!(registrar.bind("ana", binding(99, None, now)), Err(Refused::TooManyDevices));
-        assert_eq!(registrar.bindings("ana").len(), limit::BINDINGS_PER_ACCOUNT_MAX);
+        assert_eq!(
+            registrar.bind("ana", binding(99, None, now)),
+            Err(Refused::TooManyDevices)
+        );
+        assert_eq!(
+            registrar.bindings("ana").len(),
+            limit::BINDINGS_PER_ACCOUNT_MAX
+        );
     }
 
     #[test]
     fn bindings_lapse_and_closed_flows_take_theirs_along() {
         let now = Instant::now();
         let mut registrar = Registrar::default();
-        registrar.bind("ana", binding(1, None, now + Duration::from_secs(60))).unwrap();
-        registrar.bind("ben", binding(2, None, now + Duration::from_secs(90))).unwrap();
+        registrar
+            .bind("ana", binding(1, None, now + Duration::from_secs(60)))
+            .unwrap();
+        registrar
+            .bind("ben", binding(2, None, now + Duration::from_secs(90)))
+            .unwrap();
         assert_eq!(registrar.next_expiry(), Some(now + Duration::from_secs(60)));
         let users = |gone: Vec<Gone>| gone.into_iter().map(|gone| gone.user).collect::<Vec<_>>();
-        assert_eq!(users(registrar.expire(now + Duration::from_secs(60))), ["ana"]);
+        assert_eq!(
+            users(registrar.expire(now + Duration::from_secs(60))),
+            ["ana"]
+        );
         assert_eq!(users(registrar.close_flow(FlowId(2))), ["ben"]);
         assert_eq!(registrar.next_expiry(), None);
     }

@@ -47,7 +47,14 @@ pub struct Status {
 #[must_use]
 pub fn reason_headers(reason: EndReason) -> Vec<(String, String)> {
     vec![
-        ("Reason".into(), format!("SIP;cause={};text=\"{}\"", reason.sip_status(), text(reason))),
+        (
+            "Reason".into(),
+            format!(
+                "SIP;cause={};text=\"{}\"",
+                reason.sip_status(),
+                text(reason)
+            ),
+        ),
         (REASON.into(), reason.word().into()),
     ]
 }

@@ -24,10 +24,14 @@ impl Cable {
         let kept = Arc::clone(&strands);
         std::thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
-                let Ok(far) = TcpStream::connect(target) else { continue };
+                let Ok(far) = TcpStream::connect(target) else {
+                    continue;
+                };
                 let mut strands = kept.lock().unwrap_or_else(PoisonError::into_inner);
                 for (from, to) in [(&near, &far), (&far, &near)] {
-                    let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else { continue };
+                    let (Ok(from), Ok(to)) = (from.try_clone(), to.try_clone()) else {
+                        continue;
+                    };
                     strands.extend(from.try_clone());
                     std::thread::spawn(move || carry(from, to));
                 }
@@ -44,7 +48,12 @@ impl Cable {
 
     /// Cuts every connection that stands; new ones are carried again.
     pub fn cut(&self) {
-        for strand in self.strands.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for strand in self
+            .strands
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+        {
             // One that is closed already is as cut as can be.
             let _closed = strand.shutdown(Shutdown::Both);
         }

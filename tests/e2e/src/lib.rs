@@ -14,4 +14,6 @@ mod service;
 pub use cable::Cable;
 pub use party::Party;
 pub use programs::{Program, binary};
-pub use service::{CALLER, CALLER_PASSWORD, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Service, ServiceBuilder};
+pub use service::{
+    CALLER, CALLER_PASSWORD, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Service, ServiceBuilder,
+};

@@ -53,10 +53,18 @@ impl Party {
             speaker: SpeakerChoice::Null,
             extra_ca_pem: Some(service.ca()),
             wake: Arc::new(|| {}),
-            video: VideoSize { width: 640, height: 480, fps: 15 },
+            video: VideoSize {
+                width: 640,
+                height: 480,
+                fps: 15,
+            },
         };
         let engine = Engine::start(config).expect("the engine starts");
-        Self { engine, name: name.to_owned(), seen: Vec::new() }
+        Self {
+            engine,
+            name: name.to_owned(),
+            seen: Vec::new(),
+        }
     }
 
     /// Types server, name and password.
@@ -75,7 +83,9 @@ impl Party {
 
     /// Waits until signed in.
     pub fn signed_in(&mut self) {
-        self.wait("signed in", |event| matches!(event, Event::SignedIn { .. }).then_some(()));
+        self.wait("signed in", |event| {
+            matches!(event, Event::SignedIn { .. }).then_some(())
+        });
     }
 
     /// Presses something.
@@ -101,7 +111,11 @@ impl Party {
         loop {
             let left = end.saturating_duration_since(Instant::now());
             let Some(event) = self.engine.next_event(left) else {
-                panic!("{} waited in vain for: {what}; saw:\n{}", self.name, self.seen.join("\n"));
+                panic!(
+                    "{} waited in vain for: {what}; saw:\n{}",
+                    self.name,
+                    self.seen.join("\n")
+                );
             };
             if !matches!(event, Event::Levels { .. } | Event::Stats(_)) {
                 self.seen.push(format!("{event:?}"));
@@ -119,33 +133,45 @@ impl Party {
 
     /// Waits until the call is as `is` wants it.
     pub fn call_where(&mut self, what: &str, is: impl Fn(&CallView) -> bool) -> CallView {
-        self.wait(what, |event| match event {
-            Event::Call(view) if is(view) => Some(view.clone()),
-            _ => None,
+        self.wait(what, |event| {
+            if let Event::Call(view) = event {
+                is(view).then(|| view.clone())
+            } else {
+                None
+            }
         })
     }
 
     /// Waits for an invitation.
     pub fn invited(&mut self) -> Invitation {
-        self.wait("an invitation", |event| match event {
-            Event::Incoming(invitation) => Some(invitation.clone()),
-            _ => None,
+        self.wait("an invitation", |event| {
+            if let Event::Incoming(invitation) = event {
+                Some(invitation.clone())
+            } else {
+                None
+            }
         })
     }
 
     /// Waits for the end of the call.
     pub fn ended(&mut self) -> CallEnd {
-        self.wait("the end of the call", |event| match event {
-            Event::CallEnded(end) => Some(end.clone()),
-            _ => None,
+        self.wait("the end of the call", |event| {
+            if let Event::CallEnded(end) = event {
+                Some(end.clone())
+            } else {
+                None
+            }
         })
     }
 
     /// Waits for statistics that `are` takes.
     pub fn stats_where(&mut self, what: &str, are: impl Fn(&CallStats) -> bool) -> CallStats {
-        self.wait(what, |event| match event {
-            Event::Stats(stats) if are(stats) => Some(stats.clone()),
-            _ => None,
+        self.wait(what, |event| {
+            if let Event::Stats(stats) = event {
+                are(stats).then(|| stats.clone())
+            } else {
+                None
+            }
         })
     }
 

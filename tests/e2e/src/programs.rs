@@ -20,7 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
     let folder = test.ancestors().find(|folder| folder.join(name).is_file());
-    let folder = folder.unwrap_or_else(|| panic!("{name} is not built: run `cargo build --workspace` first"));
+    let folder = folder
+        .unwrap_or_else(|| panic!("{name} is not built: run `cargo build --workspace` first"));
     folder.join(name)
 }
 
@@ -69,7 +70,11 @@ impl Program {
         let output = Arc::new(Output::default());
         output.follow(child.stdout.take().expect("stdout is piped"));
         output.follow(child.stderr.take().expect("stderr is piped"));
-        Self { name: name.to_owned(), child, output }
+        Self {
+            name: name.to_owned(),
+            child,
+            output,
+        }
     }
 
     /// Waits for a line that contains `text`, said already or yet to come; returns it.
@@ -78,7 +83,9 @@ impl Program {
     /// When it does not come in time.
     #[must_use]
     pub fn line(&self, text: &str) -> String {
-        self.find(&format!("'{text}'"), |line| line.contains(text).then(|| line.to_owned()))
+        self.find(&format!("'{text}'"), |line| {
+            line.contains(text).then(|| line.to_owned())
+        })
     }
 
     /// Waits for a line that `pick` takes, said already or yet to come.
@@ -87,17 +94,30 @@ impl Program {
     /// When it does not come in time.
     pub fn find<T>(&self, what: &str, mut pick: impl FnMut(&str) -> Option<T>) -> T {
         let end = Instant::now() + PATIENCE;
-        let mut lines = self.output.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self
+            .output
+            .lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(picked) = lines.iter().find_map(|line| pick(line)) {
                 return picked;
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let said = lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
+                let said = lines
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .join("\n");
                 panic!("{} never said {what}; it said:\n{said}", self.name);
             }
-            lines = self.output.grown.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
+            lines = self
+                .output
+                .grown
+                .wait_timeout(lines, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -107,14 +127,23 @@ impl Program {
     /// When it reads no more.
     pub fn say(&mut self, line: &str) {
         let input = self.child.stdin.as_mut().expect("stdin is piped");
-        writeln!(input, "{line}").unwrap_or_else(|error| panic!("{} reads no more: {error}", self.name));
+        writeln!(input, "{line}")
+            .unwrap_or_else(|error| panic!("{} reads no more: {error}", self.name));
     }
 
     /// Everything it said, the oldest lines cut.
     #[must_use]
     pub fn said(&self) -> String {
-        let lines = self.output.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+        let lines = self
+            .output
+            .lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        lines
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     /// Asks it to end (SIGTERM) and waits.

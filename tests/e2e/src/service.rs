@@ -80,7 +80,10 @@ impl ServiceBuilder {
         let dir = folder.path().join("server");
         run(Command::new(binary("relay-server")).arg("init").arg(&dir));
         let tls = self.transport == "tls";
-        let telephone = self.telephone.as_ref().map(|arguments| telephone(&dir, arguments, tls));
+        let telephone = self
+            .telephone
+            .as_ref()
+            .map(|arguments| telephone(&dir, arguments, tls));
         let trunk = match &telephone {
             Some(program) => {
                 let line = program.line("listening on ");
@@ -96,21 +99,39 @@ impl ServiceBuilder {
             ("turn_udp = \"127.0.0.1:3478\"", "#turn_udp"),
             ("admin = \"127.0.0.1:9090\"", "#admin"),
         ];
-        let edits = self.edits.iter().map(|(line, by)| (line.as_str(), by.as_str()));
+        let edits = self
+            .edits
+            .iter()
+            .map(|(line, by)| (line.as_str(), by.as_str()));
         for (line, by) in edits.chain(fixed) {
             text = text.replacen(line, by, 1);
         }
         fs::write(&config, format!("{text}\n{trunk}")).expect("the configuration is ours");
-        let mut service = Service { folder, config, server: None, telephone, secure: String::new() };
+        let mut service = Service {
+            folder,
+            config,
+            server: None,
+            telephone,
+            secure: String::new(),
+        };
         service.add_account("caller", CALLER, CALLER_PASSWORD, &[]);
-        service.add_account("interpreter", INTERPRETER, INTERPRETER_PASSWORD, &["--languages", "ase/en"]);
+        service.add_account(
+            "interpreter",
+            INTERPRETER,
+            INTERPRETER_PASSWORD,
+            &["--languages", "ase/en"],
+        );
         service.run_server();
         service
     }
 }
 
 fn trunk(address: &str, transport: &str) -> String {
-    let security = if transport == "tls" { "ca_file = \"ca.pem\"" } else { "plaintext = true" };
+    let security = if transport == "tls" {
+        "ca_file = \"ca.pem\""
+    } else {
+        "plaintext = true"
+    };
     format!(
         "\n[[trunk]]\nname = \"telephone\"\naddress = \"{address}\"\ntransport = \"{transport}\"\n\
          {security}\nlocal = \"127.0.0.1:0\"\n"
@@ -119,7 +140,10 @@ fn trunk(address: &str, transport: &str) -> String {
 
 fn telephone(dir: &Path, arguments: &[String], tls: bool) -> Program {
     let mut command = Command::new(binary("telephone"));
-    command.args(["--listen", "127.0.0.1:0"]).arg("--report").arg(dir.join("telephone.json"));
+    command
+        .args(["--listen", "127.0.0.1:0"])
+        .arg("--report")
+        .arg(dir.join("telephone.json"));
     if tls {
         command.arg("--tls-certificate").arg(dir.join("server.pem"));
         command.arg("--tls-key").arg(dir.join("server.key"));
@@ -128,7 +152,10 @@ fn telephone(dir: &Path, arguments: &[String], tls: bool) -> Program {
 }
 
 fn run(command: &mut Command) -> String {
-    let output = command.stdin(Stdio::null()).output().expect("the program starts");
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .expect("the program starts");
     let text = format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),
@@ -162,7 +189,10 @@ impl Service {
         let mut command = Command::new(binary("relay-server"));
         let program = Program::start("relay-server", command.arg("run").arg(&self.config));
         let ready = program.line("ready secure=");
-        let address = ready.split("secure=").nth(1).and_then(|rest| rest.split(' ').next());
+        let address = ready
+            .split("secure=")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
         self.secure = address.expect("an address").to_owned();
         self.server = Some(program);
     }
@@ -171,12 +201,21 @@ impl Service {
     pub fn add_account(&self, kind: &str, name: &str, password: &str, more: &[&str]) {
         let mut command = Command::new(binary("relay-server"));
         command.args(["account", "--config"]).arg(&self.config);
-        command.args(["add", kind, name, "--password-stdin"]).args(more);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+        command
+            .args(["add", kind, name, "--password-stdin"])
+            .args(more);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
         let mut input = child.stdin.take().expect("stdin is piped");
         writeln!(input, "{password}").expect("it reads its password");
         drop(input);
-        assert!(child.wait().expect("it ends").success(), "account {name} was not added");
+        assert!(
+            child.wait().expect("it ends").success(),
+            "account {name} was not added"
+        );
     }
 
     /// `host:port` of the secure port.
@@ -228,11 +267,16 @@ impl Service {
         Party::interpreter(self, INTERPRETER, INTERPRETER_PASSWORD)
     }
 
+    /// The simulated telephone, when there is one.
+    #[must_use]
+    pub const fn telephone(&self) -> Option<&Program> {
+        self.telephone.as_ref()
+    }
+
     /// What the telephone wrote about its last call.
     ///
     /// # Panics
     /// When no report comes.
-    #[must_use]
     pub fn telephone_report(&self) -> serde_json::Value {
         let file = self.folder.path().join("server/telephone.json");
         let end = Instant::now() + Duration::from_secs(20);
@@ -255,8 +299,15 @@ impl Service {
         if let Some(mut server) = self.server.take() {
             server.terminate();
         }
-        let said = run(Command::new(binary("relay-server")).args(["journal", "verify"]).arg(&self.config));
-        assert!(said.contains(" 0 not ended"), "a session was left open:\n{said}");
-        run(Command::new(binary("relay-server")).args(["journal", "show"]).arg(&self.config))
+        let said = run(Command::new(binary("relay-server"))
+            .args(["journal", "verify"])
+            .arg(&self.config));
+        assert!(
+            said.contains(" 0 not ended"),
+            "a session was left open:\n{said}"
+        );
+        run(Command::new(binary("relay-server"))
+            .args(["journal", "show"])
+            .arg(&self.config))
     }
 }

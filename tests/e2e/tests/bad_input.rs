@@ -9,7 +9,9 @@ use vrs_e2e::{NUMBER, Service, binary};
 
 fn connect(service: &Service) -> TcpStream {
     let stream = TcpStream::connect(service.secure()).expect("the port is open");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .expect("a timeout");
     stream
 }
 
@@ -31,7 +33,9 @@ fn lives_on(service: &Service) {
 fn a_plain_text_client_on_the_secure_port_is_told_to_use_tls() {
     let service = Service::start();
     let mut stream = connect(&service);
-    stream.write_all(b"GET /sip HTTP/1.1\r\nHost: x\r\n\r\n").expect("written");
+    stream
+        .write_all(b"GET /sip HTTP/1.1\r\nHost: x\r\n\r\n")
+        .expect("written");
     assert!(read_to_end(stream).contains("speaks TLS only"));
     lives_on(&service);
 }
@@ -40,7 +44,9 @@ fn a_plain_text_client_on_the_secure_port_is_told_to_use_tls() {
 fn a21_rubbish_instead_of_a_handshake_is_cut_off() {
     let service = Service::start();
     let mut stream = connect(&service);
-    stream.write_all(&[22, 3, 1, 0xff, 0xff, 0, 0, 0, 1]).expect("written");
+    stream
+        .write_all(&[22, 3, 1, 0xff, 0xff, 0, 0, 0, 1])
+        .expect("written");
     stream.write_all(&[0; 512]).expect("written");
     stream.shutdown(std::net::Shutdown::Write).expect("shut");
     read_to_end(stream);
@@ -50,10 +56,17 @@ fn a21_rubbish_instead_of_a_handshake_is_cut_off() {
 #[test]
 fn r06_a_second_server_on_the_same_folder_is_refused_with_the_cause() {
     let service = Service::start();
-    let output = Command::new(binary("relay-server")).arg("run").arg(service.config()).output().expect("it runs");
+    let output = Command::new(binary("relay-server"))
+        .arg("run")
+        .arg(service.config())
+        .output()
+        .expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
-    assert!(said.contains("another") || said.contains("already"), "{said}");
+    assert!(
+        said.contains("another") || said.contains("already"),
+        "{said}"
+    );
     lives_on(&service);
 }
 
@@ -62,11 +75,26 @@ fn an_unreadable_configuration_is_refused_with_file_line_and_key() {
     let service = Service::start();
     let file = service.dir().join("broken.toml");
     let text = std::fs::read_to_string(service.config()).expect("readable");
-    std::fs::write(&file, text.replace("[queue]", "[queue]\nring_for_ever = true")).expect("written");
-    let output = Command::new(binary("relay-server")).arg("check").arg(&file).output().expect("it runs");
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    std::fs::write(
+        &file,
+        text.replace("[queue]", "[queue]\nring_for_ever = true"),
+    )
+    .expect("written");
+    let output = Command::new(binary("relay-server"))
+        .arg("check")
+        .arg(&file)
+        .output()
+        .expect("it runs");
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_eq!(output.status.code(), Some(64), "{said}");
-    assert!(said.contains("broken.toml") && said.contains("ring_for_ever"), "{said}");
+    assert!(
+        said.contains("broken.toml") && said.contains("ring_for_ever"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -90,9 +118,20 @@ fn one_flipped_byte_in_the_journal_is_found_and_named() {
         .arg(service.config())
         .output()
         .expect("it runs");
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(!output.status.success(), "{said}");
     assert!(said.contains("record"), "the bad record is named: {said}");
-    let output = Command::new(binary("relay-server")).arg("run").arg(service.config()).output().expect("it runs");
-    assert!(!output.status.success(), "the server does not start on a broken journal");
+    let output = Command::new(binary("relay-server"))
+        .arg("run")
+        .arg(service.config())
+        .output()
+        .expect("it runs");
+    assert!(
+        !output.status.success(),
+        "the server does not start on a broken journal"
+    );
 }

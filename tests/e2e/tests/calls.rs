@@ -24,7 +24,10 @@ fn an_outbound_call_passes_all_five_states_with_picture_sound_and_text_on_every_
     caller.call("(555) 010-0199");
 
     let invitation = interpreter.invited();
-    assert_eq!(invitation.number.map(|n| n.to_string()).as_deref(), Some(NUMBER));
+    assert_eq!(
+        invitation.number.map(|n| n.to_string()).as_deref(),
+        Some(NUMBER)
+    );
     interpreter.send(Command::Answer);
 
     let told = |ca: &Option<CaId>| ca.as_ref().is_some_and(|ca| ca.as_str() == INTERPRETER);
@@ -32,11 +35,17 @@ fn an_outbound_call_passes_all_five_states_with_picture_sound_and_text_on_every_
     caller.call_where("ringing", |view| view.telephone == TelephoneState::Ringing);
     let active = caller.state(SessionState::RelayActive);
     assert_eq!(active.telephone, TelephoneState::Answered);
-    assert!(active.microphone_muted, "a caller's voice is off until they turn it on");
+    assert!(
+        active.microphone_muted,
+        "a caller's voice is off until they turn it on"
+    );
 
     let seen = caller.stats_where("pictures of the interpreter", |s| s.frames_decoded > 10);
     assert_eq!(seen.candidate_type.as_deref(), Some("host"));
-    assert!(seen.delay_ms_p50.is_some(), "the clock in the picture is read");
+    assert!(
+        seen.delay_ms_p50.is_some(),
+        "the clock in the picture is read"
+    );
     let heard = interpreter.stats_where("pictures and the telephone's tone", |s| {
         s.frames_decoded > 10 && s.heard_hz.is_some_and(|hz| (hz - 1000.0).abs() < 40.0)
     });
@@ -58,10 +67,20 @@ fn an_outbound_call_passes_all_five_states_with_picture_sound_and_text_on_every_
     assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
     let report = service.telephone_report();
     let hz = report["heard_hz"].as_f64().unwrap_or_default();
-    assert!((hz - 440.0).abs() < 20.0, "the telephone hears the interpreter: {report}");
+    assert!(
+        (hz - 440.0).abs() < 20.0,
+        "the telephone hears the interpreter: {report}"
+    );
 
     let journal = service.stop_and_verify();
-    for event in ["call_placed", "interpreter_assigned", "dialing_started", "telephone_rang", "hearing_answered", "ended"] {
+    for event in [
+        "call_placed",
+        "interpreter_assigned",
+        "dialing_started",
+        "telephone_rang",
+        "hearing_answered",
+        "ended",
+    ] {
         assert!(journal.contains(event), "{event} is journalled:\n{journal}");
     }
 }
@@ -87,7 +106,9 @@ fn a_caller_who_gives_up_while_queued_leaves_no_leg_behind() {
     let mut caller = service.caller();
     caller.call(NUMBER);
     interpreter.invited();
-    caller.call_where("a place in the queue", |view| view.queue_position == Some(1));
+    caller.call_where("a place in the queue", |view| {
+        view.queue_position == Some(1)
+    });
     caller.send(Command::HangUp);
     assert!(caller.ended().by_us);
     interpreter.ended();
@@ -97,7 +118,9 @@ fn a_caller_who_gives_up_while_queued_leaves_no_leg_behind() {
 
 #[test]
 fn a_caller_who_gives_up_while_the_telephone_rings_leaves_no_leg_behind() {
-    let mut service = ServiceBuilder::default().telephone(&["--behaviour", "no-answer"]).start();
+    let mut service = ServiceBuilder::default()
+        .telephone(&["--behaviour", "no-answer"])
+        .start();
     let mut interpreter = service.interpreter();
     let mut caller = service.caller();
     caller.call(NUMBER);
@@ -124,7 +147,14 @@ fn a_caller_who_hangs_up_in_conversation_ends_it_for_all() {
 
 #[test]
 fn a_telephone_that_hangs_up_ends_it_for_all() {
-    let answer = ["--behaviour", "answer", "--tone", "1000", "--hang-up-after-s", "2"];
+    let answer = [
+        "--behaviour",
+        "answer",
+        "--tone",
+        "1000",
+        "--hang-up-after-s",
+        "2",
+    ];
     let mut service = ServiceBuilder::default().telephone(&answer).start();
     let (mut caller, mut interpreter) = converse(&service);
     assert_eq!(caller.ended().reason, Some(EndReason::HearingHungUp));
@@ -135,7 +165,12 @@ fn a_telephone_that_hangs_up_ends_it_for_all() {
 #[test]
 fn a_declined_invitation_goes_to_the_next_interpreter() {
     let mut service = Service::start();
-    service.add_account("interpreter", "2345", "another password", &["--languages", "ase/en"]);
+    service.add_account(
+        "interpreter",
+        "2345",
+        "another password",
+        &["--languages", "ase/en"],
+    );
     let mut first = service.interpreter();
     let mut caller = service.caller();
     caller.call(NUMBER);
@@ -145,7 +180,10 @@ fn a_declined_invitation_goes_to_the_next_interpreter() {
     second.invited();
     second.send(Command::Answer);
     let active = caller.state(SessionState::RelayActive);
-    assert_eq!(active.interpreter.map(|ca| ca.to_string()).as_deref(), Some("2345"));
+    assert_eq!(
+        active.interpreter.map(|ca| ca.to_string()).as_deref(),
+        Some("2345")
+    );
     caller.send(Command::HangUp);
     second.ended();
     let journal = service.stop_and_verify();
@@ -154,14 +192,19 @@ fn a_declined_invitation_goes_to_the_next_interpreter() {
 
 #[test]
 fn a_busy_telephone_ends_the_call_with_its_name() {
-    let mut service = ServiceBuilder::default().telephone(&["--behaviour", "busy"]).start();
+    let mut service = ServiceBuilder::default()
+        .telephone(&["--behaviour", "busy"])
+        .start();
     let mut interpreter = service.interpreter();
     let mut caller = service.caller();
     caller.call(NUMBER);
     interpreter.invited();
     interpreter.send(Command::Answer);
     let end = caller.ended();
-    assert_eq!((end.reason, end.by_us), (Some(EndReason::HearingBusy), false));
+    assert_eq!(
+        (end.reason, end.by_us),
+        (Some(EndReason::HearingBusy), false)
+    );
     assert_eq!(interpreter.ended().reason, Some(EndReason::HearingBusy));
     assert!(service.stop_and_verify().contains("hearing_busy"));
 }
@@ -170,7 +213,10 @@ fn a_busy_telephone_ends_the_call_with_its_name() {
 fn a_telephone_that_nobody_answers_ends_the_call_with_its_name() {
     let mut service = ServiceBuilder::default()
         .telephone(&["--behaviour", "no-answer"])
-        .configure("#hearing_ring_timeout_s = 180", "hearing_ring_timeout_s = 3")
+        .configure(
+            "#hearing_ring_timeout_s = 180",
+            "hearing_ring_timeout_s = 3",
+        )
         .start();
     let mut interpreter = service.interpreter();
     let mut caller = service.caller();
@@ -194,7 +240,9 @@ fn with_no_interpreter_signed_in_the_caller_is_told_so() {
 #[test]
 fn r26_a_dead_trunk_is_named() {
     // Port 9 (discard) of loopback: nobody listens there.
-    let mut service = ServiceBuilder::default().gateway("127.0.0.1:9", "tcp").start();
+    let mut service = ServiceBuilder::default()
+        .gateway("127.0.0.1:9", "tcp")
+        .start();
     let mut interpreter = service.interpreter();
     let mut caller = service.caller();
     caller.call(NUMBER);
@@ -217,7 +265,10 @@ fn a_tls_trunk_carries_srtp_in_both_directions() {
     caller.ended();
     let report = service.telephone_report();
     let hz = report["heard_hz"].as_f64().unwrap_or_default();
-    assert!((hz - 440.0).abs() < 20.0, "the telephone hears the interpreter: {report}");
+    assert!(
+        (hz - 440.0).abs() < 20.0,
+        "the telephone hears the interpreter: {report}"
+    );
     service.stop_and_verify();
 }
 
@@ -237,11 +288,17 @@ fn a_wrong_password_is_told_and_not_tried_again() {
     let service = Service::start();
     let mut caller = Party::new(&service, Role::Caller, CALLER, 660.0);
     caller.sign_in(&service, CALLER, "not the password");
-    let problem = caller.wait("a refusal", |event| match event {
-        Event::SignInFailed(problem) => Some(problem.clone()),
-        _ => None,
+    let problem = caller.wait("a refusal", |event| {
+        if let Event::SignInFailed(problem) = event {
+            Some(problem.clone())
+        } else {
+            None
+        }
     });
-    assert!(matches!(problem, SignInProblem::WrongPassword), "{problem:?}");
+    assert!(
+        matches!(problem, SignInProblem::WrongPassword),
+        "{problem:?}"
+    );
 }
 
 #[test]
@@ -251,7 +308,9 @@ fn an_interpreter_who_is_away_is_not_asked() {
     interpreter.send(Command::SetAvailable(false));
     let mut caller = service.caller();
     caller.call(NUMBER);
-    caller.call_where("a place in the queue", |view| view.queue_position == Some(1));
+    caller.call_where("a place in the queue", |view| {
+        view.queue_position == Some(1)
+    });
     interpreter.send(Command::SetAvailable(true));
     interpreter.invited();
     caller.send(Command::HangUp);

@@ -26,14 +26,25 @@ fn r15_a_cut_signalling_connection_comes_back_and_the_call_goes_on() {
     let cable = Cable::to(service.secure());
     let (mut caller, mut interpreter) = converse_over(&cable, &service);
     cable.cut();
-    let is = |event: &Event, wanted: fn(&Connection) -> bool| match event {
-        Event::Connection(connection) if wanted(connection) => Some(()),
-        _ => None,
+    let is = |event: &Event, wanted: fn(&Connection) -> bool| {
+        if let Event::Connection(connection) = event {
+            wanted(connection).then_some(())
+        } else {
+            None
+        }
     };
-    caller.wait("the loss to be told", |event| is(event, |c| matches!(c, Connection::Retrying { .. })));
-    caller.wait("the connection to be back", |event| is(event, |c| matches!(c, Connection::Online)));
-    let before = caller.stats_where("pictures", |stats| stats.frames_decoded > 0).frames_decoded;
-    caller.stats_where("pictures all the while", |stats| stats.frames_decoded > before + 10);
+    caller.wait("the loss to be told", |event| {
+        is(event, |c| matches!(c, Connection::Retrying { .. }))
+    });
+    caller.wait("the connection to be back", |event| {
+        is(event, |c| matches!(c, Connection::Online))
+    });
+    let before = caller
+        .stats_where("pictures", |stats| stats.frames_decoded > 0)
+        .frames_decoded;
+    caller.stats_where("pictures all the while", |stats| {
+        stats.frames_decoded > before + 10
+    });
     caller.send(Command::HangUp);
     assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
     service.telephone_report();
@@ -52,21 +63,41 @@ fn r01_after_a_power_cut_every_record_is_there_and_no_session_stays_open() {
     service.kill_server();
     service.run_server();
     let journal = service.stop_and_verify();
-    for event in ["call_placed", "interpreter_assigned", "hearing_answered", "server_restarted"] {
-        assert!(journal.contains(event), "{event} is in the record:\n{journal}");
+    for event in [
+        "call_placed",
+        "interpreter_assigned",
+        "hearing_answered",
+        "server_restarted",
+    ] {
+        assert!(
+            journal.contains(event),
+            "{event} is in the record:\n{journal}"
+        );
     }
 }
 
 /// Every file below a folder.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    let entries = std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 #[test]
 fn a32_neither_numbers_nor_content_nor_secrets_reach_the_log_and_no_content_any_file() {
     const CANARY: &str = "zebra42";
-    let mut service = vrs_e2e::ServiceBuilder::default().configure("level = \"info\"", "level = \"trace\"").start();
+    let mut service = vrs_e2e::ServiceBuilder::default()
+        .configure("level = \"info\"", "level = \"trace\"")
+        .start();
     let mut interpreter = service.interpreter();
     let mut caller = service.caller();
     caller.call(NUMBER);
@@ -86,14 +117,26 @@ fn a32_neither_numbers_nor_content_nor_secrets_reach_the_log_and_no_content_any_
     caller.send(Command::HangUp);
     interpreter.ended();
     let said = service.server().said();
-    let private = [CANARY, "5550100199", "5550100001", "a=fingerprint", "a=candidate", "ice-pwd"];
-    for word in private.into_iter().chain([CALLER_PASSWORD, INTERPRETER_PASSWORD]) {
+    let private = [
+        CANARY,
+        "5550100199",
+        "5550100001",
+        "a=fingerprint",
+        "a=candidate",
+        "ice-pwd",
+    ];
+    for word in private
+        .into_iter()
+        .chain([CALLER_PASSWORD, INTERPRETER_PASSWORD])
+    {
         assert!(!said.contains(word), "'{word}' is in the log:\n{said}");
     }
     service.stop_and_verify();
     for file in files(service.dir()) {
         let bytes = std::fs::read(&file).unwrap_or_default();
-        let found = bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes());
+        let found = bytes
+            .windows(CANARY.len())
+            .any(|window| window == CANARY.as_bytes());
         assert!(!found, "text of the conversation is in {}", file.display());
     }
 }

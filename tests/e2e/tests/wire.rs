@@ -27,15 +27,21 @@ fn tls(service: &Service) -> Tls {
     let name = ServerName::try_from("localhost").expect("a name");
     let connection = ClientConnection::new(Arc::new(config), name).expect("a connection");
     let stream = TcpStream::connect(service.secure()).expect("the port is open");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .expect("a timeout");
     StreamOwned::new(connection, stream)
 }
 
 fn websocket(service: &Service) -> WebSocket<Tls> {
-    let mut request = "wss://localhost/sip".into_client_request().expect("a request");
-    request.headers_mut().insert("sec-websocket-protocol", "sip".parse().expect("a value"));
-    let (socket, response) =
-        tokio_tungstenite::tungstenite::client(request, tls(service)).expect("the handshake passes");
+    let mut request = "wss://localhost/sip"
+        .into_client_request()
+        .expect("a request");
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", "sip".parse().expect("a value"));
+    let (socket, response) = tokio_tungstenite::tungstenite::client(request, tls(service))
+        .expect("the handshake passes");
     assert_eq!(response.headers()["sec-websocket-protocol"], "sip");
     socket
 }
@@ -53,7 +59,12 @@ fn sip(method: &str, uri: &str, headers: &str) -> String {
 fn ask(socket: &mut WebSocket<Tls>, request: &str) -> String {
     socket.send(Message::text(request)).expect("sent");
     loop {
-        let answer = socket.read().expect("an answer").into_text().expect("text").to_string();
+        let answer = socket
+            .read()
+            .expect("an answer")
+            .into_text()
+            .expect("text")
+            .to_string();
         if !answer.starts_with("SIP/2.0 1") {
             return answer;
         }
@@ -71,7 +82,8 @@ fn lives_on(service: &Service) {
 fn a01_malformed_sip_gets_400_and_the_next_request_is_served() {
     let service = Service::start();
     let mut socket = websocket(&service);
-    let broken = sip("OPTIONS", "sip:localhost", "").replace("CSeq: 1 OPTIONS", "CSeq: one OPTIONS");
+    let broken =
+        sip("OPTIONS", "sip:localhost", "").replace("CSeq: 1 OPTIONS", "CSeq: one OPTIONS");
     assert!(ask(&mut socket, &broken).starts_with("SIP/2.0 400"));
     assert!(ask(&mut socket, &sip("OPTIONS", "sip:localhost", "")).starts_with("SIP/2.0 200"));
 }
@@ -80,7 +92,11 @@ fn a01_malformed_sip_gets_400_and_the_next_request_is_served() {
 fn a17_a_frame_over_64_kib_closes_the_connection_and_nothing_else() {
     let service = Service::start();
     let mut socket = websocket(&service);
-    let large = sip("OPTIONS", "sip:localhost", &format!("Subject: {}\r\n", "x".repeat(65 * 1024)));
+    let large = sip(
+        "OPTIONS",
+        "sip:localhost",
+        &format!("Subject: {}\r\n", "x".repeat(65 * 1024)),
+    );
     // The server may hang up while we still send.
     let _cut = socket.send(Message::text(large));
     let ended = loop {
@@ -101,8 +117,14 @@ fn a13_strangers_are_challenged_with_the_strongest_digest_first() {
     for method in ["REGISTER", "INVITE"] {
         let answer = ask(&mut socket, &sip(method, "sip:+15550100001@localhost", ""));
         assert!(answer.starts_with("SIP/2.0 401"), "{answer}");
-        let offered: Vec<_> = answer.lines().filter(|line| line.starts_with("WWW-Authenticate")).collect();
-        assert!(offered[0].contains("SHA-512-256") && offered[1].contains("SHA-256"), "{offered:?}");
+        let offered: Vec<_> = answer
+            .lines()
+            .filter(|line| line.starts_with("WWW-Authenticate"))
+            .collect();
+        assert!(
+            offered[0].contains("SHA-512-256") && offered[1].contains("SHA-256"),
+            "{offered:?}"
+        );
         assert!(!answer.contains("MD5"), "{answer}");
     }
 }
@@ -128,5 +150,8 @@ fn a_websocket_without_the_sip_subprotocol_is_told_so() {
     let mut answer = [0; 512];
     let length = stream.read(&mut answer).expect("an answer");
     let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
-    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("RFC 7118"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 400") && answer.contains("RFC 7118"),
+        "{answer}"
+    );
 }

@@ -19,7 +19,9 @@ use vrs_e2e::{Program, Service};
 #[must_use]
 pub fn installed(name: &str, package: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file());
     found.unwrap_or_else(|| panic!("{name} is not installed: install the package {package}"))
 }
 
@@ -46,8 +48,13 @@ impl Browser {
             "chromium": installed("chromium", "chromium"),
         });
         let mut command = Command::new(installed("node", "nodejs"));
-        command.current_dir(&folder).arg("run.mjs").arg(options.to_string());
-        Self { program: Program::start("chromium", &mut command) }
+        command
+            .current_dir(&folder)
+            .arg("run.mjs")
+            .arg(options.to_string());
+        Self {
+            program: Program::start("chromium", &mut command),
+        }
     }
 
     /// Waits for an event; returns it with its data.
@@ -81,6 +88,10 @@ fn fetch_packages(folder: &Path) {
             .args(["ci", "--ignore-scripts"])
             .output()
             .expect("npm starts");
-        assert!(output.status.success(), "npm ci: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "npm ci: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     });
 }

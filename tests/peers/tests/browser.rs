@@ -9,7 +9,9 @@ const PASSWORD: &str = "a browser's password";
 
 /// JsSIP knows no digest but MD5, so the service must allow it and the account must be made for it.
 fn service() -> Service {
-    ServiceBuilder::default().configure("allow_md5 = false", "allow_md5 = true").start()
+    ServiceBuilder::default()
+        .configure("allow_md5 = false", "allow_md5 = true")
+        .start()
 }
 
 #[test]
@@ -38,7 +40,12 @@ fn chromium_with_jssip_calls_through_an_interpreter_in_our_app() {
 #[test]
 fn chromium_with_jssip_interprets_for_a_caller_in_our_app() {
     let mut service = service();
-    service.add_account("interpreter", "3456", PASSWORD, &["--languages", "ase/en", "--digest", "md5"]);
+    service.add_account(
+        "interpreter",
+        "3456",
+        PASSWORD,
+        &["--languages", "ase/en", "--digest", "md5"],
+    );
     let browser = Browser::start(&service, "3456", PASSWORD, None);
     browser.event("registered");
     let mut caller = service.caller();

@@ -20,10 +20,23 @@ fn free_port() -> u16 {
 fn sipp_answers_and_the_interpreters_tone_travels_there_and_back() {
     let (sip, media) = (free_port().to_string(), free_port().to_string());
     let mut command = Process::new(installed("sipp", "sip-tester"));
-    command.args(["-sn", "uas", "-i", "127.0.0.1", "-p", &sip, "-mi", "127.0.0.1", "-mp", &media]);
+    command.args([
+        "-sn",
+        "uas",
+        "-i",
+        "127.0.0.1",
+        "-p",
+        &sip,
+        "-mi",
+        "127.0.0.1",
+        "-mp",
+        &media,
+    ]);
     command.args(["-rtp_echo", "-nostdin", "-m", "1", "-timeout", "90"]);
     let _telephone = Program::start("sipp", &mut command);
-    let mut service = ServiceBuilder::default().gateway(&format!("127.0.0.1:{sip}"), "udp").start();
+    let mut service = ServiceBuilder::default()
+        .gateway(&format!("127.0.0.1:{sip}"), "udp")
+        .start();
     let mut interpreter = service.interpreter();
     let mut caller = service.caller();
     caller.call(NUMBER);

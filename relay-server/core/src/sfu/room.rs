@@ -170,15 +170,25 @@ impl Room {
             for leg in [Leg::Caller, Leg::Interpreter] {
                 while let Some(output) = self.peer_mut(leg).and_then(Peer::poll_output) {
                     match output {
-                        PeerOutput::Transmit { source, destination, bytes } => {
-                            let transmit = RoomOutput::Transmit { source, destination, bytes };
+                        PeerOutput::Transmit {
+                            source,
+                            destination,
+                            bytes,
+                        } => {
+                            let transmit = RoomOutput::Transmit {
+                                source,
+                                destination,
+                                bytes,
+                            };
                             self.outputs.push_back(transmit);
                         }
                         PeerOutput::Event(event) => events.push_back((leg, event)),
                     }
                 }
             }
-            let Some((leg, event)) = events.pop_front() else { return };
+            let Some((leg, event)) = events.pop_front() else {
+                return;
+            };
             self.on_event(now, leg, event);
         }
     }
@@ -195,7 +205,9 @@ impl Room {
             PeerEvent::Rtp { kind, packet } => self.forward(now, leg, kind, &packet),
             PeerEvent::KeyframeRequested => self.ask_other_for_keyframe(now, leg),
             PeerEvent::Text(text) => {
-                let taken = self.other_mut(leg).is_some_and(|other| other.send_text(now, &text));
+                let taken = self
+                    .other_mut(leg)
+                    .is_some_and(|other| other.send_text(now, &text));
                 if !taken {
                     self.outputs.push_back(RoomOutput::TextLost { leg });
                 }
@@ -208,7 +220,11 @@ impl Room {
     fn forward(&mut self, now: Instant, leg: Leg, kind: MediaKind, packet: &RtpPacket) {
         if self.bridged && kind == MediaKind::Audio {
             let (sequence, opus) = (packet.sequence, packet.payload.to_vec());
-            self.outputs.push_back(RoomOutput::Voice { leg, sequence, opus });
+            self.outputs.push_back(RoomOutput::Voice {
+                leg,
+                sequence,
+                opus,
+            });
         } else if let Some(other) = self.other_mut(leg) {
             other.send_rtp(now, kind, packet);
         }
