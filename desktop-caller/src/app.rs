@@ -1,29 +1,29 @@
 //! The app: flags, model and loop brought together.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use egui::{Context, Ui};
+use egui::Ui;
 use serde_json::Value;
-use vrs_client::{Command, Engine, Event, Role};
+use vrs_client::{Command, Event, Role};
 use vrs_domain::PhoneNumber;
 use vrs_ui::Kit;
 use vrs_ui::automation::Flags;
 use vrs_ui::desk::Desk;
-use vrs_ui::host::{Calls, Effect, Host, Keeping, Program, Seen, Surroundings};
+use vrs_ui::host::{Effect, Program, Seen};
 
-use crate::glue::{self, RealCalls, Window};
+use crate::glue::{self, App, Identity};
 use crate::message::Message;
 use crate::model::Model;
 use crate::{update, view};
 
-/// Pitch of the synthetic microphone, in Hz: another than the interpreter's, to tell them apart.
-const TONE_HZ: f32 = 440.0;
-
 /// What the app takes on the command line.
 #[derive(Debug, Clone, Default, Parser)]
-#[command(name = "desktop-caller", version, about = "Visavis: call any telephone in sign language")]
+#[command(
+    name = "desktop-caller",
+    version,
+    about = "Visavis: call any telephone in sign language"
+)]
 pub struct Arguments {
     /// The flags both apps share.
     #[command(flatten)]
@@ -33,79 +33,30 @@ pub struct Arguments {
     pub call: Option<PhoneNumber>,
 }
 
-/// What an app is built from.
-pub struct Options {
-    /// What it knows at the start.
-    pub model: Model,
-    /// Where report and picture go, and what time it is.
-    pub surroundings: Surroundings,
-    /// What writes settings and password; `()` writes nothing.
-    pub keeping: Box<dyn Keeping<Model>>,
-}
+/// The caller's app.
+pub type CallerApp = App<Model>;
 
-impl Default for Options {
-    /// An empty model, the real time, nothing kept.
-    fn default() -> Self {
-        let surroundings = Surroundings { report: None, screenshot: None, clock: Arc::new(Instant::now) };
-        Self { model: Model::default(), surroundings, keeping: Box::new(()) }
-    }
-}
+/// What the caller's app is built from.
+pub type Options = glue::Options<Model>;
 
-/// The caller's app, without a window of its own: an [`eframe::App`].
-pub struct CallerApp(Window<Model>);
-
-impl CallerApp {
-    /// Brings model, engine and drawing context together.
-    #[must_use]
-    pub fn new(ctx: &Context, options: Options, calls: Box<dyn Calls<Command, Event>>) -> Self {
-        Self(Window(host(ctx, options, calls)))
-    }
-
-    /// The model, for tests.
-    #[must_use]
-    pub const fn model(&self) -> &Model {
-        self.0.0.program()
-    }
-}
-
-fn host(ctx: &Context, options: Options, calls: Box<dyn Calls<Command, Event>>) -> Host<Model> {
-    Host::new(ctx, options.model, calls, options.keeping, options.surroundings)
-}
-
-impl eframe::App for CallerApp {
-    fn logic(&mut self, ctx: &Context, frame: &mut eframe::Frame) {
-        self.0.logic(ctx, frame);
-    }
-
-    fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {
-        self.0.ui(ui, frame);
-    }
-}
-
-/// Starts the engine and runs the window until it is closed.
+/// Runs the app in its window until it is closed.
 ///
 /// # Errors
 /// When settings, engine or window cannot be had; the text names the cause.
 pub fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let Arguments { flags, call } = arguments;
-    let started = glue::start("caller", &flags)?;
-    let build = move |ctx: &Context| {
-        let wake = ctx.clone();
-        let config = glue::engine_config(
-            Role::Caller,
-            TONE_HZ,
-            &started.desk.choices,
-            started.ca_file,
-            Arc::new(move || wake.request_repaint()),
-        );
-        let engine = Engine::start(config)?;
-        let model = Model { desk: started.desk, call_at_start: call, ..Model::default() };
-        let surroundings =
-            Surroundings { report: flags.report, screenshot: flags.screenshot, clock: Arc::new(Instant::now) };
-        let options = Options { model, surroundings, keeping: Box::new(started.kept) };
-        Ok(host(ctx, options, Box::new(RealCalls(engine))))
+    let identity = Identity {
+        role: Role::Caller,
+        title: "Visavis",
+        folder: "caller",
+        app_id: "visavis-caller",
+        tone_hz: 440.0,
     };
-    Ok(glue::run("Visavis", "visavis-caller", build)?)
+    let call_at_start = arguments.call;
+    glue::run(identity, arguments.flags, move |desk| Model {
+        desk,
+        call_at_start,
+        ..Model::default()
+    })
 }
 
 impl Program for Model {
@@ -118,8 +69,12 @@ impl Program for Model {
     }
 
     fn tick(&mut self, now: Instant) -> Vec<Effect<Command>> {
-        let scene = self.scene();
-        self.desk.tick(now, scene).into_iter().map(|effect| effect.map(glue::command)).collect()
+        let scene = self.call.scene(&self.desk);
+        self.desk
+            .tick(now, scene)
+            .into_iter()
+            .map(|effect| effect.map(glue::command))
+            .collect()
     }
 
     fn view(&self, ui: &mut Ui, kit: &Kit, seen: &Seen) -> Vec<Message> {
@@ -135,12 +90,17 @@ impl Program for Model {
     }
 
     fn report(&self) -> Value {
-        glue::report("caller", &self.stats, self.last_end.as_ref(), self.desk.problem.is_some())
+        glue::report(
+            "caller",
+            &self.call.stats,
+            self.call.last_end.as_ref(),
+            self.desk.problem.is_some(),
+        )
     }
 
     fn wake_after(&self, _now: Instant) -> Option<Duration> {
         // Clocks tick and scripts run while there is a call; pictures wake the window by themselves.
-        let busy = self.call.is_some() || self.desk.escape_pressed.is_some();
-        if busy || !self.desk.script.is_idle() { Some(Duration::from_millis(200)) } else { None }
+        let busy = self.call.view().is_some() || !self.desk.script.is_idle();
+        busy.then_some(Duration::from_millis(200))
     }
 }

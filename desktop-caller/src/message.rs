@@ -3,11 +3,13 @@
 use vrs_client::Event;
 use vrs_ui::desk::DeskMessage;
 
+use crate::glue::Told;
+
 /// Something happened: in the engine, on the shared screens, or on the caller's own.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
     /// The engine tells something.
-    Engine(Event),
+    Engine(Told),
     /// Signing in, settings, text.
     Desk(DeskMessage),
     /// The number field holds this now.
@@ -36,7 +38,7 @@ pub enum Message {
 
 impl From<Event> for Message {
     fn from(event: Event) -> Self {
-        Self::Engine(event)
+        Self::Engine(event.into())
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use vrs_client::{CallEnd, Command, Event};
+use vrs_client::{CallEnd, CallView, Command};
 use vrs_domain::PhoneNumber;
 use vrs_ui::desk::DeskMessage;
 use vrs_ui::host::Effect;
 use vrs_ui::widgets::Note;
 
-use crate::glue;
+use crate::glue::{Told, update_desk};
 use crate::message::Message;
 use crate::model::{Ended, Model};
 
@@ -20,17 +20,10 @@ type Effects = Vec<Effect<Command>>;
 /// Changes the model; what is to be done outside of it.
 pub fn update(model: &mut Model, now: Instant, message: Message) -> Effects {
     match message {
-        Message::Engine(event) => happened(model, now, event),
-        Message::Desk(message) => desk(model, now, message),
-        Message::NumberEdited(text) => {
-            model.number = text.chars().take(NUMBER_CHARS_MAX).collect();
-            model.number_wrong = false;
-            Vec::new()
-        }
-        Message::Digit(digit) => {
-            let text = format!("{}{digit}", model.number);
-            update(model, now, Message::NumberEdited(text))
-        }
+        Message::Engine(told) => happened(model, now, told),
+        Message::Desk(message) => update_desk(&mut model.desk, now, message),
+        Message::NumberEdited(text) => type_number(model, &text),
+        Message::Digit(digit) => type_number(model, &format!("{}{digit}", model.number)),
         Message::Erase => {
             model.number.pop();
             model.number_wrong = false;
@@ -43,21 +36,13 @@ pub fn update(model: &mut Model, now: Instant, message: Message) -> Effects {
                 Vec::new()
             }
         },
-        Message::Answer => {
-            model.incoming = None;
-            vec![Effect::Attention(false), Effect::Engine(Command::Answer)]
-        }
-        Message::Decline => {
-            model.incoming = None;
-            vec![Effect::Attention(false), Effect::Engine(Command::Decline)]
-        }
+        Message::Answer => answer(model, true),
+        Message::Decline => answer(model, false),
         Message::HangUp => ask(Command::HangUp),
-        Message::ToggleMicrophone => {
-            model.call.as_ref().map_or_else(Vec::new, |call| ask(Command::SetMicrophoneMuted(!call.microphone_muted)))
-        }
-        Message::ToggleCamera => {
-            model.call.as_ref().map_or_else(Vec::new, |call| ask(Command::SetCameraOff(!call.camera_off)))
-        }
+        Message::ToggleMicrophone => switch(model, |call| {
+            Command::SetMicrophoneMuted(!call.microphone_muted)
+        }),
+        Message::ToggleCamera => switch(model, |call| Command::SetCameraOff(!call.camera_off)),
         Message::CallAgain => {
             let number = model.ended.take().and_then(|ended| ended.facts.number);
             number.map_or_else(Vec::new, |number| ask(Command::Call { number }))
@@ -73,62 +58,78 @@ fn ask(command: Command) -> Effects {
     vec![Effect::Engine(command)]
 }
 
-fn desk(model: &mut Model, now: Instant, message: DeskMessage) -> Effects {
-    let effects = model.desk.update(now, message);
-    effects.into_iter().map(|effect| effect.map(glue::command)).collect()
+fn switch(model: &Model, command: impl FnOnce(&CallView) -> Command) -> Effects {
+    model
+        .call
+        .view()
+        .map(|call| Effect::Engine(command(call)))
+        .into_iter()
+        .collect()
 }
 
-fn happened(model: &mut Model, now: Instant, event: Event) -> Effects {
-    match event {
-        Event::Connection(connection) => desk(model, now, DeskMessage::Link(glue::link(connection))),
-        Event::SignedIn { account } => {
-            let mut effects = desk(model, now, DeskMessage::SignedIn(account));
-            let call = model.call_at_start.take();
-            effects.extend(call.map(|number| Effect::Engine(Command::Call { number })));
+fn type_number(model: &mut Model, text: &str) -> Effects {
+    model.number = text.chars().take(NUMBER_CHARS_MAX).collect();
+    model.number_wrong = false;
+    Vec::new()
+}
+
+fn answer(model: &mut Model, taken: bool) -> Effects {
+    if model.incoming.take().is_none() {
+        return Vec::new();
+    }
+    model.call.answer(taken);
+    let command = if taken {
+        Command::Answer
+    } else {
+        Command::Decline
+    };
+    vec![Effect::Attention(false), Effect::Engine(command)]
+}
+
+fn happened(model: &mut Model, now: Instant, told: Told) -> Effects {
+    match told {
+        Told::Desk(message) => {
+            let signed_in = matches!(message, DeskMessage::SignedIn(_));
+            let mut effects = update_desk(&mut model.desk, now, message);
+            if signed_in {
+                let call = model.call_at_start.take();
+                effects.extend(call.map(|number| Effect::Engine(Command::Call { number })));
+            }
             effects
         }
-        Event::SignInFailed(problem) => {
-            desk(model, now, DeskMessage::SignInFailed(glue::problem(problem)))
-        }
-        Event::SignedOut => {
-            (model.call, model.incoming, model.ended) = (None, None, None);
-            desk(model, now, DeskMessage::SignedOut)
-        }
-        Event::Incoming(invitation) => {
+        Told::Incoming(invitation) => {
             model.incoming = Some(invitation);
             vec![Effect::Attention(true)]
         }
-        Event::Call(call) => {
-            model.take_call(now, call);
+        Told::Call(view) => {
+            if model.call.take(now, view) {
+                model.incoming = None;
+                model.ended = None;
+            }
             Vec::new()
         }
-        Event::CallEnded(end) => ended(model, now, end),
-        Event::TextReceived(text) => desk(model, now, DeskMessage::Received(text)),
-        Event::Levels { .. } => Vec::new(), // a Deaf caller is not shown how loud it is
-        Event::Stats(stats) => {
-            model.stats = stats;
+        Told::Ended(end) => ended(model, now, end),
+        Told::Levels { .. } => Vec::new(), // a Deaf caller is not shown how loud it is
+        Told::Stats(stats) => {
+            model.call.stats = stats;
             Vec::new()
-        }
-        Event::DeviceProblem(detail) => {
-            let note = Note { key: "device-problem", values: vec![("detail", detail.into())] };
-            desk(model, now, DeskMessage::Tell(note))
         }
     }
 }
 
 fn ended(model: &mut Model, now: Instant, end: CallEnd) -> Effects {
-    let missed = model.incoming.take();
-    let facts = model.facts(now);
-    model.call = None;
-    model.ringing_since = None;
+    let facts = model.call.end(now, &end);
     model.desk.forget_call();
-    model.last_end = Some(end.clone());
-    let Some(missed) = missed else {
-        model.ended = Some(Ended { end, facts });
-        return Vec::new();
-    };
-    let note = Note { key: "missed", values: vec![("who", missed.from.into())] };
-    let mut effects = vec![Effect::Attention(false)];
-    effects.extend(desk(model, now, DeskMessage::Tell(note)));
-    effects
+    if let Some(missed) = model.incoming.take() {
+        let note = Note {
+            key: "missed",
+            values: vec![("who", missed.from.into())],
+        };
+        let mut effects = vec![Effect::Attention(false)];
+        effects.extend(update_desk(&mut model.desk, now, DeskMessage::Tell(note)));
+        return effects;
+    }
+    // Without facts the user was in no call: what was declined needs no page.
+    model.ended = facts.map(|facts| Ended { end, facts });
+    Vec::new()
 }

@@ -3,11 +3,13 @@
 use vrs_client::Event;
 use vrs_ui::desk::DeskMessage;
 
+use crate::glue::Told;
+
 /// Something happened: in the engine, on the shared screens, or on the interpreter's own.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
     /// The engine tells something.
-    Engine(Event),
+    Engine(Told),
     /// Signing in, settings, text.
     Desk(DeskMessage),
     /// Calls may come, or not.
@@ -26,12 +28,6 @@ pub enum Message {
 
 impl From<Event> for Message {
     fn from(event: Event) -> Self {
-        Self::Engine(event)
-    }
-}
-
-impl From<DeskMessage> for Message {
-    fn from(message: DeskMessage) -> Self {
-        Self::Desk(message)
+        Self::Engine(event.into())
     }
 }

@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use vrs_client::{CallEnd, CallStats, CallView, Invitation};
-use vrs_domain::{LanguagePair, SessionState, TelephoneState, limit};
-use vrs_ui::automation::Scene;
+use vrs_client::{CallEnd, Invitation};
+use vrs_domain::{LanguagePair, limit};
 use vrs_ui::desk::Desk;
 use vrs_ui::situation::CallFacts;
 
-use crate::glue;
+use crate::glue::Ongoing;
 
 /// Everything the views draw.
 #[derive(Debug)]
@@ -24,15 +23,11 @@ pub struct Model {
     /// The languages of the call, from its invitation.
     pub languages: Option<LanguagePair>,
     /// The call as it is.
-    pub call: Option<CallView>,
-    /// Since when the telephone rings.
-    pub ringing_since: Option<Instant>,
+    pub call: Ongoing,
     /// How loud it is.
     pub levels: Levels,
     /// How the last call ended.
     pub last: Option<LastCall>,
-    /// Figures of the last call.
-    pub stats: CallStats,
 }
 
 /// How loud both are, in dBFS.
@@ -46,7 +41,10 @@ pub struct Levels {
 
 impl Levels {
     /// Nobody says anything.
-    pub const SILENCE: Self = Self { me_dbfs: -120.0, them_dbfs: -120.0 };
+    pub const SILENCE: Self = Self {
+        me_dbfs: -120.0,
+        them_dbfs: -120.0,
+    };
 }
 
 /// How a call ended, and how long it was.
@@ -81,11 +79,9 @@ impl Default for Model {
             auto_accept: false,
             invitation: None,
             languages: None,
-            call: None,
-            ringing_since: None,
+            call: Ongoing::default(),
             levels: Levels::SILENCE,
             last: None,
-            stats: CallStats::default(),
         }
     }
 }
@@ -96,7 +92,7 @@ impl Model {
     pub const fn screen(&self) -> Screen {
         if self.invitation.is_some() {
             Screen::Invitation
-        } else if self.call.is_some() {
+        } else if self.call.view().is_some() {
             Screen::Call
         } else if self.desk.settings_open {
             Screen::Settings
@@ -107,41 +103,13 @@ impl Model {
         }
     }
 
-    /// The call in the words of the kit.
-    #[must_use]
-    pub fn facts(&self, now: Instant) -> CallFacts {
-        self.call.as_ref().map_or_else(CallFacts::default, |call| glue::facts(call, self.ringing_since, now))
-    }
-
     /// How long the invitation still waits.
     #[must_use]
     pub fn invitation_left(&self, now: Instant) -> Duration {
-        self.invitation.as_ref().map_or(Duration::ZERO, |(_, since)| {
-            limit::INVITATION_TIMEOUT.saturating_sub(now.saturating_duration_since(*since))
-        })
-    }
-
-    /// What the script sees.
-    #[must_use]
-    pub fn scene(&self) -> Scene {
-        let state = self.call.as_ref().and_then(|call| call.state);
-        let refused = !self.desk.script.is_idle() && self.desk.problem.is_some();
-        Scene {
-            relay_active: state == Some(SessionState::RelayActive),
-            ended: self.last.is_some() && self.call.is_none() || refused,
-        }
-    }
-
-    /// Takes over a new snapshot of the call.
-    pub fn take_call(&mut self, now: Instant, call: CallView) {
-        if call.telephone == TelephoneState::Ringing {
-            self.ringing_since.get_or_insert(now);
-        } else {
-            self.ringing_since = None;
-        }
-        if call.connected {
-            self.invitation = None;
-        }
-        self.call = Some(call);
+        self.invitation
+            .as_ref()
+            .map_or(Duration::ZERO, |(_, since)| {
+                limit::INVITATION_TIMEOUT.saturating_sub(now.saturating_duration_since(*since))
+            })
     }
 }

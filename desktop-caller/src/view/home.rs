@@ -1,71 +1,104 @@
 //! Dialling: a number, a pad, one green button, and how the interpreter will see you.
 
 use egui::accesskit::Role;
-use egui::{Id, Key, Rect, Ui, UiBuilder, vec2};
+use egui::{Id, Key, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
 use vrs_ui::host::Seen;
-use vrs_ui::screens::{Shown, with_preview};
+use vrs_ui::screens::{Shown, first_page, with_preview};
 use vrs_ui::theme::size;
 use vrs_ui::widgets::{Button, Field, Fit, Kind, dial_pad, words};
 use vrs_ui::{Kit, glyph, screen_opened};
 
-use super::{OwnWords, own_picture, paged};
+use super::{FIRST_PAGE, own_picture, strip};
 use crate::message::Message;
 use crate::model::Model;
 
 const COLUMN: f32 = 360.0;
 const KEY_HEIGHT: f32 = 64.0;
 /// Name, field, pad, button, with what is between them.
-const BLOCK_HEIGHT: f32 = NAME + size::MAIN + size::SPACE_L + 4.0 * KEY_HEIGHT + 3.0 * size::SPACE_S + size::SPACE_L + size::MAIN;
+const BLOCK_HEIGHT: f32 = NAME
+    + size::MAIN
+    + size::SPACE_L
+    + 4.0 * KEY_HEIGHT
+    + 3.0 * size::SPACE_S
+    + size::SPACE_L
+    + size::MAIN;
 /// A line of body text and the gap under it.
 const NAME: f32 = size::BODY * 1.3 + size::SPACE_XS;
 
 pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen, out: &mut Vec<Message>) {
-    let own_words = OwnWords::new(kit);
-    let own = own_picture(model, seen, &own_words);
+    let own = own_picture(kit, model, seen);
     let mut here = Vec::new();
     let contents = |ui: &mut Ui| {
         if ui.available_height() < BLOCK_HEIGHT + size::SPACE_XXL {
-            low(ui, kit, model, &own, &mut here);
+            low(ui, kit, model, &own, seen, &mut here);
             return;
         }
         let heading = kit.t("sees-you");
-        with_preview(ui, kit, vec2(COLUMN, BLOCK_HEIGHT), (&heading, &own), |ui| {
-            ui.spacing_mut().item_spacing.y = size::SPACE_L;
-            number_field(ui, kit, model, &mut here);
-            here.extend(dial_pad(ui, kit, KEY_HEIGHT).map(Message::Digit));
-            call_button(ui, kit, seen, &mut here);
-        });
+        with_preview(
+            ui,
+            kit,
+            vec2(COLUMN, BLOCK_HEIGHT),
+            (&heading, &own),
+            |ui| {
+                ui.spacing_mut().item_spacing.y = size::SPACE_L;
+                number_field(ui, kit, model, &mut here);
+                here.extend(dial_pad(ui, kit, KEY_HEIGHT).map(Message::Digit));
+                call_button(ui, kit, seen, &mut here);
+            },
+        );
     };
-    paged(ui, kit, model, 0, contents, out);
+    let left = first_page(
+        ui,
+        kit,
+        &model.desk,
+        &strip(kit, model),
+        FIRST_PAGE,
+        contents,
+    );
+    out.extend(left.map(Message::Desk));
     out.append(&mut here);
 }
 
-/// On a low window the pad stands beside the field.
-fn low(ui: &mut Ui, kit: &Kit, model: &Model, own: &Shown<'_>, out: &mut Vec<Message>) {
+/// On a low window the pad stands beside the field, or under it if the window is narrow, too.
+fn low(
+    ui: &mut Ui,
+    kit: &Kit,
+    model: &Model,
+    own: &Shown<'_>,
+    seen: &Seen,
+    out: &mut Vec<Message>,
+) {
     const PAD: f32 = 228.0;
-    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    const BESIDE_WIDTH_MIN: f32 = 480.0;
+    let height_of_key = |height: f32| {
+        let key = (height - NAME - 3.0 * size::SPACE_S) / 4.0;
+        key.clamp(size::TARGET, KEY_HEIGHT + size::SPACE_XXL)
+    };
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let room = ui.max_rect().shrink2(vec2(size::SPACE_L, size::SPACE_L));
-        let left = Rect::from_min_size(room.min, vec2(room.width() - PAD - size::SPACE_XL, room.height()));
-        let right = Rect::from_min_size(room.min + vec2(room.width() - PAD, 0.0), vec2(PAD, room.height()));
+        let beside = room.width() >= BESIDE_WIDTH_MIN;
+        let pad = if beside { PAD + size::SPACE_XL } else { 0.0 };
+        let left = Rect::from_min_size(room.min, vec2(room.width() - pad, room.height()));
         ui.scope_builder(UiBuilder::new().max_rect(left), |ui| {
             ui.spacing_mut().item_spacing.y = size::SPACE_M;
             number_field(ui, kit, model, out);
-            let button = Button::new(&kit.t("call")).icon(glyph::PHONE).kind(Kind::Call).main().fill().show(ui, kit);
-            if button.clicked() {
-                out.push(Message::Dial);
-            }
+            call_button(ui, kit, seen, out);
             let rest = room.bottom() - ui.cursor().top();
-            if rest >= size::BAR {
-                let (rect, _) = ui.allocate_exact_size(vec2(left.width(), rest), egui::Sense::hover());
+            if !beside {
+                out.extend(dial_pad(ui, kit, KEY_HEIGHT).map(Message::Digit));
+            } else if rest >= size::BAR {
+                let (rect, _) =
+                    ui.allocate_exact_size(vec2(left.width(), rest), egui::Sense::hover());
                 own.show(ui, kit, rect, size::RADIUS_CONTROL, Fit::Contain);
             }
         });
-        ui.scope_builder(UiBuilder::new().max_rect(right), |ui| {
-            // In line with the field, not with its name.
-            ui.add_space(NAME);
-            let key = ((room.height() - NAME - 3.0 * size::SPACE_S) / 4.0).clamp(size::TARGET, KEY_HEIGHT);
-            out.extend(dial_pad(ui, kit, key).map(Message::Digit));
-        });
+        if beside {
+            let right = Rect::from_min_max(pos2(room.right() - PAD, room.top()), room.max);
+            ui.scope_builder(UiBuilder::new().max_rect(right), |ui| {
+                ui.add_space(NAME); // in line with the field, not with its name
+                out.extend(dial_pad(ui, kit, height_of_key(room.height())).map(Message::Digit));
+            });
+        }
     });
 }
 
@@ -75,18 +108,28 @@ fn number_field(ui: &mut Ui, kit: &Kit, model: &Model, out: &mut Vec<Message>) {
         ui.spacing_mut().item_spacing = vec2(size::SPACE_S, size::SPACE_XS);
         let mut label = None;
         if model.number_wrong {
-            words::alert(ui, &kit.t("number-wrong"), &kit.t("number-wrong"), size::BODY, kit.palette.danger);
+            words::alert(
+                ui,
+                &kit.t("number-wrong"),
+                &kit.t("number-wrong"),
+                size::BODY,
+                kit.palette.danger,
+            );
         } else {
             label = Some(words::strong(ui, &kit.t("number-field"), size::BODY, kit.palette.ink).id);
         }
         ui.horizontal(|ui| {
             let mut text = model.number.clone();
-            let width = ui.available_width() - size::MAIN - size::SPACE_S;
+            let width = (ui.available_width() - size::MAIN - size::SPACE_S).max(size::TARGET);
             let name = kit.t("number-field");
             let hint = kit.t("number-hint");
             let response = ui
                 .allocate_ui(vec2(width, size::MAIN), |ui| {
-                    let points = if text.is_empty() { size::BODY } else { size::TITLE };
+                    let points = if text.is_empty() {
+                        size::BODY
+                    } else {
+                        size::TITLE
+                    };
                     let field = Field::new(&name).hint(&hint);
                     let field = match label {
                         Some(label) => field.labelled_by(label),
@@ -111,8 +154,15 @@ fn number_field(ui: &mut Ui, kit: &Kit, model: &Model, out: &mut Vec<Message>) {
                 out.push(Message::NumberEdited(text));
             }
             let erase = kit.t("erase");
-            let button = Button::new(&erase).icon(glyph::BACKSPACE).icon_only().exact(size::MAIN, size::MAIN);
-            if button.enabled(!model.number.is_empty()).show(ui, kit).clicked() {
+            let button = Button::new(&erase)
+                .icon(glyph::BACKSPACE)
+                .icon_only()
+                .exact(size::MAIN, size::MAIN);
+            if button
+                .enabled(!model.number.is_empty())
+                .show(ui, kit)
+                .clicked()
+            {
                 out.push(Message::Erase);
             }
         });
@@ -122,7 +172,12 @@ fn number_field(ui: &mut Ui, kit: &Kit, model: &Model, out: &mut Vec<Message>) {
 fn call_button(ui: &mut Ui, kit: &Kit, seen: &Seen, out: &mut Vec<Message>) {
     let word = kit.t("call");
     let key = kit.t("key-enter");
-    let button = Button::new(&word).icon(glyph::PHONE).key(&key).kind(Kind::Call).main().fill();
+    let button = Button::new(&word)
+        .icon(glyph::PHONE)
+        .key(&key)
+        .kind(Kind::Call)
+        .main()
+        .fill();
     if button.show(ui, kit).clicked() || seen.keys.pressed_unfocused(ui.ctx(), Key::Enter) {
         out.push(Message::Dial);
     }

@@ -17,32 +17,56 @@ const COLUMN: f32 = 216.0;
 
 pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen, out: &mut Vec<Message>) {
     let _opened = screen_opened(ui.ctx(), "incoming");
-    let from = model.incoming.as_ref().map_or_else(String::new, |invitation| invitation.from.clone());
+    let from = model
+        .incoming
+        .as_ref()
+        .map_or_else(String::new, |invitation| invitation.from.clone());
     let (who, spoken) = who_words(kit, &from);
     let spoken = format!("{spoken} {}", kit.t("incoming"));
     let (mut answer, mut decline) = (false, false);
     bare_page(ui, kit, |ui| {
         let room = ui.max_rect();
-        let low = room.height() < 480.0;
-        let button = if low { size::MAIN + size::SPACE_XXL } else { BUTTON };
-        let height = 2.0 * size::DISPLAY + size::TITLE + size::SPACE_XXXL + button + size::SPACE_XXXL;
+        // Who calls, what happens, the gap, the buttons: by the height there is.
+        let (name, lead, gap, button) = if room.height() < size::FLAT {
+            (size::TITLE, size::BODY, 0.0, size::MAIN)
+        } else if room.height() < size::LOW {
+            (
+                size::DISPLAY,
+                size::TITLE,
+                size::SPACE_L,
+                size::MAIN + size::SPACE_XXL,
+            )
+        } else {
+            (size::DISPLAY, size::TITLE, size::SPACE_XXXL, BUTTON)
+        };
+        let column = COLUMN.min((room.width() - 2.0 * size::SPACE_XXL - size::SPACE_L) / 2.0);
+        let height = (name + lead) * 1.3 + 2.0 * size::SPACE_S + gap + button + size::SPACE_XXXL;
         let top = (room.center().y - height / 2.0).max(room.top() + size::SPACE_XXL);
         let place = Rect::from_min_max(egui::pos2(room.left(), top), room.max);
-        ui.scope_builder(UiBuilder::new().max_rect(place).layout(Layout::top_down(Align::Center)), |ui| {
-            ui.spacing_mut().item_spacing.y = size::SPACE_S;
-            words::alert(ui, &who, &spoken, size::DISPLAY, kit.palette.ink);
-            words::plain(ui, &kit.t("incoming"), size::TITLE, kit.palette.ink_2);
-            ui.add_space(if low { size::SPACE_L } else { size::SPACE_XXXL });
-            let whole = 2.0 * COLUMN + size::SPACE_L;
-            ui.allocate_ui_with_layout(vec2(whole, button + size::SPACE_XXXL), Layout::left_to_right(Align::Min), |ui| {
-                ui.spacing_mut().item_spacing.x = size::SPACE_L;
-                let enter = kit.t("key-enter");
-                let look = (Kind::Call, Outline::Round, glyph::PHONE, enter.as_str());
-                answer = choice_button(ui, kit, &kit.t("answer"), button, look);
-                let look = (Kind::Danger, Outline::Square, glyph::X, "Esc");
-                decline = choice_button(ui, kit, &kit.t("decline"), button, look);
-            });
-        });
+        ui.scope_builder(
+            UiBuilder::new()
+                .max_rect(place)
+                .layout(Layout::top_down(Align::Center)),
+            |ui| {
+                ui.spacing_mut().item_spacing.y = size::SPACE_S;
+                words::alert(ui, &who, &spoken, name, kit.palette.ink);
+                words::plain(ui, &kit.t("incoming"), lead, kit.palette.ink_2);
+                ui.add_space(gap);
+                let whole = 2.0 * column + size::SPACE_L;
+                ui.allocate_ui_with_layout(
+                    vec2(whole, button + size::SPACE_XXXL),
+                    Layout::left_to_right(Align::Min),
+                    |ui| {
+                        ui.spacing_mut().item_spacing.x = size::SPACE_L;
+                        let enter = kit.t("key-enter");
+                        let look = (Kind::Call, Outline::Round, glyph::PHONE, enter.as_str());
+                        answer = choice_button(ui, kit, &kit.t("answer"), (button, column), look);
+                        let look = (Kind::Danger, Outline::Square, glyph::X, "Esc");
+                        decline = choice_button(ui, kit, &kit.t("decline"), (button, column), look);
+                    },
+                );
+            },
+        );
         flash_border(ui, kit);
     });
     let keys = seen.keys;
@@ -58,16 +82,26 @@ fn choice_button(
     ui: &mut Ui,
     kit: &Kit,
     word: &str,
-    side: f32,
+    (side, column): (f32, f32),
     (kind, outline, icon, key): (Kind, Outline, &str, &str),
 ) -> bool {
-    ui.allocate_ui_with_layout(vec2(COLUMN, side + size::SPACE_XXXL), Layout::top_down(Align::Center), |ui| {
-        ui.set_min_width(COLUMN);
-        ui.spacing_mut().item_spacing.y = size::SPACE_M;
-        let pressed = Button::new(word).icon(icon).kind(kind).outline(outline).icon_only().exact(side, side).show(ui, kit);
-        words::with_key(ui, kit, word, key);
-        pressed.clicked()
-    })
+    ui.allocate_ui_with_layout(
+        vec2(column, side + size::SPACE_XXXL),
+        Layout::top_down(Align::Center),
+        |ui| {
+            ui.set_min_width(column);
+            ui.spacing_mut().item_spacing.y = size::SPACE_M;
+            let pressed = Button::new(word)
+                .icon(icon)
+                .kind(kind)
+                .outline(outline)
+                .icon_only()
+                .exact(side, side)
+                .show(ui, kit);
+            words::with_key(ui, kit, word, key);
+            pressed.clicked()
+        },
+    )
     .inner
 }
 
@@ -76,6 +110,8 @@ fn who_words(kit: &Kit, from: &str) -> (String, String) {
     if from.is_empty() {
         return (kit.t("incoming-unknown"), kit.t("incoming-unknown"));
     }
-    from.parse::<PhoneNumber>()
-        .map_or_else(|_| (from.to_owned(), from.to_owned()), |number| (number.spaced(), number.spoken()))
+    from.parse::<PhoneNumber>().map_or_else(
+        |_| (from.to_owned(), from.to_owned()),
+        |number| (number.spaced(), number.spoken()),
+    )
 }

@@ -2,13 +2,13 @@
 
 use egui::{Align, Key, Layout, Ui, vec2};
 use vrs_ui::host::Seen;
-use vrs_ui::screens::with_preview;
+use vrs_ui::screens::{first_page, with_preview};
 use vrs_ui::situation::{Seat, clock_words, end_words};
 use vrs_ui::theme::size;
 use vrs_ui::widgets::{card, switch, words};
 use vrs_ui::{Kit, screen_opened};
 
-use super::{OwnWords, own_picture, paged};
+use super::{FIRST_PAGE, own_picture, strip};
 use crate::message::Message;
 use crate::model::{LastCall, Model};
 
@@ -16,33 +16,53 @@ const COLUMN: f32 = 400.0;
 const BLOCK_HEIGHT: f32 = 448.0;
 const LOW_BLOCK_HEIGHT: f32 = 300.0;
 
-pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen, out: &mut Vec<Message>) {
+pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Message> {
     let _opened = screen_opened(ui.ctx(), "home");
-    let own_words = OwnWords::new(kit);
-    let own = own_picture(model, seen, &own_words);
+    let own = own_picture(kit, model, seen);
     let heading = kit.t("sees-you-caller");
     let mut pressed = false;
     let contents = |ui: &mut Ui| {
         let low = ui.available_height() < BLOCK_HEIGHT;
         let height = if low { LOW_BLOCK_HEIGHT } else { BLOCK_HEIGHT };
-        let width = if low { ui.available_width() - 2.0 * size::SPACE_L } else { COLUMN };
+        let width = if low {
+            ui.available_width() - 2.0 * size::SPACE_L
+        } else {
+            COLUMN
+        };
         with_preview(ui, kit, vec2(width, height), (&heading, &own), |ui| {
             if !low {
                 ui.spacing_mut().item_spacing.y = size::SPACE_XS;
-                words::strong(ui, &kit.t("availability-heading"), size::BODY, kit.palette.ink);
+                words::strong(
+                    ui,
+                    &kit.t("availability-heading"),
+                    size::BODY,
+                    kit.palette.ink,
+                );
             }
             let margin = if low { size::SPACE_L } else { size::SPACE_XXL };
             card(ui, kit, margin, |ui| {
-                ui.set_min_size(vec2(ui.available_width(), ui.available_height() - margin - 1.0));
+                ui.set_min_size(vec2(
+                    ui.available_width(),
+                    ui.available_height() - margin - 1.0,
+                ));
                 pressed = availability(ui, kit, model, low);
                 last_call(ui, kit, model.last.as_ref());
             });
         });
     };
-    paged(ui, kit, model, 0, contents, out);
+    let left = first_page(
+        ui,
+        kit,
+        &model.desk,
+        &strip(kit, model),
+        FIRST_PAGE,
+        contents,
+    );
+    let mut out: Vec<Message> = left.map(Message::Desk).into_iter().collect();
     if pressed || seen.keys.pressed(ui.ctx(), Key::A) {
         out.push(Message::ToggleAvailable);
     }
+    out
 }
 
 fn availability(ui: &mut Ui, kit: &Kit, model: &Model, low: bool) -> bool {
@@ -52,7 +72,11 @@ fn availability(ui: &mut Ui, kit: &Kit, model: &Model, low: bool) -> bool {
     } else {
         (kit.t("availability-off"), kit.t("availability-off-about"))
     };
-    let height = if low { size::FIELD } else { size::MAIN + size::SPACE_S };
+    let height = if low {
+        size::FIELD
+    } else {
+        size::MAIN + size::SPACE_S
+    };
     let points = if low { size::TITLE } else { size::DISPLAY };
     ui.spacing_mut().item_spacing.y = if low { size::SPACE_S } else { size::SPACE_L };
     let mut pressed = false;
@@ -79,7 +103,14 @@ fn last_call(ui: &mut Ui, kit: &Kit, last: Option<&LastCall>) {
     };
     let sentence = last.map_or_else(
         || kit.t("last-call-none"),
-        |last| end_words(kit, Seat::Interpreter, last.end.reason, last.facts.conversation.is_some()),
+        |last| {
+            end_words(
+                kit,
+                Seat::Interpreter,
+                last.end.reason,
+                last.facts.conversation.is_some(),
+            )
+        },
     );
     ui.with_layout(Layout::bottom_up(Align::Min), |ui| {
         ui.spacing_mut().item_spacing.y = size::SPACE_XS;
@@ -89,7 +120,10 @@ fn last_call(ui: &mut Ui, kit: &Kit, last: Option<&LastCall>) {
         words::plain(ui, &sentence, size::BODY, palette.ink);
         words::strong(ui, &kit.t("last-call"), size::BODY, palette.ink);
         let line = egui::Stroke::new(1.0, palette.hairline);
-        let (rule, _) = ui.allocate_exact_size(vec2(ui.available_width(), size::SPACE_L), egui::Sense::hover());
+        let (rule, _) = ui.allocate_exact_size(
+            vec2(ui.available_width(), size::SPACE_L),
+            egui::Sense::hover(),
+        );
         ui.painter().hline(rule.x_range(), rule.center().y, line);
     });
 }

@@ -13,76 +13,139 @@ use crate::model::Model;
 
 const COLUMN: f32 = 720.0;
 
-pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen, out: &mut Vec<Message>) {
+pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Message> {
     let _opened = screen_opened(ui.ctx(), "invitation");
     let (mut accept, mut decline) = (false, false);
-    CentralPanel::default().frame(Frame::new().fill(kit.palette.bg)).show(ui, |ui| {
-        let room = ui.max_rect().shrink2(vec2(size::SPACE_XXXL, size::SPACE_XXL));
-        let low = room.height() < 480.0;
-        let gap = if low { size::SPACE_L } else { size::SPACE_XXXL };
-        let ring = if low { 128.0 } else { 216.0 };
-        let button = if low { size::MAIN } else { size::MAIN + size::SPACE_L };
-        let height = size::TITLE * 1.3 + gap + ring + gap + button;
-        let width = room.width().min(COLUMN);
-        let corner = pos2(room.center().x - width / 2.0, (room.center().y - height / 2.0).max(room.top()));
-        let place = Rect::from_min_size(corner, vec2(width, height));
-        ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
-            ui.spacing_mut().item_spacing = vec2(size::SPACE_M, 0.0);
-            let title = kit.t("invitation");
-            words::alert(ui, &title, &title, size::TITLE, kit.palette.ink);
-            ui.add_space(gap);
-            ui.horizontal(|ui| {
-                let left = model.invitation_left(kit.now);
-                countdown_ring(ui, kit, &kit.t("invitation-left"), left, limit::INVITATION_TIMEOUT, ring);
-                ui.add_space(gap - size::SPACE_M);
-                facts(ui, kit, model, ring, low);
+    CentralPanel::default()
+        .frame(Frame::new().fill(kit.palette.bg))
+        .show(ui, |ui| {
+            let room = ui
+                .max_rect()
+                .shrink2(vec2(size::SPACE_XXXL, size::SPACE_XXL));
+            // Title, number, gap, ring, buttons: by the height there is.
+            let flat = room.height() < size::FLAT;
+            let (heading, large, gap, ring, button) = if flat {
+                (size::LEAD, size::LEAD, size::SPACE_S, 80.0, size::FIELD)
+            } else if room.height() < size::LOW {
+                (size::TITLE, size::TITLE, size::SPACE_L, 128.0, size::MAIN)
+            } else {
+                (
+                    size::TITLE,
+                    size::DISPLAY,
+                    size::SPACE_XXXL,
+                    216.0,
+                    size::MAIN + size::SPACE_L,
+                )
+            };
+            let height = heading * 1.3 + gap + ring + gap + button;
+            let width = room.width().min(COLUMN);
+            let corner = pos2(
+                room.center().x - width / 2.0,
+                (room.center().y - height / 2.0).max(room.top()),
+            );
+            let place = Rect::from_min_size(corner, vec2(width, height));
+            ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
+                ui.spacing_mut().item_spacing = vec2(size::SPACE_M, 0.0);
+                let title = kit.t("invitation");
+                words::alert(ui, &title, &title, heading, kit.palette.ink);
+                ui.add_space(gap);
+                ui.horizontal(|ui| {
+                    let left = model.invitation_left(kit.now);
+                    countdown_ring(
+                        ui,
+                        kit,
+                        &kit.t("invitation-left"),
+                        left,
+                        limit::INVITATION_TIMEOUT,
+                        ring,
+                    );
+                    ui.add_space((gap - size::SPACE_M).max(0.0));
+                    facts(ui, kit, model, ring, large);
+                });
+                ui.add_space(gap);
+                ui.horizontal(|ui| {
+                    let half = (width - size::SPACE_L) / 2.0;
+                    ui.spacing_mut().item_spacing.x = size::SPACE_L;
+                    let (word, key) = (kit.t("accept"), kit.t("key-space"));
+                    let mut yes = Button::new(&word).icon(glyph::CHECK).kind(Kind::Call);
+                    if !flat {
+                        yes = yes.key(&key);
+                    }
+                    accept = yes
+                        .outline(Outline::Round)
+                        .main()
+                        .exact(half, button)
+                        .show(ui, kit)
+                        .clicked();
+                    let word = kit.t("decline");
+                    let mut no = Button::new(&word).icon(glyph::X).kind(Kind::Danger);
+                    if !flat {
+                        no = no.key("Esc");
+                    }
+                    decline = no
+                        .outline(Outline::Square)
+                        .main()
+                        .exact(half, button)
+                        .show(ui, kit)
+                        .clicked();
+                });
             });
-            ui.add_space(gap);
-            ui.horizontal(|ui| {
-                let half = (width - size::SPACE_L) / 2.0;
-                ui.spacing_mut().item_spacing.x = size::SPACE_L;
-                let (word, key) = (kit.t("accept"), kit.t("key-space"));
-                let yes = Button::new(&word).icon(glyph::CHECK).key(&key).kind(Kind::Call).outline(Outline::Round);
-                accept = yes.main().exact(half, button).show(ui, kit).clicked();
-                let word = kit.t("decline");
-                let no = Button::new(&word).icon(glyph::X).key("Esc").kind(Kind::Danger).outline(Outline::Square);
-                decline = no.main().exact(half, button).show(ui, kit).clicked();
-            });
+            flash_border(ui, kit);
         });
-        flash_border(ui, kit);
-    });
     if accept || seen.keys.pressed_unfocused(ui.ctx(), Key::Space) {
-        out.push(Message::Accept);
+        vec![Message::Accept]
     } else if decline || seen.keys.pressed(ui.ctx(), Key::Escape) {
-        out.push(Message::Decline);
+        vec![Message::Decline]
+    } else {
+        Vec::new()
     }
 }
 
 /// The number and the languages, beside the ring and as high as it.
-fn facts(ui: &mut Ui, kit: &Kit, model: &Model, height: f32, low: bool) {
+fn facts(ui: &mut Ui, kit: &Kit, model: &Model, height: f32, large: f32) {
     let palette = &kit.palette;
     let invitation = model.invitation.as_ref().map(|(invitation, _)| invitation);
     let number = invitation.and_then(|invitation| invitation.number.as_ref());
     let languages = invitation.and_then(|invitation| invitation.languages);
-    let (large, gap) = if low { (size::TITLE, size::SPACE_S) } else { (size::DISPLAY, size::SPACE_XL) };
+    let gap = if large < size::DISPLAY {
+        size::SPACE_S
+    } else {
+        size::SPACE_XL
+    };
+    let languages = languages.filter(|_| large > size::LEAD); // no room for them on a flat window
     let width = ui.available_width();
-    ui.allocate_ui_with_layout(vec2(width, height), Layout::left_to_right(Align::Center), |ui| {
-        ui.set_min_height(height);
-        ui.vertical(|ui| {
-            // Centred: one name and one value for each fact.
-            let lines = 2.0 * size::BODY * 1.3 + large * 1.3 + size::LEAD * 1.3 + gap;
-            ui.add_space(((height - lines) / 2.0).max(0.0));
-            words::plain(ui, &kit.t("invitation-number"), size::BODY, palette.ink_2);
-            let shown = if number.is_some() { number_words(kit, number) } else { kit.t("telephone-number-hidden") };
-            let response = words::strong(ui, &shown, large, palette.ink);
-            if let Some(spelled) = number.map(PhoneNumber::spoken) {
-                ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(spelled));
-            }
-            if let Some(pair) = languages {
-                ui.add_space(gap);
-                words::plain(ui, &kit.t("invitation-languages"), size::BODY, palette.ink_2);
-                words::strong(ui, &language_words(kit, pair), size::LEAD, palette.ink);
-            }
-        });
-    });
+    ui.allocate_ui_with_layout(
+        vec2(width, height),
+        Layout::left_to_right(Align::Center),
+        |ui| {
+            ui.set_min_height(height);
+            ui.vertical(|ui| {
+                // Centred: one name and one value for each fact.
+                let second = languages.map_or(0.0, |_| (size::BODY + size::LEAD) * 1.3 + gap);
+                let lines = (size::BODY + large) * 1.3 + second;
+                ui.add_space(((height - lines) / 2.0).max(0.0));
+                words::plain(ui, &kit.t("invitation-number"), size::BODY, palette.ink_2);
+                let shown = if number.is_some() {
+                    number_words(kit, number)
+                } else {
+                    kit.t("telephone-number-hidden")
+                };
+                let response = words::strong(ui, &shown, large, palette.ink);
+                if let Some(spelled) = number.map(PhoneNumber::spoken) {
+                    ui.ctx()
+                        .accesskit_node_builder(response.id, |node| node.set_description(spelled));
+                }
+                if let Some(pair) = languages {
+                    ui.add_space(gap);
+                    words::plain(
+                        ui,
+                        &kit.t("invitation-languages"),
+                        size::BODY,
+                        palette.ink_2,
+                    );
+                    words::strong(ui, &language_words(kit, pair), size::LEAD, palette.ink);
+                }
+            });
+        },
+    );
 }

@@ -5,93 +5,60 @@ mod home;
 mod invitation;
 
 use egui::Ui;
-use vrs_ui::desk::DeskMessage;
 use vrs_ui::host::Seen;
-use vrs_ui::screens::{FramePress, Shown, SignInView, page_frame, settings_page, sign_in_page};
-use vrs_ui::situation::{Seat, link_strip};
-use vrs_ui::widgets::{Fact, Form, Page, Placeholder, Strip};
+use vrs_ui::screens::{Shown, settings, sign_in};
+use vrs_ui::situation::{Seat, resting_strip};
+use vrs_ui::theme::size;
+use vrs_ui::widgets::{Fact, Form, Strip};
 use vrs_ui::{Kit, glyph};
 
 use crate::message::Message;
 use crate::model::{Model, Screen};
 
+/// Icon and name of the app's first page.
+const FIRST_PAGE: (&str, &str) = (glyph::HEADSET, "page-calls");
+
 /// Draws the screen the model asks for.
 pub(crate) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Message> {
-    let mut out = Vec::new();
-    match model.screen() {
-        Screen::SignIn => {
-            let desk = &model.desk;
-            let view = SignInView {
-                seat: Seat::Interpreter,
-                form: &desk.form,
-                busy: desk.signing_in,
-                problem: desk.problem.as_ref(),
-            };
-            out.extend(sign_in_page(ui, kit, &view).map(|change| DeskMessage::SignIn(change).into()));
-        }
-        Screen::Settings => settings(ui, kit, model, &mut out),
-        Screen::Home => home::show(ui, kit, model, seen, &mut out),
-        Screen::Invitation => invitation::show(ui, kit, model, seen, &mut out),
-        Screen::Call => call::show(ui, kit, model, seen, &mut out),
-    }
-    model.desk.toasts.show(ui, kit);
+    let desk = &model.desk;
+    let of_desk = |message: Option<_>| message.map(Message::Desk).into_iter().collect();
+    let out = match model.screen() {
+        Screen::SignIn => of_desk(sign_in(ui, kit, desk, Seat::Interpreter)),
+        Screen::Settings => of_desk(settings(
+            ui,
+            kit,
+            desk,
+            &strip(kit, model),
+            FIRST_PAGE,
+            desk.account.as_deref(),
+        )),
+        Screen::Home => home::show(ui, kit, model, seen),
+        Screen::Invitation => invitation::show(ui, kit, model, seen),
+        Screen::Call => call::show(ui, kit, model, seen),
+    };
+    let in_call = model.screen() == Screen::Call;
+    desk.toasts
+        .show(ui, kit, if in_call { size::BAR } else { 0.0 });
     out
 }
 
-fn settings(ui: &mut Ui, kit: &Kit, model: &Model, out: &mut Vec<Message>) {
-    let desk = &model.desk;
-    let mut change = None;
-    let contents = |ui: &mut Ui| {
-        change = settings_page(ui, kit, &desk.choices, &desk.devices, desk.account.as_deref());
-    };
-    paged(ui, kit, model, 1, contents, out);
-    out.extend(change.map(|change| DeskMessage::Settings(change).into()));
-}
-
-/// Draws the strip, the rail and a page of it.
-fn paged(ui: &mut Ui, kit: &Kit, model: &Model, chosen: usize, contents: impl FnOnce(&mut Ui), out: &mut Vec<Message>) {
-    let signed_in = model.desk.account.is_some();
-    let first = if signed_in { kit.t("page-calls") } else { kit.t("sign-in") };
-    let first_icon = if signed_in { glyph::HEADSET } else { glyph::SIGN_IN };
-    let settings = kit.t("page-settings");
-    let pages = [Page { icon: first_icon, word: &first }, Page { icon: glyph::GEAR_SIX, word: &settings }];
-    let strip = resting_strip(kit, model);
-    if let Some(FramePress::Page(page)) = page_frame(ui, kit, &strip, (&pages, chosen), contents) {
-        out.push(DeskMessage::OpenSettings(page == 1).into());
-    }
-}
-
 /// The strip while there is no call.
-fn resting_strip(kit: &Kit, model: &Model) -> Strip {
-    if let Some(strip) = link_strip(kit, model.desk.link) {
-        return strip;
-    }
-    let mut strip = if model.available {
+fn strip(kit: &Kit, model: &Model) -> Strip {
+    let mut ready = if model.available {
         Strip::new(Form::Live, glyph::CHECK, kit.t("ca-available"))
     } else {
         Strip::new(Form::Idle, glyph::PAUSE, kit.t("ca-away"))
     };
-    if let Some(account) = &model.desk.account {
-        strip.facts.push(Fact { name: kit.t("signed-in-ca"), value: account.clone(), clock: false });
-    }
-    strip
+    let id = model.desk.account.as_ref();
+    ready.facts.extend(id.map(|id| Fact {
+        name: kit.t("signed-in-ca"),
+        value: id.clone(),
+        clock: false,
+    }));
+    resting_strip(kit, model.desk.link, id.is_some(), ready)
 }
 
-/// The words around the user's own picture.
-struct OwnWords {
-    name: String,
-    tag: String,
-    none: String,
-}
-
-impl OwnWords {
-    fn new(kit: &Kit) -> Self {
-        Self { name: kit.t("your-picture"), tag: kit.t("you"), none: kit.t("no-picture-camera") }
-    }
-}
-
-/// The user's own picture.
-fn own_picture<'a>(model: &Model, seen: &'a Seen, words: &'a OwnWords) -> Shown<'a> {
-    let empty = Placeholder { icon: glyph::VIDEO_CAMERA, words: &words.none };
-    Shown { view: &seen.local, name: &words.name, tag: &words.tag, mirrored: model.desk.choices.mirrored, empty }
+/// The interpreter's own picture.
+fn own_picture<'a>(kit: &Kit, model: &Model, seen: &'a Seen) -> Shown<'a> {
+    Shown::own(seen, kit, model.desk.choices.mirrored, false)
 }

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use vrs_client::{CallView, Command, Connection, Engine, Event, SignInProblem};
-use vrs_media::picture::{Picture, Slot};
 use vrs_ui::desk::DeskCommand;
 use vrs_ui::host::Calls;
+use vrs_ui::picture::{Picture, Slot};
 use vrs_ui::screens::Problem;
 use vrs_ui::situation::{CallFacts, Link, rings};
 
@@ -34,7 +34,15 @@ impl Calls<Command, Event> for RealCalls {
 #[must_use]
 pub fn command(command: DeskCommand) -> Command {
     match command {
-        DeskCommand::SignIn { server, account, password } => Command::SignIn { server, account, password },
+        DeskCommand::SignIn {
+            server,
+            account,
+            password,
+        } => Command::SignIn {
+            server,
+            account,
+            password,
+        },
         DeskCommand::SignOut => Command::SignOut,
         DeskCommand::HangUp => Command::HangUp,
         DeskCommand::SendText(text) => Command::SendText(text),

@@ -6,12 +6,14 @@
 //! What it is not: it is no part of the `vrs-ui` crate, and has no opinion about either app.
 //! Start reading at [`run`].
 
+mod call;
 mod engine;
 mod report;
 mod start;
 mod window;
 
+pub use call::{Ongoing, Told, update_desk};
 pub use engine::{RealCalls, command, facts, link, problem};
 pub use report::report;
 pub use start::{Kept, StartError, Started, engine_config, start};
-pub use window::{Window, run, run_program};
+pub use window::{App, Identity, Options, run, run_program};

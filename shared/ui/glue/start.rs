@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use vrs_client::keep::{KeepError, Keeper, PasswordKeeper, Settings, SettingsFile};
-use vrs_client::{CameraChoice, EngineConfig, MicrophoneChoice, Role, SpeakerChoice, VideoSize, devices};
+use vrs_client::{
+    CameraChoice, EngineConfig, MicrophoneChoice, Role, SpeakerChoice, VideoSize, devices,
+};
 use vrs_domain::Sensitive;
 use vrs_ui::automation::{Flags, Script};
 use vrs_ui::desk::Desk;
@@ -55,12 +57,20 @@ pub fn start(app: &str, flags: &Flags) -> Result<Started, StartError> {
         tracing::warn!(%error, "settings start afresh");
         Settings::default()
     });
-    let mut kept = Kept { file, keeper: None, ca_file: settings.ca_file.clone() };
+    let mut kept = Kept {
+        file,
+        keeper: None,
+        ca_file: settings.ca_file.clone(),
+    };
     let mut choices = choices(&settings);
     flags.overrule(&mut choices);
     let form = Form {
         server: flags.server.clone().or(settings.server).unwrap_or_default(),
-        account: flags.account.clone().or(settings.account).unwrap_or_default(),
+        account: flags
+            .account
+            .clone()
+            .or(settings.account)
+            .unwrap_or_default(),
         password: Sensitive::default(),
         remember: settings.remember_password,
     };
@@ -68,7 +78,10 @@ pub fn start(app: &str, flags: &Flags) -> Result<Started, StartError> {
         None if form.remember && !form.account.is_empty() => kept.recall(&form.account),
         given => given,
     };
-    let form = Form { password: password.unwrap_or_default(), ..form };
+    let form = Form {
+        password: password.unwrap_or_default(),
+        ..form
+    };
     let desk = Desk {
         sign_in_at_start: form.is_complete(),
         form,
@@ -77,7 +90,11 @@ pub fn start(app: &str, flags: &Flags) -> Result<Started, StartError> {
         script: Script::new(flags),
         ..Desk::default()
     };
-    Ok(Started { desk, ca_file: flags.ca_file.clone().or(settings.ca_file), kept })
+    Ok(Started {
+        desk,
+        ca_file: flags.ca_file.clone().or(settings.ca_file),
+        kept,
+    })
 }
 
 /// What the engine is to use; `wake` asks the window for a frame.
@@ -104,12 +121,28 @@ pub fn engine_config(
         Some("none") => SpeakerChoice::Null,
         Some(name) => SpeakerChoice::Named(name.to_owned()),
     };
-    EngineConfig { role, camera, microphone, speaker, extra_ca_pem: ca_file, wake, video: VideoSize::default() }
+    EngineConfig {
+        role,
+        camera,
+        microphone,
+        speaker,
+        extra_ca_pem: ca_file,
+        wake,
+        video: VideoSize::default(),
+    }
 }
 
 fn choices(settings: &Settings) -> Choices {
-    let theme = settings.theme.as_deref().and_then(Theme::from_word).unwrap_or_default();
-    let language = settings.language.as_deref().and_then(Language::from_code).unwrap_or_default();
+    let theme = settings
+        .theme
+        .as_deref()
+        .and_then(Theme::from_word)
+        .unwrap_or_default();
+    let language = settings
+        .language
+        .as_deref()
+        .and_then(Language::from_code)
+        .unwrap_or_default();
     Choices {
         theme,
         language,
@@ -121,7 +154,11 @@ fn choices(settings: &Settings) -> Choices {
 }
 
 fn device_names() -> DeviceNames {
-    DeviceNames { cameras: devices::cameras(), microphones: devices::microphones(), speakers: devices::speakers() }
+    DeviceNames {
+        cameras: devices::cameras(),
+        microphones: devices::microphones(),
+        speakers: devices::speakers(),
+    }
 }
 
 /// The settings file and the key store; the store is opened when it is first needed.

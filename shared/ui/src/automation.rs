@@ -79,9 +79,13 @@ impl Flags {
     /// # Errors
     /// When the file cannot be read, or is not text.
     pub fn read_password(&self) -> std::io::Result<Option<Sensitive<String>>> {
-        let Some(path) = &self.password_file else { return Ok(None) };
+        let Some(path) = &self.password_file else {
+            return Ok(None);
+        };
         let mut text = String::new();
-        std::fs::File::open(path)?.take(PASSWORD_FILE_BYTES_MAX).read_to_string(&mut text)?;
+        std::fs::File::open(path)?
+            .take(PASSWORD_FILE_BYTES_MAX)
+            .read_to_string(&mut text)?;
         let line = text.lines().next().unwrap_or_default().to_owned();
         Ok(Some(Sensitive::new(line)))
     }
@@ -162,7 +166,8 @@ impl Script {
     /// Whether it has anything to do.
     #[must_use]
     pub const fn is_idle(&self) -> bool {
-        self.hang_up_after.is_none() && !(self.wants_screenshot || self.wants_report || self.wants_exit)
+        self.hang_up_after.is_none()
+            && !(self.wants_screenshot || self.wants_report || self.wants_exit)
     }
 
     /// The picture has been written, or could not be.
@@ -176,7 +181,10 @@ impl Script {
         if scene.relay_active {
             let since = *self.active_since.get_or_insert(now);
             let passed = now.saturating_duration_since(since);
-            if self.wants_screenshot && self.screenshot_asked.is_none() && passed >= self.screenshot_at() {
+            if self.wants_screenshot
+                && self.screenshot_asked.is_none()
+                && passed >= self.screenshot_at()
+            {
                 self.screenshot_asked = Some(now);
                 steps.push(Step::Screenshot);
             }
@@ -204,7 +212,9 @@ impl Script {
 
     fn screenshot_at(&self) -> Duration {
         self.hang_up_after
-            .map_or(SCREENSHOT_INTO_CONVERSATION, |after| after.saturating_sub(SCREENSHOT_BEFORE_END))
+            .map_or(SCREENSHOT_INTO_CONVERSATION, |after| {
+                after.saturating_sub(SCREENSHOT_BEFORE_END)
+            })
     }
 
     fn screenshot_settled(&self, now: Instant) -> bool {
@@ -218,9 +228,16 @@ impl Script {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::epoch;
 
-    const TALKING: Scene = Scene { relay_active: true, ended: false };
-    const ENDED: Scene = Scene { relay_active: false, ended: true };
+    const TALKING: Scene = Scene {
+        relay_active: true,
+        ended: false,
+    };
+    const ENDED: Scene = Scene {
+        relay_active: false,
+        ended: true,
+    };
 
     fn script() -> Script {
         Script::new(&Flags {
@@ -234,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_call_is_pictured_ended_reported_and_left() {
-        let start = Instant::now();
+        let start = epoch();
         let at = |seconds: f32| start + Duration::from_secs_f32(seconds);
         let mut script = script();
         assert_eq!(script.due(at(0.0), Scene::default()), []);
@@ -251,10 +268,13 @@ mod tests {
 
     #[test]
     fn a_picture_that_never_comes_does_not_hold_the_app() {
-        let start = Instant::now();
+        let start = epoch();
         let mut script = script();
         script.due(start, TALKING);
-        assert_eq!(script.due(start + Duration::from_secs(3), TALKING), [Step::Screenshot]);
+        assert_eq!(
+            script.due(start + Duration::from_secs(3), TALKING),
+            [Step::Screenshot]
+        );
         let later = start + Duration::from_secs(4);
         assert_eq!(script.due(later, ENDED), []);
         assert_eq!(script.due(later + REPORT_AFTER_END, ENDED), [Step::Report]);
@@ -265,7 +285,7 @@ mod tests {
     fn without_flags_nothing_happens_by_itself() {
         let mut script = Script::new(&Flags::default());
         assert!(script.is_idle());
-        let now = Instant::now();
+        let now = epoch();
         assert_eq!(script.due(now, TALKING), []);
         assert_eq!(script.due(now, ENDED), []);
         assert_eq!(script.due(now + Duration::from_secs(60), ENDED), []);

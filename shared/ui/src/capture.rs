@@ -24,7 +24,10 @@ pub enum CaptureError {
 }
 
 fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> CaptureError + '_ {
-    |source| CaptureError::File { path: path.display().to_string(), source }
+    |source| CaptureError::File {
+        path: path.display().to_string(),
+        source,
+    }
 }
 
 /// Takes a picture of the window; it comes a few frames after it was asked for.
@@ -55,11 +58,17 @@ impl Shutter {
 /// [`CaptureError`] when the file cannot be written.
 pub fn write_png(path: &Path, image: &ColorImage) -> Result<(), CaptureError> {
     let file = File::create(path).map_err(file_error(path))?;
-    let size = image.size.map(|side| u32::try_from(side).unwrap_or(u32::MAX));
+    let size = image
+        .size
+        .map(|side| u32::try_from(side).unwrap_or(u32::MAX));
     let mut encoder = png::Encoder::new(BufWriter::new(file), size[0], size[1]);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
-    let rgb: Vec<u8> = image.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
+    let rgb: Vec<u8> = image
+        .pixels
+        .iter()
+        .flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()])
+        .collect();
     encoder.write_header()?.write_image_data(&rgb)?;
     Ok(())
 }

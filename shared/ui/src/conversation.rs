@@ -34,7 +34,12 @@ pub struct Line {
 impl std::fmt::Debug for Line {
     /// Never the text: it is content.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Line({:?}, {} chars)", self.author, self.text.chars().count())
+        write!(
+            f,
+            "Line({:?}, {} chars)",
+            self.author,
+            self.text.chars().count()
+        )
     }
 }
 
@@ -59,9 +64,17 @@ impl Conversation {
 
     /// Takes the new content of the user's field; the characters to send for it.
     pub fn retype(&mut self, field: &str) -> String {
-        let field: String = field.chars().filter(|c| !c.is_control()).take(LINE_CHARS_MAX).collect();
+        let field: String = field
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(LINE_CHARS_MAX)
+            .collect();
         let old = self.draft.expose();
-        let same = old.chars().zip(field.chars()).take_while(|(a, b)| a == b).count();
+        let same = old
+            .chars()
+            .zip(field.chars())
+            .take_while(|(a, b)| a == b)
+            .count();
         let gone = old.chars().count() - same;
         let mut sent = String::from(BACKSPACE).repeat(gone);
         sent.extend(field.chars().skip(same));
@@ -75,7 +88,11 @@ impl Conversation {
         if text.is_empty() {
             return None;
         }
-        self.add(Line { author: Author::Me, text, open: false });
+        self.add(Line {
+            author: Author::Me,
+            text,
+            open: false,
+        });
         Some(LINE_SEPARATOR.to_string())
     }
 
@@ -100,10 +117,16 @@ impl Conversation {
     }
 
     fn append_for_peer(&mut self, c: char) {
-        let fits = self.peer_line().is_some_and(|line| line.text.chars().count() < LINE_CHARS_MAX);
+        let fits = self
+            .peer_line()
+            .is_some_and(|line| line.text.chars().count() < LINE_CHARS_MAX);
         if !fits {
             self.close_peer_line();
-            self.add(Line { author: Author::Peer, text: String::new(), open: true });
+            self.add(Line {
+                author: Author::Peer,
+                text: String::new(),
+                open: true,
+            });
         }
         if let Some(line) = self.peer_line() {
             line.text.push(c);
@@ -111,7 +134,10 @@ impl Conversation {
     }
 
     fn peer_line(&mut self) -> Option<&mut Line> {
-        self.lines.iter_mut().rev().find(|line| line.author == Author::Peer && line.open)
+        self.lines
+            .iter_mut()
+            .rev()
+            .find(|line| line.author == Author::Peer && line.open)
     }
 
     fn close_peer_line(&mut self) {
@@ -133,7 +159,10 @@ mod tests {
     use super::*;
 
     fn shown(conversation: &Conversation) -> Vec<(Author, &str)> {
-        conversation.lines().map(|line| (line.author, line.text.as_str())).collect()
+        conversation
+            .lines()
+            .map(|line| (line.author, line.text.as_str()))
+            .collect()
     }
 
     #[test]
@@ -155,7 +184,10 @@ mod tests {
         conversation.receive("\u{feff}helo");
         conversation.receive("\u{8}lo\r\nthere");
         conversation.receive("\u{2028}\u{8}\u{8}\u{7}");
-        assert_eq!(shown(&conversation), [(Author::Peer, "hello"), (Author::Peer, "there")]);
+        assert_eq!(
+            shown(&conversation),
+            [(Author::Peer, "hello"), (Author::Peer, "there")]
+        );
     }
 
     #[test]
@@ -164,8 +196,15 @@ mod tests {
         conversation.receive(&"x".repeat(5 * LINE_CHARS_MAX));
         conversation.receive(&"y\n".repeat(2 * LINES_MAX));
         assert_eq!(conversation.lines().len(), LINES_MAX);
-        assert!(conversation.lines().all(|line| line.text.chars().count() <= LINE_CHARS_MAX));
-        assert_eq!(conversation.retype(&"z".repeat(3 * LINE_CHARS_MAX)).len(), LINE_CHARS_MAX);
+        assert!(
+            conversation
+                .lines()
+                .all(|line| line.text.chars().count() <= LINE_CHARS_MAX)
+        );
+        assert_eq!(
+            conversation.retype(&"z".repeat(3 * LINE_CHARS_MAX)).len(),
+            LINE_CHARS_MAX
+        );
     }
 
     #[test]
@@ -174,6 +213,9 @@ mod tests {
         conversation.receive("secret");
         conversation.retype("hidden");
         let printed = format!("{conversation:?}");
-        assert!(!printed.contains("secret") && !printed.contains("hidden"), "{printed}");
+        assert!(
+            !printed.contains("secret") && !printed.contains("hidden"),
+            "{printed}"
+        );
     }
 }

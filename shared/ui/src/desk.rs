@@ -160,19 +160,27 @@ impl Desk {
     /// What is due: the first sign-in, toasts that have been read, the script.
     pub fn tick(&mut self, now: Instant, scene: Scene) -> DeskEffects {
         self.toasts.expire(now);
-        if self.escape_pressed.is_some_and(|first| now.saturating_duration_since(first) >= ESCAPE_AGAIN) {
+        if self
+            .escape_pressed
+            .is_some_and(|first| now.saturating_duration_since(first) >= ESCAPE_AGAIN)
+        {
             self.escape_pressed = None;
         }
         let mut effects = Vec::new();
         if std::mem::take(&mut self.sign_in_at_start) && self.form.is_complete() {
             effects.extend(self.sign_in());
         }
-        effects.extend(self.script.due(now, scene).into_iter().map(|step| match step {
-            Step::Screenshot => Effect::Shutter,
-            Step::HangUp => Effect::Engine(DeskCommand::HangUp),
-            Step::Report => Effect::Report,
-            Step::Exit => Effect::Close,
-        }));
+        effects.extend(
+            self.script
+                .due(now, scene)
+                .into_iter()
+                .map(|step| match step {
+                    Step::Screenshot => Effect::Shutter,
+                    Step::HangUp => Effect::Engine(DeskCommand::HangUp),
+                    Step::Report => Effect::Report,
+                    Step::Exit => Effect::Close,
+                }),
+        );
         effects
     }
 
@@ -185,7 +193,8 @@ impl Desk {
     /// Whether one more Escape ends the call.
     #[must_use]
     pub fn one_escape_left(&self, now: Instant) -> bool {
-        self.escape_pressed.is_some_and(|first| now.saturating_duration_since(first) < ESCAPE_AGAIN)
+        self.escape_pressed
+            .is_some_and(|first| now.saturating_duration_since(first) < ESCAPE_AGAIN)
     }
 
     fn sign_in(&mut self) -> DeskEffects {
@@ -209,10 +218,14 @@ impl Desk {
 
     fn typed(&mut self, typed: Typed) -> DeskEffects {
         let sent = match typed {
-            Typed::Changed(field) => Some(self.conversation.retype(&field)).filter(|sent| !sent.is_empty()),
+            Typed::Changed(field) => {
+                Some(self.conversation.retype(&field)).filter(|sent| !sent.is_empty())
+            }
             Typed::Finished => self.conversation.finish_line(),
         };
-        sent.map(|text| Effect::Engine(DeskCommand::SendText(text))).into_iter().collect()
+        sent.map(|text| Effect::Engine(DeskCommand::SendText(text)))
+            .into_iter()
+            .collect()
     }
 
     fn escape(&mut self, now: Instant) -> DeskEffects {
@@ -228,6 +241,7 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::epoch;
 
     fn filled() -> Desk {
         let form = Form {
@@ -236,54 +250,71 @@ mod tests {
             password: Sensitive::new("secret".into()),
             remember: false,
         };
-        Desk { form, ..Desk::default() }
+        Desk {
+            form,
+            ..Desk::default()
+        }
     }
 
     #[test]
     fn an_empty_field_is_named_before_anything_is_sent() {
         let mut desk = Desk::default();
-        let effects = desk.update(Instant::now(), DeskMessage::SignIn(FormChange::Submitted));
+        let effects = desk.update(epoch(), DeskMessage::SignIn(FormChange::Submitted));
         assert_eq!((effects, desk.problem), (vec![], Some(Problem::Missing)));
     }
 
     #[test]
     fn signing_in_sends_what_was_typed_and_ends_in_an_account_or_a_problem() {
-        let now = Instant::now();
+        let now = epoch();
         let mut desk = filled();
         let effects = desk.update(now, DeskMessage::SignIn(FormChange::Submitted));
-        assert!(matches!(&effects[..], [Effect::Engine(DeskCommand::SignIn { server, .. })] if server == "relay.example"));
+        assert!(
+            matches!(&effects[..], [Effect::Engine(DeskCommand::SignIn { server, .. })] if server == "relay.example")
+        );
         assert!(desk.signing_in);
         desk.update(now, DeskMessage::SignInFailed(Problem::WrongPassword));
-        assert_eq!((desk.signing_in, desk.problem.clone()), (false, Some(Problem::WrongPassword)));
+        assert_eq!(
+            (desk.signing_in, desk.problem.clone()),
+            (false, Some(Problem::WrongPassword))
+        );
         desk.update(now, DeskMessage::SignedIn("1234".into()));
         assert_eq!((desk.account, desk.problem), (Some("1234".into()), None));
     }
 
     #[test]
     fn at_the_start_it_signs_in_once_without_a_click() {
-        let mut desk = Desk { sign_in_at_start: true, ..filled() };
-        let now = Instant::now();
+        let mut desk = Desk {
+            sign_in_at_start: true,
+            ..filled()
+        };
+        let now = epoch();
         assert_eq!(desk.tick(now, Scene::default()).len(), 1);
         assert_eq!(desk.tick(now, Scene::default()).len(), 0);
     }
 
     #[test]
     fn a_call_ends_by_two_escapes_and_not_by_one() {
-        let now = Instant::now();
+        let now = epoch();
         let mut desk = filled();
         assert_eq!(desk.update(now, DeskMessage::Escape), []);
         let late = now + ESCAPE_AGAIN;
         assert_eq!(desk.update(late, DeskMessage::Escape), []);
         let soon = late + Duration::from_millis(300);
-        assert_eq!(desk.update(soon, DeskMessage::Escape), [Effect::Engine(DeskCommand::HangUp)]);
+        assert_eq!(
+            desk.update(soon, DeskMessage::Escape),
+            [Effect::Engine(DeskCommand::HangUp)]
+        );
     }
 
     #[test]
     fn signing_out_forgets_the_password() {
-        let now = Instant::now();
+        let now = epoch();
         let mut desk = filled();
         let effects = desk.update(now, DeskMessage::Settings(Change::SignOut));
-        assert_eq!(effects, [Effect::Forget, Effect::Engine(DeskCommand::SignOut)]);
+        assert_eq!(
+            effects,
+            [Effect::Forget, Effect::Engine(DeskCommand::SignOut)]
+        );
         desk.update(now, DeskMessage::SignedOut);
         assert_eq!(desk.form.password.expose(), "");
     }

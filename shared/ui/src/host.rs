@@ -193,7 +193,9 @@ impl<P: Program> Host<P> {
     pub fn logic(&mut self, ctx: &Context) {
         let now = (self.surroundings.clock)();
         for _ in 0..EVENTS_PER_FRAME_MAX {
-            let Some(event) = self.calls.try_event() else { break };
+            let Some(event) = self.calls.try_event() else {
+                break;
+            };
             let effects = self.program.update(now, event.into());
             self.run(ctx, effects);
         }
@@ -215,7 +217,13 @@ impl<P: Program> Host<P> {
         self.seen.remote.update(&ctx, &self.calls.remote_picture());
         self.seen.local.update(&ctx, &self.calls.local_picture());
         let choices = &self.program.desk().choices;
-        let kit = Kit::new(choices.theme, self.strings.clone(), choices.still, self.started, now);
+        let kit = Kit::new(
+            choices.theme,
+            self.strings.clone(),
+            choices.still,
+            self.started,
+            now,
+        );
         self.seen.keys = Keys::at_start(&ctx, self.keys_before);
         let messages = self.program.view(ui, &kit, &self.seen);
         self.keys_before = Keys::read(&ctx);
@@ -260,8 +268,11 @@ impl<P: Program> Host<P> {
                     }
                 }
                 Effect::Attention(wanted) => {
-                    let kind =
-                        if wanted { UserAttentionType::Critical } else { UserAttentionType::Reset };
+                    let kind = if wanted {
+                        UserAttentionType::Critical
+                    } else {
+                        UserAttentionType::Reset
+                    };
                     ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(kind));
                 }
                 Effect::Close => ctx.send_viewport_cmd(ViewportCommand::Close),

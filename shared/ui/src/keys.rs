@@ -24,7 +24,11 @@ impl Keys {
     /// On Escape the last frame counts, because egui takes the focus away before any view runs.
     #[must_use]
     pub fn at_start(ctx: &Context, before: Self) -> Self {
-        if ctx.input(|input| input.key_pressed(Key::Escape)) { before } else { Self::read(ctx) }
+        if ctx.input(|input| input.key_pressed(Key::Escape)) {
+            before
+        } else {
+            Self::read(ctx)
+        }
     }
 
     /// Whether a text field has the keyboard.

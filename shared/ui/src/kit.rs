@@ -25,7 +25,13 @@ pub struct Kit {
 impl Kit {
     /// A kit for one frame.
     #[must_use]
-    pub fn new(theme: Theme, strings: Strings, reduced_motion: bool, started: Instant, now: Instant) -> Self {
+    pub fn new(
+        theme: Theme,
+        strings: Strings,
+        reduced_motion: bool,
+        started: Instant,
+        now: Instant,
+    ) -> Self {
         Self {
             theme,
             palette: theme.palette(),
@@ -39,7 +45,10 @@ impl Kit {
     /// The same kit with the dark neutral colours used beside a live picture.
     #[must_use]
     pub fn on_stage(&self) -> Self {
-        Self { palette: self.theme.stage(), ..self.clone() }
+        Self {
+            palette: self.theme.stage(),
+            ..self.clone()
+        }
     }
 
     /// The sentence of `key`.

@@ -2,7 +2,7 @@
 //!
 //! What it is: the look ([`theme`]), the controls ([`widgets`]), the words ([`strings`],
 //! [`situation`]), the screens both apps have ([`screens`]), and what their demonstrations and
-//! tests need ([`automation`], [`capture`], [`sample`]).
+//! tests need ([`automation`], [`capture`], [`twin`]).
 //! What it is not: it knows no network and no call engine; the apps convert.
 //! Start reading at [`Kit`], then [`widgets::Button`].
 
@@ -13,13 +13,19 @@ pub mod desk;
 pub mod host;
 mod keys;
 mod kit;
-pub mod sample;
 pub mod screens;
 pub mod situation;
 pub mod strings;
+#[cfg(test)]
+mod testing;
 pub mod theme;
 pub mod twin;
 pub mod widgets;
+
+/// Pictures and the mailbox they come in, as the engine hands them over.
+pub mod picture {
+    pub use vrs_media::picture::{Picture, Slot};
+}
 
 /// The icons: one family, one weight.
 pub use egui_phosphor::bold as glyph;

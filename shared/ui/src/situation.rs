@@ -75,7 +75,11 @@ pub fn rings(since_first: Duration) -> u32 {
 pub fn clock_words(time: Duration) -> String {
     let seconds = time.as_secs();
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
 }
 
 /// A number as people write it, or "somebody".
@@ -89,25 +93,45 @@ pub fn number_words(kit: &Kit, number: Option<&PhoneNumber>) -> String {
 pub fn language_words(kit: &Kit, pair: LanguagePair) -> String {
     let signed = kit.t(&format!("language-{}", pair.signed.word()));
     let spoken = kit.t(&format!("language-{}", pair.spoken.word()));
-    kit.with("language-pair", &[("signed", signed.into()), ("spoken", spoken.into())])
+    kit.with(
+        "language-pair",
+        &[("signed", signed.into()), ("spoken", spoken.into())],
+    )
 }
 
 /// What the telephone is doing.
 #[must_use]
 pub fn telephone_words(kit: &Kit, state: TelephoneState, rings: u32) -> String {
-    kit.with(&format!("telephone-{}", state.word()), &[("rings", rings.into())])
+    kit.with(
+        &format!("telephone-{}", state.word()),
+        &[("rings", rings.into())],
+    )
+}
+
+/// The strip while there is no call: what is wrong with the connection, or else `ready`.
+#[must_use]
+pub fn resting_strip(kit: &Kit, link: Link, signed_in: bool, ready: Strip) -> Strip {
+    if !signed_in {
+        return Strip::new(Form::Idle, glyph::SIGN_OUT, kit.t("signed-out"));
+    }
+    link_strip(kit, link).unwrap_or(ready)
 }
 
 /// What is wrong with the connection; nothing when it is there.
-#[must_use]
-pub fn link_strip(kit: &Kit, link: Link) -> Option<Strip> {
+fn link_strip(kit: &Kit, link: Link) -> Option<Strip> {
     let (form, icon, sentence) = match link {
         Link::Online => return None,
         Link::Offline => (Form::Problem, glyph::WIFI_SLASH, kit.t("link-offline")),
-        Link::Connecting => (Form::Waiting, glyph::HOURGLASS_MEDIUM, kit.t("link-connecting")),
-        Link::Retrying { in_s } => {
-            (Form::Problem, glyph::WIFI_SLASH, kit.with("link-retrying", &[("seconds", in_s.into())]))
-        }
+        Link::Connecting => (
+            Form::Waiting,
+            glyph::HOURGLASS_MEDIUM,
+            kit.t("link-connecting"),
+        ),
+        Link::Retrying { in_s } => (
+            Form::Problem,
+            glyph::WIFI_SLASH,
+            kit.with("link-retrying", &[("seconds", in_s.into())]),
+        ),
     };
     let mut strip = Strip::new(form, icon, sentence);
     if matches!(link, Link::Retrying { .. }) {
@@ -116,34 +140,63 @@ pub fn link_strip(kit: &Kit, link: Link) -> Option<Strip> {
     Some(strip)
 }
 
-/// The strip of a call that is being made or held, for the caller.
+/// The strip of a call: what the caller or the interpreter sees, or that the service is not reached.
 #[must_use]
-pub fn caller_strip(kit: &Kit, call: &CallFacts) -> Strip {
+pub fn call_strip(kit: &Kit, seat: Seat, call: &CallFacts, link: Link) -> Strip {
+    let strip = match seat {
+        Seat::Caller => caller_strip(kit, call),
+        Seat::Interpreter => interpreter_strip(kit, call),
+    };
+    match link_strip(kit, link) {
+        Some(lost) => Strip {
+            facts: strip.facts,
+            ..lost
+        },
+        None => strip,
+    }
+}
+
+/// The strip of a call that is being made or held, for the caller.
+fn caller_strip(kit: &Kit, call: &CallFacts) -> Strip {
     let mut strip = match call.state {
         None if call.connected => Strip::new(Form::Live, glyph::PHONE_CALL, kit.t("active-direct")),
         None | Some(SessionState::RequestReceived) => waiting(kit, call),
         Some(SessionState::InterpreterAssigned) => {
             told(kit, (Form::Working, glyph::HAND_WAVING, "assigned"), call)
         }
-        Some(SessionState::HearingPartyDialing) if call.telephone == Some(TelephoneState::Ringing) => {
+        Some(SessionState::HearingPartyDialing)
+            if call.telephone == Some(TelephoneState::Ringing) =>
+        {
             let mut strip = told(kit, (Form::Working, glyph::BELL_RINGING, "ringing"), call);
             strip.spoken = Some(kit.t("ringing-spoken"));
             strip
         }
-        Some(SessionState::HearingPartyDialing) => {
-            told(kit, (Form::Working, glyph::PHONE_OUTGOING, "dialling"), call)
+        Some(SessionState::HearingPartyDialing) => told(
+            kit,
+            (Form::Working, glyph::PHONE_OUTGOING, "dialling"),
+            call,
+        ),
+        Some(SessionState::RelayActive) => {
+            told(kit, (Form::Live, glyph::PHONE_CALL, "active"), call)
         }
-        Some(SessionState::RelayActive) => told(kit, (Form::Live, glyph::PHONE_CALL, "active"), call),
-        Some(SessionState::CallEnded) => Strip::new(Form::Over, glyph::PHONE_DISCONNECT, kit.t("ended")),
+        Some(SessionState::CallEnded) => {
+            Strip::new(Form::Over, glyph::PHONE_DISCONNECT, kit.t("ended"))
+        }
     };
-    strip.facts.push(Fact::clock(kit.t("clock-time"), clock_words(call.conversation.unwrap_or(call.session))));
+    strip.facts.push(Fact::clock(
+        kit.t("clock-time"),
+        clock_words(call.conversation.unwrap_or(call.session)),
+    ));
     strip
 }
 
 /// A working or live strip about the number called; a screen reader spells the number in groups.
 fn told(kit: &Kit, (form, icon, key): (Form, &'static str, &str), call: &CallFacts) -> Strip {
     let shown = number_words(kit, call.number.as_ref());
-    let spelled = call.number.as_ref().map_or_else(|| shown.clone(), PhoneNumber::spoken);
+    let spelled = call
+        .number
+        .as_ref()
+        .map_or_else(|| shown.clone(), PhoneNumber::spoken);
     let mut strip = Strip::new(form, icon, about(kit, key, call, shown));
     strip.spoken = Some(about(kit, key, call, spelled));
     strip
@@ -163,9 +216,14 @@ fn waiting(kit: &Kit, call: &CallFacts) -> Strip {
 fn about(kit: &Kit, key: &str, call: &CallFacts, number: String) -> String {
     let rings = call.rings;
     match &call.interpreter {
-        Some(id) => {
-            kit.with(key, &[("id", id.to_string().into()), ("number", number.into()), ("rings", rings.into())])
-        }
+        Some(id) => kit.with(
+            key,
+            &[
+                ("id", id.to_string().into()),
+                ("number", number.into()),
+                ("rings", rings.into()),
+            ],
+        ),
         None => {
             let key = format!("{key}-anonymous");
             kit.with(&key, &[("number", number.into()), ("rings", rings.into())])
@@ -174,8 +232,7 @@ fn about(kit: &Kit, key: &str, call: &CallFacts, number: String) -> String {
 }
 
 /// The strip of a call, for the interpreter: two clocks, always.
-#[must_use]
-pub fn interpreter_strip(kit: &Kit, call: &CallFacts) -> Strip {
+fn interpreter_strip(kit: &Kit, call: &CallFacts) -> Strip {
     let ringing = call.telephone == Some(TelephoneState::Ringing);
     let mut strip = match call.state {
         None | Some(SessionState::RequestReceived) => {
@@ -193,12 +250,19 @@ pub fn interpreter_strip(kit: &Kit, call: &CallFacts) -> Strip {
         Some(SessionState::HearingPartyDialing) => {
             Strip::new(Form::Working, glyph::PHONE_OUTGOING, kit.t("ca-dialling"))
         }
-        Some(SessionState::RelayActive) => Strip::new(Form::Live, glyph::PHONE_CALL, kit.t("ca-active")),
-        Some(SessionState::CallEnded) => Strip::new(Form::Over, glyph::PHONE_DISCONNECT, kit.t("ended")),
+        Some(SessionState::RelayActive) => {
+            Strip::new(Form::Live, glyph::PHONE_CALL, kit.t("ca-active"))
+        }
+        Some(SessionState::CallEnded) => {
+            Strip::new(Form::Over, glyph::PHONE_DISCONNECT, kit.t("ended"))
+        }
     };
     let clock = |key: &str, time| Fact::clock(kit.t(key), clock_words(time));
     strip.facts.push(clock("clock-session", call.session));
-    strip.facts.push(clock("clock-conversation", call.conversation.unwrap_or_default()));
+    strip.facts.push(clock(
+        "clock-conversation",
+        call.conversation.unwrap_or_default(),
+    ));
     strip
 }
 
@@ -270,11 +334,26 @@ pub fn stations(kit: &Kit, call: &CallFacts, failed: Option<EndReason>) -> [Stat
         || kit.t("journey-interpreter"),
         |id| kit.with("journey-interpreter-id", &[("id", id.to_string().into())]),
     );
-    let number = call.number.as_ref().map_or_else(|| kit.t("journey-telephone"), PhoneNumber::spaced);
+    let number = call
+        .number
+        .as_ref()
+        .map_or_else(|| kit.t("journey-telephone"), PhoneNumber::spaced);
     [
-        Station { icon: glyph::USER, name: kit.t("journey-you"), reach: Reach::There },
-        Station { icon: glyph::HANDS_CLAPPING, name, reach: interpreter },
-        Station { icon: glyph::PHONE, name: number, reach: telephone },
+        Station {
+            icon: glyph::USER,
+            name: kit.t("journey-you"),
+            reach: Reach::There,
+        },
+        Station {
+            icon: glyph::HANDS_CLAPPING,
+            name,
+            reach: interpreter,
+        },
+        Station {
+            icon: glyph::PHONE,
+            name: number,
+            reach: telephone,
+        },
     ]
 }
 

@@ -33,7 +33,9 @@ impl Language {
     /// Reads what [`Self::code`] writes.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|language| language.code() == code)
+        Self::ALL
+            .into_iter()
+            .find(|language| language.code() == code)
     }
 
     /// The language's name in itself.
@@ -106,7 +108,10 @@ impl Strings {
             Ok(resource) | Err((resource, _)) => resource,
         };
         bundle.add_resource_overriding(resource);
-        Self { language, bundle: Arc::new(bundle) }
+        Self {
+            language,
+            bundle: Arc::new(bundle),
+        }
     }
 
     /// Which language this is.
@@ -124,17 +129,26 @@ impl Strings {
     /// The sentence of `key` with values put in.
     #[must_use]
     pub fn with(&self, key: &str, values: &[(&'static str, Value)]) -> String {
-        let Some(pattern) = self.bundle.get_message(key).and_then(|message| message.value()) else {
+        let Some(pattern) = self
+            .bundle
+            .get_message(key)
+            .and_then(|message| message.value())
+        else {
             return key.to_owned();
         };
         let mut args = FluentArgs::new();
         for (name, value) in values {
-            args.set(*name, match value {
-                Value::Text(text) => FluentValue::from(text.clone()),
-                Value::Count(count) => FluentValue::from(*count),
-            });
+            args.set(
+                *name,
+                match value {
+                    Value::Text(text) => FluentValue::from(text.clone()),
+                    Value::Count(count) => FluentValue::from(*count),
+                },
+            );
         }
         let mut errors = Vec::new();
-        self.bundle.format_pattern(pattern, Some(&args), &mut errors).into_owned()
+        self.bundle
+            .format_pattern(pattern, Some(&args), &mut errors)
+            .into_owned()
     }
 }

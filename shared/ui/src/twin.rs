@@ -20,7 +20,12 @@ pub struct Twin<Command, Event> {
 
 impl<Command, Event> Default for Twin<Command, Event> {
     fn default() -> Self {
-        Self { said: Rc::default(), asked: Rc::default(), remote: Slot::new(), local: Slot::new() }
+        Self {
+            said: Rc::default(),
+            asked: Rc::default(),
+            remote: Slot::new(),
+            local: Slot::new(),
+        }
     }
 }
 

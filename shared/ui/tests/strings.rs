@@ -15,13 +15,21 @@ fn entries(language: Language) -> BTreeMap<String, BTreeSet<String>> {
             continue;
         }
         if !line.starts_with([' ', '}', '*', '[']) {
-            let (key, _) = line.split_once(" = ").unwrap_or_else(|| panic!("{language:?}: {line}"));
+            let (key, _) = line
+                .split_once(" = ")
+                .unwrap_or_else(|| panic!("{language:?}: {line}"));
             current = key.to_owned();
-            assert!(!entries.contains_key(key), "{language:?}: {key} is there twice");
+            assert!(
+                !entries.contains_key(key),
+                "{language:?}: {key} is there twice"
+            );
         }
         let variables = entries.entry(current.clone()).or_default();
         for piece in line.split('$').skip(1) {
-            let name: String = piece.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
+            let name: String = piece
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric())
+                .collect();
             variables.insert(name);
         }
     }
@@ -35,9 +43,21 @@ fn made_keys() -> BTreeSet<String> {
         keys.insert(format!("end-caller-{}", reason.word()));
         keys.insert(format!("end-interpreter-{}", reason.word()));
     }
-    keys.extend(TelephoneState::ALL.iter().map(|state| format!("telephone-{}", state.word())));
-    keys.extend(SignLanguage::ALL.iter().map(|language| format!("language-{}", language.word())));
-    keys.extend(SpokenLanguage::ALL.iter().map(|language| format!("language-{}", language.word())));
+    keys.extend(
+        TelephoneState::ALL
+            .iter()
+            .map(|state| format!("telephone-{}", state.word())),
+    );
+    keys.extend(
+        SignLanguage::ALL
+            .iter()
+            .map(|language| format!("language-{}", language.word())),
+    );
+    keys.extend(
+        SpokenLanguage::ALL
+            .iter()
+            .map(|language| format!("language-{}", language.word())),
+    );
     for stem in ["assigned", "dialling", "ringing", "active"] {
         keys.insert(stem.to_owned());
         keys.insert(format!("{stem}-anonymous"));
@@ -46,8 +66,12 @@ fn made_keys() -> BTreeSet<String> {
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap().flatten() {
-        let path = entry.path();
+    for path in std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+    {
         if path.is_dir() {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -56,34 +80,49 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every string literal that may be a key: in `kit.t("…")`, `kit.with("…")` or as a key handed on.
-fn literals() -> BTreeSet<String> {
+/// The text of every source file in which a key may stand.
+fn texts() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in ["src", "../../desktop-caller/src", "../../desktop-interpreter/src"] {
+    for folder in [
+        "src",
+        "glue",
+        "../../desktop-caller/src",
+        "../../desktop-interpreter/src",
+    ] {
         sources(&root.join(folder), &mut files);
     }
+    files
+        .iter()
+        .filter_map(|file| std::fs::read_to_string(file).ok())
+        .collect()
+}
+
+/// Every string literal that may be a key: in `kit.t("…")`, `kit.with("…")` or as a key handed on.
+fn literals() -> BTreeSet<String> {
     let mut literals = BTreeSet::new();
-    for file in files {
-        let text = std::fs::read_to_string(&file).unwrap();
-        let called = text.split([' ', '(', '{', '[', '\n', '&']).filter_map(|piece| piece.strip_prefix('"'));
-        literals.extend(called.filter_map(|piece| piece.split_once('"')).map(|(key, _)| key.to_owned()));
+    for text in texts() {
+        let called = text
+            .split([' ', '(', '{', '[', '\n', '&'])
+            .filter_map(|piece| piece.strip_prefix('"'));
+        literals.extend(
+            called
+                .filter_map(|piece| piece.split_once('"'))
+                .map(|(key, _)| key.to_owned()),
+        );
     }
     literals
 }
 
 /// Keys written directly into a call that looks one up.
 fn looked_up() -> BTreeSet<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
-    for folder in ["src", "../../desktop-caller/src", "../../desktop-interpreter/src"] {
-        sources(&root.join(folder), &mut files);
-    }
     let mut keys = BTreeSet::new();
-    for file in files {
-        let text = std::fs::read_to_string(&file).unwrap();
+    for text in texts() {
         for call in ["kit.t(\"", "kit.with(\"", "strings.t(\"", "strings.with(\""] {
-            let found = text.split(call).skip(1).filter_map(|rest| rest.split_once('"'));
+            let found = text
+                .split(call)
+                .skip(1)
+                .filter_map(|rest| rest.split_once('"'));
             keys.extend(found.map(|(key, _)| key.to_owned()));
         }
     }
@@ -98,7 +137,12 @@ fn english_and_spanish_have_the_same_sentences_and_variables() {
 #[test]
 fn no_sentence_that_is_used_is_missing() {
     let there: BTreeSet<String> = entries(Language::English).into_keys().collect();
-    let missing: Vec<_> = looked_up().union(&made_keys()).filter(|key| !there.contains(*key)).cloned().collect();
+    assert!(looked_up().len() > 80, "the sources were not found");
+    let missing: Vec<_> = looked_up()
+        .union(&made_keys())
+        .filter(|key| !there.contains(*key))
+        .cloned()
+        .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
@@ -122,7 +166,10 @@ fn fluent_reads_both_files_without_a_fault() {
                 .map(|name| (&*name.leak(), vrs_ui::strings::Value::Count(2)))
                 .collect();
             let sentence = strings.with(&key, &values);
-            assert!(sentence != key && !sentence.contains(['{', '}']), "{language:?} {key}: {sentence}");
+            assert!(
+                sentence != key && !sentence.contains(['{', '}']),
+                "{language:?} {key}: {sentence}"
+            );
         }
     }
 }
@@ -131,6 +178,12 @@ fn fluent_reads_both_files_without_a_fault() {
 fn plural_sentences_follow_the_number() {
     let strings = vrs_ui::Strings::new(Language::English);
     let ahead = |count: u32| strings.with("waiting-behind", &[("count", count.into())]);
-    assert_eq!(ahead(1), "Waiting for an interpreter. One person is ahead of you.");
-    assert_eq!(ahead(3), "Waiting for an interpreter. 3 people are ahead of you.");
+    assert_eq!(
+        ahead(1),
+        "Waiting for an interpreter. One person is ahead of you."
+    );
+    assert_eq!(
+        ahead(3),
+        "Waiting for an interpreter. 3 people are ahead of you."
+    );
 }

@@ -1,9 +1,14 @@
-//! The screens that both apps have: signing in, settings, and how a window is divided.
+//! The screens that both apps have: signing in, settings, the stage of a call, and how a window is
+//! divided.
 
 mod frame;
 mod settings;
+mod shown;
 mod sign_in;
+mod stage;
 
-pub use frame::{Beside, FramePress, Shown, Stage, StagePress, call_stage, page_frame, text_is_open, top_strip, with_preview};
+pub use frame::{first_page, settings, sign_in, top_strip, with_preview};
 pub use settings::{Change, Choices, DeviceNames, TEXT_SIZES, settings_page};
+pub use shown::Shown;
 pub use sign_in::{Form, FormChange, Problem, SignInView, sign_in_page};
+pub use stage::{Beside, Stage, StagePress, call_stage};

@@ -81,13 +81,18 @@ pub fn settings_page(
         ui.spacing_mut().item_spacing.y = size::SPACE_XL;
         words::strong(ui, &kit.t("settings"), size::TITLE, kit.palette.ink);
         section(ui, kit, "settings-look", |ui| look(ui, kit, &mut new));
-        section(ui, kit, "settings-devices", |ui| devices(ui, kit, names, &mut new));
+        section(ui, kit, "settings-devices", |ui| {
+            devices(ui, kit, names, &mut new)
+        });
         if let Some(account) = account {
             section(ui, kit, "settings-account", |ui| {
                 let line = kit.with("settings-signed-in", &[("account", account.into())]);
                 words::plain(ui, &line, size::BODY, kit.palette.ink);
                 let word = kit.t("sign-out");
-                sign_out = Button::new(&word).icon(glyph::SIGN_OUT).show(ui, kit).clicked();
+                sign_out = Button::new(&word)
+                    .icon(glyph::SIGN_OUT)
+                    .show(ui, kit)
+                    .clicked();
             });
         }
     });
@@ -120,35 +125,92 @@ fn row(ui: &mut Ui, kit: &Kit, name: &str, control: impl FnOnce(&mut Ui)) {
     }
     ui.horizontal_top(|ui| {
         let height = size::TARGET;
-        ui.allocate_ui_with_layout(vec2(NAMES, height), Layout::left_to_right(Align::Center), |ui| {
-            ui.set_min_size(vec2(NAMES, height));
-            words::strong(ui, name, size::BODY, color);
-        });
+        ui.allocate_ui_with_layout(
+            vec2(NAMES, height),
+            Layout::left_to_right(Align::Center),
+            |ui| {
+                ui.set_min_size(vec2(NAMES, height));
+                words::strong(ui, name, size::BODY, color);
+            },
+        );
         ui.vertical(control);
     });
 }
 
 fn look(ui: &mut Ui, kit: &Kit, new: &mut Choices) {
-    let themes = [kit.t("theme-light"), kit.t("theme-dark"), kit.t("theme-contrast")];
-    pick(ui, kit, "settings-theme", &themes, &Theme::ALL, &mut new.theme);
+    let themes = [
+        kit.t("theme-light"),
+        kit.t("theme-dark"),
+        kit.t("theme-contrast"),
+    ];
+    pick(
+        ui,
+        kit,
+        "settings-theme",
+        &themes,
+        &Theme::ALL,
+        &mut new.theme,
+    );
     let sizes: Vec<String> = TEXT_SIZES
         .iter()
-        .map(|percent| kit.with("settings-percent", &[("percent", u32::from(*percent).into())]))
+        .map(|percent| {
+            kit.with(
+                "settings-percent",
+                &[("percent", u32::from(*percent).into())],
+            )
+        })
         .collect();
-    pick(ui, kit, "settings-text-size", &sizes, &TEXT_SIZES, &mut new.text_percent);
+    pick(
+        ui,
+        kit,
+        "settings-text-size",
+        &sizes,
+        &TEXT_SIZES,
+        &mut new.text_percent,
+    );
     let languages = Language::ALL.map(|language| language.own_name().to_owned());
-    pick(ui, kit, "settings-language", &languages, &Language::ALL, &mut new.language);
+    pick(
+        ui,
+        kit,
+        "settings-language",
+        &languages,
+        &Language::ALL,
+        &mut new.language,
+    );
     let motion = [kit.t("settings-motion-on"), kit.t("settings-motion-off")];
-    pick(ui, kit, "settings-motion", &motion, &[false, true], &mut new.still);
+    pick(
+        ui,
+        kit,
+        "settings-motion",
+        &motion,
+        &[false, true],
+        &mut new.still,
+    );
     let mirror = [kit.t("settings-mirror-off"), kit.t("settings-mirror-on")];
-    pick(ui, kit, "settings-mirror", &mirror, &[false, true], &mut new.mirrored);
+    pick(
+        ui,
+        kit,
+        "settings-mirror",
+        &mirror,
+        &[false, true],
+        &mut new.mirrored,
+    );
 }
 
-fn pick<T: Copy + PartialEq>(ui: &mut Ui, kit: &Kit, key: &str, shown: &[String], values: &[T], chosen: &mut T) {
+fn pick<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    kit: &Kit,
+    key: &str,
+    shown: &[String],
+    values: &[T],
+    chosen: &mut T,
+) {
     let name = kit.t(key);
     let index = values.iter().position(|value| value == chosen).unwrap_or(0);
     row(ui, kit, &name, |ui| {
-        if let Some(value) = choice(ui, kit, &name, shown, index).and_then(|index| values.get(index)) {
+        if let Some(value) =
+            choice(ui, kit, &name, shown, index).and_then(|index| values.get(index))
+        {
             *chosen = *value;
         }
     });
@@ -156,10 +218,33 @@ fn pick<T: Copy + PartialEq>(ui: &mut Ui, kit: &Kit, key: &str, shown: &[String]
 
 fn devices(ui: &mut Ui, kit: &Kit, names: &DeviceNames, new: &mut Choices) {
     let synthetic = ("synthetic", kit.t("device-synthetic"));
-    device(ui, kit, "settings-camera", (&synthetic, &names.cameras), &mut new.camera);
-    device(ui, kit, "settings-microphone", (&synthetic, &names.microphones), &mut new.microphone);
-    device(ui, kit, "settings-speaker", (&("none", kit.t("device-none")), &names.speakers), &mut new.speaker);
-    words::plain(ui, &kit.t("settings-devices-about"), size::META, kit.palette.ink_2);
+    device(
+        ui,
+        kit,
+        "settings-camera",
+        (&synthetic, &names.cameras),
+        &mut new.camera,
+    );
+    device(
+        ui,
+        kit,
+        "settings-microphone",
+        (&synthetic, &names.microphones),
+        &mut new.microphone,
+    );
+    device(
+        ui,
+        kit,
+        "settings-speaker",
+        (&("none", kit.t("device-none")), &names.speakers),
+        &mut new.speaker,
+    );
+    words::plain(
+        ui,
+        &kit.t("settings-devices-about"),
+        size::META,
+        kit.palette.ink_2,
+    );
 }
 
 /// The system's choice, the devices there are, the one chosen though it is not there, and the special one.
@@ -190,7 +275,9 @@ fn device(
     let name = kit.t(key);
     let index = values.iter().position(|value| value == chosen).unwrap_or(0);
     row(ui, kit, &name, |ui| {
-        if let Some(value) = choice(ui, kit, &name, &shown, index).and_then(|index| values.get(index)) {
+        if let Some(value) =
+            choice(ui, kit, &name, &shown, index).and_then(|index| values.get(index))
+        {
             chosen.clone_from(value);
         }
     });
@@ -201,17 +288,23 @@ const COLUMN_MAX: f32 = 860.0;
 
 /// Draws `contents` in a scrolled column, centred on wide windows.
 fn page(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
-    let margin = if ui.available_width() < size::NARROW { size::SPACE_L } else { size::SPACE_XXXL };
-    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        let width = (ui.available_width() - 2.0 * margin).min(COLUMN_MAX);
-        ui.add_space(margin.min(size::SPACE_XXL));
-        ui.horizontal(|ui| {
-            ui.add_space(((ui.available_width() - width) / 2.0).max(margin) - ui.spacing().item_spacing.x);
-            ui.vertical(|ui| {
-                ui.set_width(width);
-                contents(ui);
+    let margin = if ui.available_width() < size::NARROW {
+        size::SPACE_L
+    } else {
+        size::SPACE_XXXL
+    };
+    egui::ScrollArea::vertical()
+        .auto_shrink(false)
+        .show(ui, |ui| {
+            let width = (ui.available_width() - 2.0 * margin).min(COLUMN_MAX);
+            ui.add_space(margin.min(size::SPACE_XXL));
+            ui.horizontal(|ui| {
+                ui.add_space(((ui.available_width() - width) / 2.0).max(margin));
+                ui.vertical(|ui| {
+                    ui.set_width(width);
+                    contents(ui);
+                });
             });
+            ui.add_space(margin);
         });
-        ui.add_space(margin);
-    });
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use egui::{Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Stroke, TextStyle};
+use egui::{
+    Color32, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Stroke, TextStyle,
+};
 
 use super::{Palette, Theme, size};
 
@@ -36,12 +38,18 @@ pub fn icon(points: f32) -> FontId {
 pub fn install_fonts(ctx: &egui::Context) {
     let mut fonts = FontDefinitions::default();
     let mut add = |name: &str, bytes: &'static [u8]| {
-        fonts.font_data.insert(name.to_owned(), Arc::new(FontData::from_static(bytes)));
+        fonts
+            .font_data
+            .insert(name.to_owned(), Arc::new(FontData::from_static(bytes)));
     };
     add("atkinson", REGULAR);
     add("atkinson-bold", BOLD);
     add("phosphor", egui_phosphor::Variant::Bold.font_bytes());
-    let fallbacks = fonts.families.get(&FontFamily::Proportional).cloned().unwrap_or_default();
+    let fallbacks = fonts
+        .families
+        .get(&FontFamily::Proportional)
+        .cloned()
+        .unwrap_or_default();
     let behind = |first: &str| {
         let mut names = vec![first.to_owned()];
         names.extend(fallbacks.iter().cloned());
@@ -49,15 +57,24 @@ pub fn install_fonts(ctx: &egui::Context) {
     };
     let (plain, strong) = (behind("atkinson"), behind("atkinson-bold"));
     fonts.families.insert(FontFamily::Proportional, plain);
-    fonts.families.insert(FontFamily::Name(BOLD_FAMILY.into()), strong);
-    fonts.families.insert(FontFamily::Name(ICON_FAMILY.into()), vec!["phosphor".to_owned()]);
+    fonts
+        .families
+        .insert(FontFamily::Name(BOLD_FAMILY.into()), strong);
+    fonts.families.insert(
+        FontFamily::Name(ICON_FAMILY.into()),
+        vec!["phosphor".to_owned()],
+    );
     ctx.set_fonts(fonts);
 }
 
 /// Gives `ctx` the colours of `theme` and the user's text size in per cent (100 to 300).
 pub fn install_look(ctx: &egui::Context, theme: Theme, scale_percent: u16, reduced_motion: bool) {
     let palette = theme.palette();
-    ctx.set_theme(if palette.dark { egui::Theme::Dark } else { egui::Theme::Light });
+    ctx.set_theme(if palette.dark {
+        egui::Theme::Dark
+    } else {
+        egui::Theme::Light
+    });
     ctx.all_styles_mut(|style| restyle(style, &palette, reduced_motion));
     ctx.set_zoom_factor(f32::from(scale_percent.clamp(100, 300)) / 100.0);
     // Ctrl + and Ctrl - would zoom past what the settings know.
@@ -84,8 +101,11 @@ fn restyle(style: &mut egui::Style, palette: &Palette, reduced_motion: bool) {
 }
 
 fn visuals(palette: &Palette) -> egui::Visuals {
-    let mut visuals =
-        if palette.dark { egui::Visuals::dark() } else { egui::Visuals::light() };
+    let mut visuals = if palette.dark {
+        egui::Visuals::dark()
+    } else {
+        egui::Visuals::light()
+    };
     visuals.override_text_color = Some(palette.ink);
     visuals.panel_fill = palette.bg;
     visuals.window_fill = palette.surface;

@@ -185,9 +185,18 @@ impl Palette {
     pub fn pairs(&self) -> Vec<Pair> {
         const TEXT: f32 = 4.5;
         const EDGE: f32 = 3.0;
-        let pair = |names, front, back, ratio_min| Pair { names, front, back, ratio_min };
+        let pair = |names, front, back, ratio_min| Pair {
+            names,
+            front,
+            back,
+            ratio_min,
+        };
         let mut pairs = Vec::new();
-        for (on, back) in [("bg", self.bg), ("surface", self.surface), ("raised", self.raised)] {
+        for (on, back) in [
+            ("bg", self.bg),
+            ("surface", self.surface),
+            ("raised", self.raised),
+        ] {
             for (what, front) in [
                 ("ink", self.ink),
                 ("ink_2", self.ink_2),
@@ -232,7 +241,11 @@ pub fn contrast_ratio(a: Color32, b: Color32) -> f32 {
 pub fn luminance(color: Color32) -> f32 {
     let channel = |value: u8| {
         let value = f32::from(value) / 255.0;
-        if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        if value <= 0.04045 {
+            value / 12.92
+        } else {
+            ((value + 0.055) / 1.055).powf(2.4)
+        }
     };
     0.2126 * channel(color.r()) + 0.7152 * channel(color.g()) + 0.0722 * channel(color.b())
 }
@@ -247,7 +260,11 @@ mod tests {
             for palette in [theme.palette(), theme.stage()] {
                 for pair in palette.pairs() {
                     let ratio = contrast_ratio(pair.front, pair.back);
-                    assert!(ratio >= pair.ratio_min, "{theme:?}: {:?} is {ratio:.2}", pair.names);
+                    assert!(
+                        ratio >= pair.ratio_min,
+                        "{theme:?}: {:?} is {ratio:.2}",
+                        pair.names
+                    );
                 }
             }
         }

@@ -62,8 +62,13 @@ pub const ICON_L: f32 = 26.0;
 
 /// Below this window width, in points, screens use one column less.
 pub const NARROW: f32 = 960.0;
+/// Below this window width, in points, words that an icon can stand for are left out.
+pub const TINY: f32 = 560.0;
 /// Below this window height, in points, screens save height.
 pub const LOW: f32 = 620.0;
+
+/// Below this window height, in points, only what cannot be missed is left.
+pub const FLAT: f32 = 320.0;
 
 /// What the user may choose as text size, in per cent.
 pub const SCALES_PERCENT: [u16; 5] = [100, 125, 150, 200, 300];

@@ -1,6 +1,6 @@
 //! The bar of controls under the picture of a call.
 
-use egui::{Align, Layout, Ui};
+use egui::{Align, Key, Layout, Ui};
 
 use super::{Button, Kind};
 use crate::kit::Kit;
@@ -16,7 +16,7 @@ pub struct BarItem {
     /// What pressing does, for a screen reader.
     pub name: String,
     /// The key that does the same.
-    pub key: &'static str,
+    pub key: Key,
     /// Something is switched off: muted, camera off, text hidden.
     pub pressed: bool,
 }
@@ -45,19 +45,38 @@ pub enum BarPress {
 pub fn call_bar(ui: &mut Ui, kit: &Kit, items: &[BarItem], end: &EndButton) -> Option<BarPress> {
     let mut pressed = None;
     let narrow = ui.available_width() < size::NARROW * 0.8;
+    let tiny = ui.available_width() < size::TINY;
     ui.spacing_mut().item_spacing.x = size::SPACE_S;
     ui.horizontal_centered(|ui| {
         for (index, item) in items.iter().enumerate() {
-            let mut button = Button::new(&item.word).name(&item.name).icon(item.icon).under().pressed(item.pressed);
+            if tiny {
+                let button = Button::new(&item.name)
+                    .icon(item.icon)
+                    .icon_only()
+                    .pressed(item.pressed);
+                if button.exact(size::MAIN, size::MAIN).show(ui, kit).clicked() {
+                    pressed = Some(BarPress::Item(index));
+                }
+                continue;
+            }
+            let mut button = Button::new(&item.word)
+                .name(&item.name)
+                .icon(item.icon)
+                .under()
+                .pressed(item.pressed);
             if !narrow {
-                button = button.key(item.key);
+                button = button.key(item.key.name());
             }
             if button.show(ui, kit).clicked() {
                 pressed = Some(BarPress::Item(index));
             }
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let mut button = Button::new(&end.word).name(&end.name).icon(end.icon).kind(Kind::Danger).main();
+            let mut button = Button::new(&end.word)
+                .name(&end.name)
+                .icon(end.icon)
+                .kind(Kind::Danger)
+                .main();
             if !narrow {
                 button = button.key("Esc Esc");
             }

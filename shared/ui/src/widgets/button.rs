@@ -1,7 +1,10 @@
 //! The one button of the product, from a key of the dial pad to Answer.
 
 use egui::accesskit::Role;
-use egui::{Color32, CornerRadius, Galley, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2};
+use egui::{
+    Color32, CornerRadius, Galley, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo,
+    pos2, vec2,
+};
 use std::sync::Arc;
 
 use super::paint;
@@ -176,7 +179,11 @@ impl<'a> Button<'a> {
     /// Draws it and says whether it was pressed.
     pub fn show(self, ui: &mut Ui, kit: &Kit) -> Response {
         let colors = self.colors(&kit.palette);
-        let pad = if self.height >= size::MAIN { size::SPACE_XL } else { size::SPACE_L };
+        let pad = if self.height >= size::MAIN {
+            size::SPACE_XL
+        } else {
+            size::SPACE_L
+        };
         let room = match self.width {
             Width::Fit => ui.available_width(),
             Width::Fill => ui.available_width(),
@@ -187,15 +194,26 @@ impl<'a> Button<'a> {
             Width::Fit => parts.size.x,
             Width::Fill | Width::Exact(_) => room,
         };
-        let desired = vec2(wanted.max(size::TARGET), parts.size.y.max(self.height).max(size::TARGET));
-        let sense = if self.enabled { Sense::click() } else { Sense::hover() };
+        let desired = vec2(
+            wanted.max(size::TARGET),
+            parts.size.y.max(self.height).max(size::TARGET),
+        );
+        let sense = if self.enabled {
+            Sense::click()
+        } else {
+            Sense::hover()
+        };
         let (rect, response) = ui.allocate_exact_size(desired, sense);
         self.describe(ui, &response);
         if ui.is_rect_visible(rect) {
             self.paint(ui, kit, rect, &response, &parts, colors);
         }
         let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
-        if self.arrange == Arrange::IconOnly { response.on_hover_text(self.label) } else { response }
+        if self.arrange == Arrange::IconOnly {
+            response.on_hover_text(self.label)
+        } else {
+            response
+        }
     }
 
     fn describe(&self, ui: &Ui, response: &Response) {
@@ -205,7 +223,8 @@ impl<'a> Button<'a> {
             None => WidgetInfo::labeled(Role::Button, self.enabled, name),
         });
         if let Some(key) = self.key {
-            ui.ctx().accesskit_node_builder(response.id, |node| node.set_keyboard_shortcut(key));
+            ui.ctx()
+                .accesskit_node_builder(response.id, |node| node.set_keyboard_shortcut(key));
         }
     }
 
@@ -213,36 +232,76 @@ impl<'a> Button<'a> {
         let painter = ui.painter();
         let icon = match (self.icon, self.arrange) {
             (None, _) => 0.0,
-            (Some(_), Arrange::Beside) => if self.points >= size::LEAD { size::ICON_L } else { size::ICON },
+            (Some(_), Arrange::Beside) => {
+                if self.points >= size::LEAD {
+                    size::ICON_L
+                } else {
+                    size::ICON
+                }
+            }
             (Some(_), Arrange::IconOnly) if self.height > size::MAIN => size::DISPLAY,
             (Some(_), Arrange::Under | Arrange::IconOnly) => size::ICON_L,
         };
-        let key = self.key.map_or(Vec2::ZERO, |key| paint::key_cap_size(painter, key));
-        let icon_room = if icon > 0.0 { icon + size::SPACE_S } else { 0.0 };
-        let key_room = if key.x > 0.0 { key.x + size::SPACE_M } else { 0.0 };
+        let key = self
+            .key
+            .map_or(Vec2::ZERO, |key| paint::key_cap_size(painter, key));
+        let icon_room = if icon > 0.0 {
+            icon + size::SPACE_S
+        } else {
+            0.0
+        };
+        let key_room = if key.x > 0.0 {
+            key.x + size::SPACE_M
+        } else {
+            0.0
+        };
         let text_room = match self.arrange {
             Arrange::Beside => room - 2.0 * pad - icon_room - key_room,
             Arrange::Under => (room - size::SPACE_L).max(size::MAIN),
             Arrange::IconOnly => 0.0,
         };
         let font = theme::bold(self.points);
-        let text = painter.layout(self.label.to_owned(), font, ink, text_room.max(size::TARGET));
+        let text = painter.layout(
+            self.label.to_owned(),
+            font,
+            ink,
+            text_room.max(size::TARGET),
+        );
         let size = match self.arrange {
             Arrange::Beside => vec2(
                 2.0 * pad + icon_room + text.size().x + key_room,
                 text.size().y + size::SPACE_L,
             ),
             Arrange::Under => vec2(
-                (text.size().x + if key.x > 0.0 { key.x + size::SPACE_S } else { 0.0 } + size::SPACE_L)
+                (text.size().x
+                    + if key.x > 0.0 {
+                        key.x + size::SPACE_S
+                    } else {
+                        0.0
+                    }
+                    + size::SPACE_L)
                     .max(size::FIELD + size::SPACE_XXXL + size::SPACE_S),
                 icon + size::SPACE_XS + text.size().y.max(key.y) + size::SPACE_M,
             ),
             Arrange::IconOnly => vec2(size::TARGET, size::TARGET),
         };
-        Parts { icon, key, text, size }
+        Parts {
+            icon,
+            key,
+            text,
+            size,
+        }
     }
 
-    fn paint(&self, ui: &Ui, kit: &Kit, rect: Rect, response: &Response, parts: &Parts, colors: Colors) {
+    fn paint(
+        &self,
+        ui: &Ui,
+        kit: &Kit,
+        rect: Rect,
+        response: &Response,
+        parts: &Parts,
+        colors: Colors,
+    ) {
         let radius = match self.outline {
             Outline::Rounded => CornerRadius::same(size::RADIUS_CONTROL),
             Outline::Round => CornerRadius::same((rect.height() / 2.0).min(255.0) as u8),
@@ -254,7 +313,9 @@ impl<'a> Button<'a> {
         } else if self.enabled && response.hovered() {
             fill = paint::toward(fill, colors.press, 0.12);
         }
-        let painter = if self.enabled { ui.painter().clone() } else {
+        let painter = if self.enabled {
+            ui.painter().clone()
+        } else {
             let mut faded = ui.painter().clone();
             faded.multiply_opacity(0.45);
             faded
@@ -266,16 +327,41 @@ impl<'a> Button<'a> {
             Arrange::Under => {
                 let line = parts.text.size().y.max(parts.key.y);
                 let top = center.y - (parts.icon + size::SPACE_XS + line) / 2.0;
-                paint::icon(&painter, pos2(center.x, top + parts.icon / 2.0), self.icon.unwrap_or_default(), parts.icon, colors.ink);
+                paint::icon(
+                    &painter,
+                    pos2(center.x, top + parts.icon / 2.0),
+                    self.icon.unwrap_or_default(),
+                    parts.icon,
+                    colors.ink,
+                );
                 let middle = top + parts.icon + size::SPACE_XS + line / 2.0;
-                let gap = if parts.key.x > 0.0 { size::SPACE_S } else { 0.0 };
+                let gap = if parts.key.x > 0.0 {
+                    size::SPACE_S
+                } else {
+                    0.0
+                };
                 let left = center.x - (parts.text.size().x + gap + parts.key.x) / 2.0;
-                painter.galley(pos2(left, middle - parts.text.size().y / 2.0), parts.text.clone(), colors.ink);
+                painter.galley(
+                    pos2(left, middle - parts.text.size().y / 2.0),
+                    parts.text.clone(),
+                    colors.ink,
+                );
                 if let Some(key) = self.key {
-                    paint::key_cap(&painter, pos2(left + parts.text.size().x + gap, middle), key, colors.ink);
+                    paint::key_cap(
+                        &painter,
+                        pos2(left + parts.text.size().x + gap, middle),
+                        key,
+                        colors.ink,
+                    );
                 }
             }
-            Arrange::IconOnly => paint::icon(&painter, center, self.icon.unwrap_or_default(), parts.icon, colors.ink),
+            Arrange::IconOnly => paint::icon(
+                &painter,
+                center,
+                self.icon.unwrap_or_default(),
+                parts.icon,
+                colors.ink,
+            ),
         }
         if response.has_focus() {
             paint::focus_ring(ui, rect, radius, &kit.palette);
@@ -283,16 +369,34 @@ impl<'a> Button<'a> {
     }
 
     fn paint_beside(&self, painter: &egui::Painter, rect: Rect, parts: &Parts, ink: Color32) {
-        let icon_room = if parts.icon > 0.0 { parts.icon + size::SPACE_S } else { 0.0 };
-        let key_room = if parts.key.x > 0.0 { parts.key.x + size::SPACE_M } else { 0.0 };
+        let icon_room = if parts.icon > 0.0 {
+            parts.icon + size::SPACE_S
+        } else {
+            0.0
+        };
+        let key_room = if parts.key.x > 0.0 {
+            parts.key.x + size::SPACE_M
+        } else {
+            0.0
+        };
         let whole = icon_room + parts.text.size().x + key_room;
         let mut x = rect.center().x - whole / 2.0;
         let y = rect.center().y;
         if let Some(glyph) = self.icon {
-            paint::icon(painter, pos2(x + parts.icon / 2.0, y), glyph, parts.icon, ink);
+            paint::icon(
+                painter,
+                pos2(x + parts.icon / 2.0, y),
+                glyph,
+                parts.icon,
+                ink,
+            );
             x += icon_room;
         }
-        painter.galley(pos2(x, y - parts.text.size().y / 2.0), parts.text.clone(), ink);
+        painter.galley(
+            pos2(x, y - parts.text.size().y / 2.0),
+            parts.text.clone(),
+            ink,
+        );
         x += parts.text.size().x + size::SPACE_M;
         if let Some(key) = self.key {
             paint::key_cap(painter, pos2(x, y), key, ink);
@@ -300,7 +404,12 @@ impl<'a> Button<'a> {
     }
 
     fn colors(&self, palette: &Palette) -> Colors {
-        let filled = |fill| Colors { fill, ink: palette.on_fill, edge: Stroke::NONE, press: palette.on_fill };
+        let filled = |fill| Colors {
+            fill,
+            ink: palette.on_fill,
+            edge: Stroke::NONE,
+            press: palette.on_fill,
+        };
         match self.kind {
             Kind::Primary => filled(palette.accent),
             Kind::Call => filled(palette.call),
@@ -312,8 +421,17 @@ impl<'a> Button<'a> {
                 } else {
                     Stroke::new(size::EDGE, palette.line)
                 };
-                let fill = if palette.dark { palette.raised } else { palette.surface };
-                Colors { fill, ink: palette.ink, edge, press: palette.ink }
+                let fill = if palette.dark {
+                    palette.raised
+                } else {
+                    palette.surface
+                };
+                Colors {
+                    fill,
+                    ink: palette.ink,
+                    edge,
+                    press: palette.ink,
+                }
             }
             Kind::Plain => Colors {
                 fill: Color32::TRANSPARENT,

@@ -6,7 +6,12 @@ use crate::kit::Kit;
 use crate::theme::size;
 
 /// Draws a card with this inner margin in points.
-pub fn card<R>(ui: &mut Ui, kit: &Kit, margin: f32, contents: impl FnOnce(&mut Ui) -> R) -> InnerResponse<R> {
+pub fn card<R>(
+    ui: &mut Ui,
+    kit: &Kit,
+    margin: f32,
+    contents: impl FnOnce(&mut Ui) -> R,
+) -> InnerResponse<R> {
     let palette = &kit.palette;
     let edge = if palette.outlined { size::EDGE } else { 1.0 };
     Frame::new()

@@ -9,7 +9,13 @@ use crate::kit::Kit;
 use crate::theme::{self, size};
 
 /// Draws the choices in a row that wraps; the index newly chosen. `name` is the group's name.
-pub fn choice(ui: &mut Ui, kit: &Kit, name: &str, words: &[String], chosen: usize) -> Option<usize> {
+pub fn choice(
+    ui: &mut Ui,
+    kit: &Kit,
+    name: &str,
+    words: &[String],
+    chosen: usize,
+) -> Option<usize> {
     let mut picked = None;
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(size::SPACE_S, size::SPACE_S);
@@ -24,28 +30,44 @@ pub fn choice(ui: &mut Ui, kit: &Kit, name: &str, words: &[String], chosen: usiz
 
 fn option(ui: &mut Ui, kit: &Kit, group: &str, word: &str, chosen: bool) -> Response {
     let palette = &kit.palette;
-    let text = ui.painter().layout_no_wrap(word.to_owned(), theme::bold(size::BODY), palette.ink);
+    let text = ui
+        .painter()
+        .layout_no_wrap(word.to_owned(), theme::bold(size::BODY), palette.ink);
     let mark = size::ICON + size::SPACE_S;
     let width = text.size().x + 2.0 * size::SPACE_L + mark;
     let (rect, response) = ui.allocate_exact_size(vec2(width, size::TARGET), Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, chosen, word));
-    ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(group));
+    ui.ctx()
+        .accesskit_node_builder(response.id, |node| node.set_description(group));
     let radius = CornerRadius::same(size::RADIUS_CONTROL);
     let (fill, edge) = if chosen {
-        (palette.accent_soft, Stroke::new(size::EDGE_SELECTED, palette.accent))
+        (
+            palette.accent_soft,
+            Stroke::new(size::EDGE_SELECTED, palette.accent),
+        )
     } else {
         (palette.surface, Stroke::new(size::EDGE, palette.line))
     };
-    let fill = if response.hovered() { paint::toward(fill, palette.ink, 0.08) } else { fill };
+    let fill = if response.hovered() {
+        paint::toward(fill, palette.ink, 0.08)
+    } else {
+        fill
+    };
     let painter = ui.painter();
     painter.rect(rect, radius, fill, edge, StrokeKind::Inside);
-    let mark_at = pos2(rect.left() + size::SPACE_L + size::ICON / 2.0, rect.center().y);
+    let mark_at = pos2(
+        rect.left() + size::SPACE_L + size::ICON / 2.0,
+        rect.center().y,
+    );
     if chosen {
         paint::icon(painter, mark_at, glyph::CHECK, size::ICON, palette.accent);
     } else {
         painter.circle_stroke(mark_at, 7.0, Stroke::new(size::EDGE, palette.line));
     }
-    let text_at = pos2(rect.left() + size::SPACE_L + mark, rect.center().y - text.size().y / 2.0);
+    let text_at = pos2(
+        rect.left() + size::SPACE_L + mark,
+        rect.center().y - text.size().y / 2.0,
+    );
     painter.galley(text_at, text, palette.ink);
     if response.has_focus() {
         paint::focus_ring(ui, rect, radius, palette);
@@ -65,7 +87,12 @@ pub fn switch(ui: &mut Ui, kit: &Kit, name: &str, on: bool, height: f32) -> Resp
     let (fill, edge, knob, mark) = if on {
         (palette.call, Stroke::NONE, palette.on_fill, palette.call)
     } else {
-        (palette.surface, Stroke::new(size::EDGE_SELECTED, palette.line), palette.ink_2, palette.surface)
+        (
+            palette.surface,
+            Stroke::new(size::EDGE_SELECTED, palette.line),
+            palette.ink_2,
+            palette.surface,
+        )
     };
     let painter = ui.painter();
     painter.rect(rect, radius, fill, edge, StrokeKind::Inside);

@@ -7,10 +7,18 @@ use crate::kit::Kit;
 use crate::theme::size;
 
 const KEYS: [(char, &str); 12] = [
-    ('1', "1"), ('2', "2"), ('3', "3"),
-    ('4', "4"), ('5', "5"), ('6', "6"),
-    ('7', "7"), ('8', "8"), ('9', "9"),
-    ('*', "*"), ('0', "0"), ('#', "#"),
+    ('1', "1"),
+    ('2', "2"),
+    ('3', "3"),
+    ('4', "4"),
+    ('5', "5"),
+    ('6', "6"),
+    ('7', "7"),
+    ('8', "8"),
+    ('9', "9"),
+    ('*', "*"),
+    ('0', "0"),
+    ('#', "#"),
 ];
 
 /// Draws the pad over the width that is left, keys `key_height` points tall; the key pressed.
@@ -28,7 +36,10 @@ pub fn dial_pad(ui: &mut Ui, kit: &Kit, key_height: f32) -> Option<char> {
                         '#' => kit.t("dial-hash"),
                         _ => (*word).to_owned(),
                     };
-                    let button = Button::new(word).name(&name).exact(width, key_height).points(size::TITLE);
+                    let button = Button::new(word)
+                        .name(&name)
+                        .exact(width, key_height)
+                        .points(size::TITLE);
                     if button.show(ui, kit).clicked() {
                         pressed = Some(*key);
                     }

@@ -103,7 +103,9 @@ impl<'a> Field<'a> {
             visuals.override_text_color = Some(palette.ink);
             visuals.weak_text_color = Some(palette.ink_2);
             visuals.text_cursor.stroke.color = palette.ink;
-            let label = self.visible_label.then(|| words::strong(ui, self.label, size::BODY, palette.ink));
+            let label = self
+                .visible_label
+                .then(|| words::strong(ui, self.label, size::BODY, palette.ink));
             let background = ui.painter().add(egui::Shape::Noop);
             let width = ui.available_width();
             let mut edit = TextEdit::singleline(text)
@@ -134,7 +136,8 @@ impl<'a> Field<'a> {
                 None => response.accessible_name(self.label),
             };
             if let Some(role) = self.role {
-                ui.ctx().accesskit_node_builder(response.id, |node| node.set_role(role));
+                ui.ctx()
+                    .accesskit_node_builder(response.id, |node| node.set_role(role));
             }
             response
         })

@@ -15,12 +15,21 @@ pub const FLASH_HZ: f32 = 1.25;
 pub fn flash_border(ui: &Ui, kit: &Kit) {
     let palette = &kit.palette;
     let rect = ui.ctx().content_rect();
-    let breath = if kit.reduced_motion { 1.0 } else { kit.breath(1.0 / FLASH_HZ) };
+    let breath = if kit.reduced_motion {
+        1.0
+    } else {
+        kit.breath(1.0 / FLASH_HZ)
+    };
     let thickness = size::SPACE_M + size::SPACE_M * breath;
     let color = palette.bg.lerp_to_gamma(palette.call, 0.35 + 0.65 * breath);
     let layer = LayerId::new(Order::Foreground, Id::unique("flash"));
     let painter = ui.ctx().layer_painter(layer);
-    painter.rect_stroke(rect, CornerRadius::ZERO, Stroke::new(thickness, color), StrokeKind::Inside);
+    painter.rect_stroke(
+        rect,
+        CornerRadius::ZERO,
+        Stroke::new(thickness, color),
+        StrokeKind::Inside,
+    );
     if !kit.reduced_motion {
         ui.ctx().request_repaint_after(Duration::from_millis(40));
     }

@@ -43,22 +43,40 @@ pub fn journey(ui: &mut Ui, kit: &Kit, name: &str, stations: &[Station; 3]) {
         .iter()
         .map(|station| {
             let font = theme::bold(size::BODY);
-            let color = if station.reach == Reach::Ahead { palette.ink_2 } else { palette.ink };
-            ui.painter().layout(station.name.clone(), font, color, column - size::SPACE_S)
+            let color = if station.reach == Reach::Ahead {
+                palette.ink_2
+            } else {
+                palette.ink
+            };
+            ui.painter()
+                .layout(station.name.clone(), font, color, column - size::SPACE_S)
         })
         .collect();
     let text_height = texts.iter().map(|text| text.size().y).fold(0.0, f32::max);
     let height = 2.0 * RADIUS + size::SPACE_L + text_height;
     let left_gap = (ui.available_width() - width) / 2.0;
-    let (outer, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    let (outer, response) =
+        ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, name));
     let rect = Rect::from_min_size(outer.min + vec2(left_gap, 0.0), vec2(width, height));
-    let center = |index: usize| pos2(rect.left() + column * (index as f32 + 0.5), rect.top() + RADIUS);
+    let center = |index: usize| {
+        pos2(
+            rect.left() + column * (index as f32 + 0.5),
+            rect.top() + RADIUS,
+        )
+    };
     let painter = ui.painter();
     for index in 0..2 {
         let reached = stations[index + 1].reach != Reach::Ahead;
-        let color = if reached { palette.accent } else { palette.line };
-        let (from, to) = (center(index).x + RADIUS + size::SPACE_S, center(index + 1).x - RADIUS - size::SPACE_S);
+        let color = if reached {
+            palette.accent
+        } else {
+            palette.line
+        };
+        let (from, to) = (
+            center(index).x + RADIUS + size::SPACE_S,
+            center(index + 1).x - RADIUS - size::SPACE_S,
+        );
         if reached {
             painter.hline(from..=to, center(index).y, Stroke::new(PATH, color));
         } else {
@@ -67,7 +85,10 @@ pub fn journey(ui: &mut Ui, kit: &Kit, name: &str, stations: &[Station; 3]) {
     }
     for (index, (station, text)) in stations.iter().zip(texts).enumerate() {
         draw_station(ui, kit, center(index), RADIUS, station);
-        let at = pos2(center(index).x - text.size().x / 2.0, rect.top() + 2.0 * RADIUS + size::SPACE_L);
+        let at = pos2(
+            center(index).x - text.size().x / 2.0,
+            rect.top() + 2.0 * RADIUS + size::SPACE_L,
+        );
         ui.painter().galley(at, text, palette.ink);
     }
 }
@@ -86,8 +107,18 @@ fn draw_station(ui: &Ui, kit: &Kit, center: Pos2, radius: f32, station: &Station
     let (fill, edge, ink, badge) = match station.reach {
         Reach::Ahead => (palette.surface, palette.line, palette.ink_2, None),
         Reach::Now => (palette.accent_soft, palette.accent, palette.accent, None),
-        Reach::There => (palette.accent, palette.accent, palette.on_fill, Some((glyph::CHECK, palette.call))),
-        Reach::Failed => (palette.surface, palette.danger, palette.danger, Some((glyph::X, palette.danger))),
+        Reach::There => (
+            palette.accent,
+            palette.accent,
+            palette.on_fill,
+            Some((glyph::CHECK, palette.call)),
+        ),
+        Reach::Failed => (
+            palette.surface,
+            palette.danger,
+            palette.danger,
+            Some((glyph::X, palette.danger)),
+        ),
     };
     if station.reach == Reach::Now {
         let breath = kit.breath(1.6);
@@ -100,8 +131,16 @@ fn draw_station(ui: &Ui, kit: &Kit, center: Pos2, radius: f32, station: &Station
         let at = center + vec2(radius * 0.74, -radius * 0.74);
         let place = Rect::from_center_size(at, vec2(26.0, 26.0));
         let round = station.reach == Reach::There;
-        let corner = if round { CornerRadius::same(13) } else { CornerRadius::same(3) };
-        painter.rect_filled(place.expand(3.0), corner + CornerRadius::same(3), palette.bg);
+        let corner = if round {
+            CornerRadius::same(13)
+        } else {
+            CornerRadius::same(3)
+        };
+        painter.rect_filled(
+            place.expand(3.0),
+            corner + CornerRadius::same(3),
+            palette.bg,
+        );
         painter.rect_filled(place, corner, color);
         paint::icon(painter, at, mark, 16.0, palette.on_fill);
     }

@@ -17,7 +17,10 @@ const LOUD_DBFS: f32 = -6.0;
 pub fn level_meter(ui: &mut Ui, kit: &Kit, name: &str, level_dbfs: f32) {
     let palette = &kit.palette;
     let name_width = size::SPACE_XXXL + size::SPACE_S;
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), size::SPACE_XL + size::SPACE_XS), Sense::hover());
+    let (rect, response) = ui.allocate_exact_size(
+        vec2(ui.available_width(), size::SPACE_XL + size::SPACE_XS),
+        Sense::hover(),
+    );
     let share = lit_share(level_dbfs);
     response.widget_info(|| {
         let mut info = WidgetInfo::labeled(Role::Meter, true, name);
@@ -26,13 +29,23 @@ pub fn level_meter(ui: &mut Ui, kit: &Kit, name: &str, level_dbfs: f32) {
     });
     let painter = ui.painter();
     let name_at = pos2(rect.left(), rect.center().y);
-    painter.text(name_at, egui::Align2::LEFT_CENTER, name, theme::regular(size::BODY), palette.ink);
+    painter.text(
+        name_at,
+        egui::Align2::LEFT_CENTER,
+        name,
+        theme::regular(size::BODY),
+        palette.ink,
+    );
     let bars = Rect::from_min_max(pos2(rect.left() + name_width, rect.top()), rect.max);
     let step = bars.width() / BARS as f32;
     for bar in 0..BARS {
         let from = bar as f32 / BARS as f32;
         let loud = QUIET_DBFS * (1.0 - from) >= LOUD_DBFS;
-        let height = if loud { size::SPACE_XL - 2.0 } else { size::SPACE_L };
+        let height = if loud {
+            size::SPACE_XL - 2.0
+        } else {
+            size::SPACE_L
+        };
         let center = pos2(bars.left() + step * (bar as f32 + 0.5), bars.center().y);
         let place = Rect::from_center_size(center, vec2((step - 3.0).max(2.0), height));
         let radius = CornerRadius::same(2);
@@ -40,14 +53,23 @@ pub fn level_meter(ui: &mut Ui, kit: &Kit, name: &str, level_dbfs: f32) {
             let color = if loud { palette.warn } else { palette.call };
             painter.rect_filled(place, radius, color);
         } else {
-            painter.rect_stroke(place, radius, Stroke::new(1.0, palette.line), StrokeKind::Inside);
+            painter.rect_stroke(
+                place,
+                radius,
+                Stroke::new(1.0, palette.line),
+                StrokeKind::Inside,
+            );
         }
     }
 }
 
 /// The share (0 to 1) of the bars that are lit.
 fn lit_share(level_dbfs: f32) -> f32 {
-    if level_dbfs.is_nan() { 0.0 } else { (1.0 - level_dbfs / QUIET_DBFS).clamp(0.0, 1.0) }
+    if level_dbfs.is_nan() {
+        0.0
+    } else {
+        (1.0 - level_dbfs / QUIET_DBFS).clamp(0.0, 1.0)
+    }
 }
 
 #[cfg(test)]

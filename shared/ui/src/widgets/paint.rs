@@ -1,6 +1,8 @@
 //! Strokes and glyphs that several widgets share.
 
-use egui::{Align2, Color32, CornerRadius, Painter, Pos2, Rect, Stroke, StrokeKind, Ui, Vec2, pos2, vec2};
+use egui::{
+    Align2, Color32, CornerRadius, Painter, Pos2, Rect, Stroke, StrokeKind, Ui, Vec2, pos2, vec2,
+};
 
 use crate::theme::{self, Palette, size};
 
@@ -17,7 +19,13 @@ pub fn focus_ring(ui: &Ui, rect: Rect, radius: CornerRadius, palette: &Palette) 
 
 /// Draws an icon centred on a point.
 pub fn icon(painter: &Painter, center: Pos2, glyph: &str, points: f32, color: Color32) {
-    painter.text(center, Align2::CENTER_CENTER, glyph, theme::icon(points), color);
+    painter.text(
+        center,
+        Align2::CENTER_CENTER,
+        glyph,
+        theme::icon(points),
+        color,
+    );
 }
 
 /// The size of a printed key.
@@ -32,8 +40,19 @@ pub(super) fn key_cap(painter: &Painter, left_center: Pos2, key: &str, color: Co
     let cap = key_cap_size(painter, key);
     let rect = Rect::from_min_size(left_center - vec2(0.0, cap.y / 2.0), cap);
     let stroke = Stroke::new(size::EDGE, color.gamma_multiply(0.75));
-    painter.rect_stroke(rect, CornerRadius::same(size::RADIUS_KEY), stroke, StrokeKind::Inside);
-    painter.text(rect.center(), Align2::CENTER_CENTER, key, theme::bold(size::META), color);
+    painter.rect_stroke(
+        rect,
+        CornerRadius::same(size::RADIUS_KEY),
+        stroke,
+        StrokeKind::Inside,
+    );
+    painter.text(
+        rect.center(),
+        Align2::CENTER_CENTER,
+        key,
+        theme::bold(size::META),
+        color,
+    );
 }
 
 /// A colour a little nearer to another, for hovering and pressing.
@@ -49,7 +68,10 @@ pub(super) fn arc(center: Pos2, radius: f32, share: f32) -> Vec<Pos2> {
     (0..=steps)
         .map(|step| {
             let turn = share * step as f32 / steps as f32 * std::f32::consts::TAU;
-            pos2(center.x + radius * turn.sin(), center.y - radius * turn.cos())
+            pos2(
+                center.x + radius * turn.sin(),
+                center.y - radius * turn.cos(),
+            )
         })
         .collect()
 }

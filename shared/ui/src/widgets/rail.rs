@@ -29,22 +29,42 @@ pub fn rail(ui: &mut Ui, kit: &Kit, pages: &[Page<'_>], chosen: usize) -> Option
         let radius = CornerRadius::same(size::RADIUS_CONTROL);
         let color = if here { palette.accent } else { palette.ink_2 };
         if here {
-            let edge = if palette.outlined { Stroke::new(size::EDGE_SELECTED, palette.accent) } else { Stroke::NONE };
-            ui.painter().rect(rect, radius, palette.accent_soft, edge, StrokeKind::Inside);
+            let edge = if palette.outlined {
+                Stroke::new(size::EDGE_SELECTED, palette.accent)
+            } else {
+                Stroke::NONE
+            };
+            ui.painter()
+                .rect(rect, radius, palette.accent_soft, edge, StrokeKind::Inside);
         } else if response.hovered() {
             ui.painter().rect_filled(rect, radius, palette.raised);
         }
         let center = rect.center();
-        paint::icon(ui.painter(), pos2(center.x, center.y - size::SPACE_M), page.icon, size::ICON_L, color);
+        paint::icon(
+            ui.painter(),
+            pos2(center.x, center.y - size::SPACE_M),
+            page.icon,
+            size::ICON_L,
+            color,
+        );
         let word_color = if here { palette.accent } else { palette.ink };
         let font = theme::bold(size::META);
-        let text = ui.painter().layout_no_wrap(page.word.to_owned(), font, word_color);
-        let at = pos2(center.x - text.size().x / 2.0, center.y + size::SPACE_L - text.size().y / 2.0 + 2.0);
+        let text = ui
+            .painter()
+            .layout_no_wrap(page.word.to_owned(), font, word_color);
+        let at = pos2(
+            center.x - text.size().x / 2.0,
+            center.y + size::SPACE_L - text.size().y / 2.0 + 2.0,
+        );
         ui.painter().galley(at, text, word_color);
         if response.has_focus() {
             paint::focus_ring(ui, rect.shrink(size::FOCUS_RING), radius, palette);
         }
-        if response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked() && !here {
+        if response
+            .on_hover_cursor(egui::CursorIcon::PointingHand)
+            .clicked()
+            && !here
+        {
             picked = Some(index);
         }
     }

@@ -1,7 +1,9 @@
 //! Real-time text beside the picture.
 
 use egui::accesskit::Role;
-use egui::{Align, CornerRadius, Frame, Key, Margin, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+use egui::{
+    Align, CornerRadius, Frame, Key, Margin, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2,
+};
 
 use super::field::Field;
 use crate::conversation::{Author, Conversation, Line};
@@ -28,19 +30,28 @@ pub fn text_pane(ui: &mut Ui, kit: &Kit, conversation: &Conversation, peer: &str
             empty(ui, kit);
             return;
         }
-        ScrollArea::vertical().id_salt("text").auto_shrink(false).stick_to_bottom(true).show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = size::SPACE_S;
-            let mut before = None;
-            for line in conversation.lines().filter(|line| !line.text.is_empty()) {
-                draw_line(ui, kit, line, peer, before != Some(line.author));
-                before = Some(line.author);
-            }
-        });
+        ScrollArea::vertical()
+            .id_salt("text")
+            .auto_shrink(false)
+            .stick_to_bottom(true)
+            .show(ui, |ui| {
+                ui.spacing_mut().item_spacing.y = size::SPACE_S;
+                let mut before = None;
+                for line in conversation.lines().filter(|line| !line.text.is_empty()) {
+                    draw_line(ui, kit, line, peer, before != Some(line.author));
+                    before = Some(line.author);
+                }
+            });
     });
     let mut draft = conversation.draft().to_owned();
     let hint = kit.t("text-hint");
     let name = kit.t("text-field");
-    let response = Field::new(&name).hint(&hint).label_spoken_only().points(size::BODY).chars_max(1000).show(ui, kit, &mut draft);
+    let response = Field::new(&name)
+        .hint(&hint)
+        .label_spoken_only()
+        .points(size::BODY)
+        .chars_max(1000)
+        .show(ui, kit, &mut draft);
     if response.changed() {
         typed = Some(Typed::Changed(draft));
     }
@@ -54,16 +65,29 @@ pub fn text_pane(ui: &mut Ui, kit: &Kit, conversation: &Conversation, peer: &str
 fn empty(ui: &mut Ui, kit: &Kit) {
     let room = ui.available_size();
     let color = kit.palette.ink_2;
-    let text = ui.painter().layout(kit.t("text-about"), theme::regular(size::META), color, room.x);
+    let text = ui.painter().layout(
+        kit.t("text-about"),
+        theme::regular(size::META),
+        color,
+        room.x,
+    );
     let (rect, response) = ui.allocate_exact_size(room, Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, kit.t("text-about")));
-    ui.painter().galley(pos2(rect.left(), rect.bottom() - text.size().y), text, color);
+    ui.painter().galley(
+        pos2(rect.left(), rect.bottom() - text.size().y),
+        text,
+        color,
+    );
 }
 
 fn draw_line(ui: &mut Ui, kit: &Kit, line: &Line, peer: &str, first: bool) {
     let palette = &kit.palette;
     let mine = line.author == Author::Me;
-    let name = if mine { kit.t("text-me") } else { peer.to_owned() };
+    let name = if mine {
+        kit.t("text-me")
+    } else {
+        peer.to_owned()
+    };
     let layout = egui::Layout::top_down(if mine { Align::Max } else { Align::Min });
     let indent = (ui.available_width() * 0.14).min(size::SPACE_XXXL);
     ui.with_layout(layout, |ui| {
@@ -72,11 +96,22 @@ fn draw_line(ui: &mut Ui, kit: &Kit, line: &Line, peer: &str, first: bool) {
             ui.add_space(-size::SPACE_XS);
         }
         let room = ui.available_width() - indent - 2.0 * size::SPACE_M;
-        let text = ui.painter().layout(line.text.clone(), theme::regular(size::BODY), palette.ink, room);
+        let text = ui.painter().layout(
+            line.text.clone(),
+            theme::regular(size::BODY),
+            palette.ink,
+            room,
+        );
         let (fill, edge) = if mine {
             (palette.accent_soft, Stroke::new(size::EDGE, palette.accent))
         } else {
-            (palette.raised, Stroke::new(if palette.outlined { size::EDGE } else { 0.0 }, palette.line))
+            (
+                palette.raised,
+                Stroke::new(
+                    if palette.outlined { size::EDGE } else { 0.0 },
+                    palette.line,
+                ),
+            )
         };
         Frame::new()
             .fill(fill)

@@ -1,7 +1,10 @@
 //! A live picture.
 
 use egui::accesskit::Role;
-use egui::{Align2, Color32, ColorImage, Context, CornerRadius, Rect, Sense, TextureHandle, TextureOptions, Ui, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, Color32, ColorImage, Context, CornerRadius, Rect, Sense, TextureHandle, TextureOptions,
+    Ui, WidgetInfo, pos2, vec2,
+};
 use vrs_media::picture::{Picture, Slot};
 
 use super::paint;
@@ -37,7 +40,11 @@ impl VideoView {
     /// A view without a picture; the name is for debugging only.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { texture: None, version: 0, name }
+        Self {
+            texture: None,
+            version: 0,
+            name,
+        }
     }
 
     /// Takes over the newest picture of `slot`, if it is new.
@@ -74,7 +81,9 @@ impl VideoView {
         ui.painter().rect_filled(rect, radius, stage.surround);
         let Some(texture) = &self.texture else {
             let words = look.empty.words;
-            response.widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("{}: {words}", look.name)));
+            response.widget_info(|| {
+                WidgetInfo::labeled(Role::Image, true, format!("{}: {words}", look.name))
+            });
             draw_placeholder(ui, rect, &look.empty, stage.ink_2);
             return rect;
         };
@@ -83,8 +92,16 @@ impl VideoView {
         if look.mirrored {
             std::mem::swap(&mut uv.min.x, &mut uv.max.x);
         }
-        let shape = egui::epaint::RectShape::filled(place, if place == rect { radius } else { CornerRadius::ZERO }, Color32::WHITE)
-            .with_texture(texture.id(), uv);
+        let shape = egui::epaint::RectShape::filled(
+            place,
+            if place == rect {
+                radius
+            } else {
+                CornerRadius::ZERO
+            },
+            Color32::WHITE,
+        )
+        .with_texture(texture.id(), uv);
         ui.painter().add(shape);
         place
     }
@@ -119,7 +136,11 @@ fn place_and_cut(rect: Rect, aspect: f32, fit: Fit) -> (Rect, Rect) {
             (Rect::from_center_size(rect.center(), size), whole)
         }
         Fit::Cover => {
-            let seen = if room > aspect { vec2(1.0, aspect / room) } else { vec2(room / aspect, 1.0) };
+            let seen = if room > aspect {
+                vec2(1.0, aspect / room)
+            } else {
+                vec2(room / aspect, 1.0)
+            };
             (rect, Rect::from_center_size(whole.center(), seen))
         }
     }
@@ -138,14 +159,31 @@ fn draw_placeholder(ui: &Ui, rect: Rect, empty: &Placeholder<'_>, color: Color32
     let points = if small { size::META } else { size::BODY };
     let icon = if small { size::ICON_L } else { size::DISPLAY };
     let room = rect.width() - 2.0 * size::SPACE_M;
-    let text = painter.layout(empty.words.to_owned(), theme::regular(points), color, room.max(1.0));
+    let text = painter.layout(
+        empty.words.to_owned(),
+        theme::regular(points),
+        color,
+        room.max(1.0),
+    );
     let whole = icon + size::SPACE_S + text.size().y;
     if whole + size::SPACE_S > rect.height() {
-        paint::icon(painter, rect.center(), empty.icon, icon.min(rect.height()), color);
+        paint::icon(
+            painter,
+            rect.center(),
+            empty.icon,
+            icon.min(rect.height()),
+            color,
+        );
         return;
     }
     let top = rect.center().y - whole / 2.0;
-    paint::icon(painter, pos2(rect.center().x, top + icon / 2.0), empty.icon, icon, color);
+    paint::icon(
+        painter,
+        pos2(rect.center().x, top + icon / 2.0),
+        empty.icon,
+        icon,
+        color,
+    );
     let left = rect.center().x - text.size().x / 2.0;
     painter.galley(pos2(left, top + icon + size::SPACE_S), text, color);
 }
@@ -156,11 +194,21 @@ pub fn name_tag(ui: &Ui, kit: &Kit, picture: Rect, name: &str) {
     let painter = ui.painter();
     let text = painter.layout_no_wrap(name.to_owned(), theme::bold(size::META), stage.ink);
     let tag = Rect::from_min_size(
-        picture.left_bottom() + vec2(size::SPACE_S, -size::SPACE_S - text.size().y - size::SPACE_S),
+        picture.left_bottom()
+            + vec2(
+                size::SPACE_S,
+                -size::SPACE_S - text.size().y - size::SPACE_S,
+            ),
         text.size() + vec2(size::SPACE_L, size::SPACE_S),
     );
     painter.rect_filled(tag, CornerRadius::same(size::RADIUS_KEY), stage.bg);
-    painter.text(tag.center(), Align2::CENTER_CENTER, name, theme::bold(size::META), stage.ink);
+    painter.text(
+        tag.center(),
+        Align2::CENTER_CENTER,
+        name,
+        theme::bold(size::META),
+        stage.ink,
+    );
 }
 
 #[cfg(test)]
@@ -180,10 +228,20 @@ mod tests {
 
     #[test]
     fn a_picture_that_lies_about_its_size_is_dropped() {
-        let liar = Picture { width: 4, height: 4, rgba: vec![0; 16], counter: 1 };
+        let liar = Picture {
+            width: 4,
+            height: 4,
+            rgba: vec![0; 16],
+            counter: 1,
+        };
         assert!(to_image(&liar).is_none());
         assert!(to_image(&Picture::default()).is_none());
-        let honest = Picture { width: 2, height: 2, rgba: vec![0; 16], counter: 1 };
+        let honest = Picture {
+            width: 2,
+            height: 2,
+            rgba: vec![0; 16],
+            counter: 1,
+        };
         assert!(to_image(&honest).is_some());
     }
 }

@@ -1,7 +1,7 @@
 //! Words on a page, in the few sizes there are.
 
 use egui::accesskit::{Live, Role};
-use egui::{Color32, Label, Response, RichText, Sense, Ui, WidgetInfo, pos2, vec2};
+use egui::{Color32, Label, Response, RichText, Sense, Ui, pos2, vec2};
 
 use super::paint;
 use crate::kit::Kit;
@@ -9,7 +9,14 @@ use crate::theme::{self, size};
 
 /// Ordinary words that wrap.
 pub fn plain(ui: &mut Ui, text: &str, points: f32, color: Color32) -> Response {
-    ui.add(Label::new(RichText::new(text).font(theme::regular(points)).color(color)).wrap())
+    ui.add(
+        Label::new(
+            RichText::new(text)
+                .font(theme::regular(points))
+                .color(color),
+        )
+        .wrap(),
+    )
 }
 
 /// Strong words that wrap.
@@ -20,9 +27,14 @@ pub fn strong(ui: &mut Ui, text: &str, points: f32, color: Color32) -> Response 
 /// A strong word with the key that does the same, as under a large button without words.
 pub fn with_key(ui: &mut Ui, kit: &Kit, word: &str, key: &str) {
     let color = kit.palette.ink;
-    let text = ui.painter().layout_no_wrap(word.to_owned(), theme::bold(size::LEAD), color);
+    let text = ui
+        .painter()
+        .layout_no_wrap(word.to_owned(), theme::bold(size::LEAD), color);
     let cap = paint::key_cap_size(ui.painter(), key);
-    let whole = vec2(text.size().x + size::SPACE_M + cap.x, text.size().y.max(cap.y));
+    let whole = vec2(
+        text.size().x + size::SPACE_M + cap.x,
+        text.size().y.max(cap.y),
+    );
     let (rect, _) = ui.allocate_exact_size(whole, Sense::hover());
     let text_at = pos2(rect.left(), rect.center().y - text.size().y / 2.0);
     let key_at = pos2(rect.left() + text.size().x + size::SPACE_M, rect.center().y);
@@ -33,10 +45,12 @@ pub fn with_key(ui: &mut Ui, kit: &Kit, word: &str, key: &str) {
 /// A heading that a screen reader tells at once.
 pub fn alert(ui: &mut Ui, text: &str, spoken: &str, points: f32, color: Color32) {
     let response = strong(ui, text, points, color);
-    let id = response.id.with("alert");
-    let alert = ui.interact(response.rect, id, Sense::hover());
-    alert.widget_info(|| WidgetInfo::labeled(Role::Alert, true, spoken));
-    ui.ctx().accesskit_node_builder(id, |node| node.set_live(Live::Assertive));
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_role(Role::Alert);
+        node.set_live(Live::Assertive);
+        node.set_label(spoken);
+        node.clear_value();
+    });
 }
 
 /// A key as printed on a keyboard, beside a control that has no words.

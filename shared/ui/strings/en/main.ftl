@@ -11,6 +11,7 @@ link-retrying = { $seconds ->
 }
 
 # Sign-in
+signed-out = You are signed out.
 sign-in = Sign in
 sign-in-title = Sign in to Visavis
 sign-in-caller-lead = Call any telephone in sign language.

@@ -11,6 +11,7 @@ link-retrying = { $seconds ->
 }
 
 # Inicio de sesión
+signed-out = No ha iniciado sesión.
 sign-in = Iniciar sesión
 sign-in-title = Inicie sesión en Visavis
 sign-in-caller-lead = Llame a cualquier teléfono en lengua de señas.

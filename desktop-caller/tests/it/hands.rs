@@ -1,0 +1,167 @@
+//! What a caller does, by the names of the controls and by keys alone.
+
+use crate::rig::{CONTRAST, DARK_ES, ES_200, LIGHT, SOMEBODY};
+use crate::script::{ME, end_busy, incoming, ringing, signed_in, signed_out, talking, waiting};
+use egui::Key;
+use egui_kittest::kittest::Queryable;
+use vrs_client::{CallEnd, Command, Event, SignInProblem};
+use vrs_domain::EndReason;
+
+#[test]
+fn signing_in_takes_the_three_fields_and_tells_what_went_wrong() {
+    let mut rig = signed_out(LIGHT);
+    rig.press("Sign in");
+    let asked = rig.twin.take_asked();
+    assert!(
+        matches!(&asked[..], [Command::SignIn { server, account, .. }] if server == "relay.example.org" && account == ME)
+    );
+    rig.say(Event::SignInFailed(SignInProblem::WrongPassword));
+    rig.harness
+        .get_by_label("The number or the password is not right. Check both and try again.");
+}
+
+#[test]
+fn u17_a_number_is_dialled_and_the_call_ended_by_keys_alone() {
+    let mut rig = signed_in(LIGHT);
+    rig.write("Number to call", "555 010 0199");
+    rig.keys(&[Key::Enter]);
+    waiting(&mut rig);
+    ringing(&mut rig);
+    rig.keys(&[Key::M, Key::C, Key::Escape, Key::Escape]);
+    let expected = [
+        Command::Call {
+            number: SOMEBODY.parse().unwrap(),
+        },
+        Command::SetMicrophoneMuted(false),
+        Command::SetCameraOff(true),
+        Command::HangUp,
+    ];
+    assert_eq!(rig.twin.take_asked(), expected);
+}
+
+#[test]
+fn a_number_that_is_none_is_not_dialled() {
+    let mut rig = signed_in(LIGHT);
+    rig.press("9");
+    rig.press("Call");
+    assert_eq!(rig.twin.take_asked(), []);
+    rig.harness
+        .get_by_label("Not a complete telephone number yet.");
+}
+
+#[test]
+fn after_a_busy_line_one_key_calls_again() {
+    let mut rig = signed_in(LIGHT);
+    ringing(&mut rig);
+    end_busy(&mut rig);
+    rig.harness
+        .get_by_label("The line is busy. Try again in a few minutes.");
+    rig.keys(&[Key::Enter]);
+    assert_eq!(
+        rig.twin.take_asked(),
+        [Command::Call {
+            number: SOMEBODY.parse().unwrap()
+        }]
+    );
+}
+
+#[test]
+fn an_incoming_call_is_answered_by_enter_and_declined_by_escape() {
+    for (key, command) in [
+        (Key::Enter, Command::Answer),
+        (Key::Escape, Command::Decline),
+    ] {
+        let mut rig = signed_in(LIGHT);
+        incoming(&mut rig);
+        rig.keys(&[key]);
+        assert_eq!(rig.twin.take_asked(), [command]);
+    }
+}
+
+#[test]
+fn a_declined_call_leads_back_home() {
+    let mut rig = signed_in(LIGHT);
+    incoming(&mut rig);
+    rig.press("Decline");
+    let end = CallEnd {
+        reason: None,
+        status: Some(603),
+        by_us: true,
+        text: String::new(),
+        duration_s: 0,
+    };
+    rig.say(Event::CallEnded(end));
+    rig.harness.get_by_label("Number to call");
+}
+
+#[test]
+fn a_missed_call_is_told() {
+    let mut rig = signed_in(LIGHT);
+    incoming(&mut rig);
+    rig.end(EndReason::CallerCancelled);
+    rig.harness.get_by_label_contains("You missed a call from");
+}
+
+#[test]
+fn u6_text_goes_out_as_it_is_typed() {
+    let mut rig = signed_in(LIGHT);
+    talking(&mut rig);
+    rig.write("Your text", "yes");
+    rig.keys(&[Key::Enter]);
+    let sent = [
+        Command::SendText("yes".into()),
+        Command::SendText("\u{2028}".into()),
+    ];
+    assert_eq!(rig.twin.take_asked(), sent);
+    rig.harness.get_by_label("You: yes");
+    rig.harness
+        .get_by_label("Interpreter: The office opens at 8:30.");
+}
+
+#[test]
+fn tab_reaches_every_control_of_every_screen() {
+    let digits = [
+        "1", "2", "3", "4", "5", "6", "7", "8", "9", "Star", "0", "Hash",
+    ];
+    let mut rig = signed_in(LIGHT);
+    rig.press("5");
+    rig.check_tab_reaches(
+        &[
+            &["Dial", "Settings", "Number to call", "Erase last digit"],
+            &digits[..],
+            &["Call"],
+        ]
+        .concat(),
+    );
+    let mut rig = signed_in(CONTRAST);
+    talking(&mut rig);
+    rig.check_tab_reaches(&[
+        "Turn your voice on",
+        "Turn your camera off",
+        "Hide text",
+        "Hang up",
+        "Your text",
+    ]);
+    let mut rig = signed_in(DARK_ES);
+    incoming(&mut rig);
+    rig.check_tab_reaches(&["Contestar", "Rechazar"]);
+    let mut rig = signed_in(ES_200);
+    ringing(&mut rig);
+    end_busy(&mut rig);
+    rig.check_tab_reaches(&["Volver", "Llamar de nuevo"]);
+}
+
+#[test]
+fn settings_change_the_look_at_once() {
+    let mut rig = signed_in(LIGHT);
+    rig.press("Settings");
+    rig.press("Español");
+    rig.press("Oscuro");
+    let choices = &rig.harness.state().model().desk.choices;
+    assert_eq!(
+        (choices.language, choices.theme),
+        (vrs_ui::Language::Spanish, vrs_ui::Theme::Dark)
+    );
+    rig.press("Marcar");
+    rig.harness.get_by_label("Llamar");
+}

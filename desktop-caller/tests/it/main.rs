@@ -1,0 +1,11 @@
+//! The caller's app in a window that nobody sees: how it looks, and what hands and keys do.
+
+#![allow(clippy::unwrap_used)] // a test may
+
+use desktop_caller as app;
+
+mod hands;
+#[path = "../../../shared/ui/glue/rig.rs"]
+mod rig;
+mod screens;
+mod script;

@@ -1,0 +1,84 @@
+//! What may happen to a caller, as the engine would tell it.
+
+use desktop_caller::Model;
+use vrs_client::devices::Look;
+use vrs_client::{CallView, Direction, Event, Invitation};
+use vrs_domain::{EndReason, SessionState, TelephoneState};
+
+use crate::rig::{Rig, SOMEBODY, Skin};
+
+pub(crate) const ME: &str = "+15550100001";
+
+pub(crate) fn signed_out(skin: Skin) -> Rig<Model> {
+    Rig::new(skin, ME, |desk| Model {
+        desk,
+        ..Model::default()
+    })
+}
+
+pub(crate) fn signed_in(skin: Skin) -> Rig<Model> {
+    signed_out(skin).sign_in(ME, Look::CALLER)
+}
+
+pub(crate) fn waiting(rig: &mut Rig<Model>) {
+    let view = rig.call(
+        Direction::Outgoing,
+        SessionState::RequestReceived,
+        TelephoneState::Idle,
+    );
+    rig.say(Event::Call(CallView {
+        interpreter: None,
+        queue_position: Some(2),
+        ..view
+    }));
+    rig.pass(14);
+}
+
+pub(crate) fn ringing(rig: &mut Rig<Model>) {
+    rig.film_other(Look::INTERPRETER);
+    let view = rig.call(
+        Direction::Outgoing,
+        SessionState::HearingPartyDialing,
+        TelephoneState::Ringing,
+    );
+    rig.say(Event::Call(view));
+    rig.pass(13);
+}
+
+pub(crate) fn talking(rig: &mut Rig<Model>) {
+    ringing(rig);
+    let view = rig.call(
+        Direction::Outgoing,
+        SessionState::RelayActive,
+        TelephoneState::Answered,
+    );
+    rig.say(Event::Call(CallView {
+        conversation_started: Some(rig.now()),
+        ..view
+    }));
+    rig.pass(65);
+    rig.say(Event::TextReceived(
+        "The office opens at 8:30.\u{2028}Your number there is A-".into(),
+    ));
+}
+
+pub(crate) fn end_busy(rig: &mut Rig<Model>) {
+    rig.end(EndReason::HearingBusy);
+}
+
+pub(crate) fn incoming(rig: &mut Rig<Model>) {
+    let from = SOMEBODY.into();
+    rig.say(Event::Incoming(Invitation {
+        session: None,
+        number: None,
+        languages: None,
+        epoch: None,
+        from,
+    }));
+    let view = rig.call(
+        Direction::Incoming,
+        SessionState::RequestReceived,
+        TelephoneState::Idle,
+    );
+    rig.say(Event::Call(view));
+}

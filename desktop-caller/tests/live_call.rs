@@ -1,0 +1,47 @@
+//! The caller's app through a whole call, by its labels, against the real engine and server.
+
+use desktop_caller as app;
+use vrs_client::{Command, Event, Role};
+use vrs_domain::{EndReason, SessionState};
+use vrs_e2e::{CALLER, CALLER_PASSWORD, INTERPRETER, Service};
+
+#[path = "../../shared/ui/glue/live.rs"]
+mod live;
+
+use live::Live;
+
+#[test]
+fn a_caller_signs_in_dials_talks_types_and_hangs_up() {
+    let mut service = Service::start();
+    let mut interpreter = service.interpreter();
+    let mut caller: Live<app::Model> = Live::start(&service, Role::Caller, 660.0);
+
+    caller.sign_in(&service, "Your number", CALLER, "not the password");
+    caller.wait_containing("The number or the password is not right");
+    caller.fill("Password", "");
+    service.caller(); // the account itself is fine
+    let mut caller: Live<app::Model> = Live::start(&service, Role::Caller, 660.0);
+    caller.sign_in(&service, "Your number", CALLER, CALLER_PASSWORD);
+    caller.wait("Ready. You can call.");
+    caller.fill("Number to call", "5550100199");
+    caller.press("Call");
+    caller.wait_containing("Waiting for an interpreter");
+
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    caller.wait_containing(&format!("talking with +1 555 010 0199 through interpreter {INTERPRETER}"));
+    interpreter.state(SessionState::RelayActive);
+
+    caller.fill("Your text", "hola");
+    let mut text = String::new();
+    interpreter.wait("the caller's text", |event| {
+        if let Event::TextReceived(more) = event {
+            text.push_str(more);
+        }
+        (text == "hola").then_some(())
+    });
+    caller.press("Hang up");
+    assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
+    service.telephone_report();
+    service.stop_and_verify();
+}
