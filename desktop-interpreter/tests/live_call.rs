@@ -11,7 +11,7 @@ mod live;
 use live::Live;
 
 #[test]
-fn an_interpreter_signs_in_declines_accepts_talks_and_ends() {
+fn an_interpreter_signs_in_accepts_talks_and_ends() {
     let mut service = Service::start();
     let mut interpreter: Live<app::Model> = Live::start(&service, Role::Interpreter, 440.0);
     interpreter.sign_in(&service, "Your CA id", INTERPRETER, INTERPRETER_PASSWORD);
@@ -20,11 +20,12 @@ fn an_interpreter_signs_in_declines_accepts_talks_and_ends() {
     let mut caller = service.caller();
     caller.call(NUMBER);
     interpreter.wait("A caller asks for you");
-    interpreter.wait_containing("0 1 9 9");
     interpreter.press("Accept");
-    interpreter.wait("You are interpreting.");
+    interpreter.wait_containing("You are interpreting");
     caller.state(SessionState::RelayActive);
-    caller.stats_where("the interpreter's picture", |stats| stats.frames_decoded > 10);
+    caller.stats_where("the interpreter's picture", |stats| {
+        stats.frames_decoded > 10
+    });
 
     interpreter.press("Mute your microphone");
     interpreter.wait("Unmute your microphone");

@@ -33,7 +33,9 @@ impl FromStr for SessionId {
         if text.len() != 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(InvalidSessionId);
         }
-        u128::from_str_radix(text, 16).map(Self).map_err(|_| InvalidSessionId)
+        u128::from_str_radix(text, 16)
+            .map(Self)
+            .map_err(|_| InvalidSessionId)
     }
 }
 
@@ -99,12 +101,18 @@ mod tests {
         let id = SessionId(0x1234_5678_9abc_def0);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!("12".parse::<SessionId>(), Err(InvalidSessionId));
-        assert_eq!("+2345678901234567890123456789012".parse::<SessionId>(), Err(InvalidSessionId));
+        assert_eq!(
+            "+2345678901234567890123456789012".parse::<SessionId>(),
+            Err(InvalidSessionId)
+        );
     }
 
     #[test]
     fn ca_id_takes_digits_only() {
-        assert_eq!("1234".parse::<CaId>().map(|c| c.to_string()), Ok("1234".into()));
+        assert_eq!(
+            "1234".parse::<CaId>().map(|c| c.to_string()),
+            Ok("1234".into())
+        );
         for bad in ["", "12a", "12345678901", "+12", " 12"] {
             assert_eq!(bad.parse::<CaId>(), Err(InvalidCaId), "{bad:?}");
         }

@@ -52,7 +52,10 @@ pub struct LanguagePair {
 
 impl Default for LanguagePair {
     fn default() -> Self {
-        Self { signed: SignLanguage::Asl, spoken: SpokenLanguage::English }
+        Self {
+            signed: SignLanguage::Asl,
+            spoken: SpokenLanguage::English,
+        }
     }
 }
 
@@ -70,7 +73,10 @@ impl FromStr for LanguagePair {
             what: "language pair (such as ase/en)",
             word: text.chars().take(40).collect(),
         })?;
-        Ok(Self { signed: signed.parse()?, spoken: spoken.parse()? })
+        Ok(Self {
+            signed: signed.parse()?,
+            spoken: spoken.parse()?,
+        })
     }
 }
 

@@ -36,7 +36,9 @@ impl FromStr for PhoneNumber {
     /// eleven starting with 1, are North American.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        let (plus, rest) = text.strip_prefix('+').map_or((false, text), |rest| (true, rest));
+        let (plus, rest) = text
+            .strip_prefix('+')
+            .map_or((false, text), |rest| (true, rest));
         let mut digits = String::with_capacity(E164_DIGITS_MAX);
         for c in rest.chars() {
             match c {
@@ -48,7 +50,10 @@ impl FromStr for PhoneNumber {
         if digits.is_empty() {
             return Err(InvalidNumber::Empty);
         }
-        if !plus && digits.len() == 3 && (digits.ends_with("11") || digits == "988" || digits == "112") {
+        if !plus
+            && digits.len() == 3
+            && (digits.ends_with("11") || digits == "988" || digits == "112")
+        {
             return Ok(Self(digits));
         }
         if !plus && digits.len() == 10 {
@@ -101,8 +106,17 @@ impl PhoneNumber {
     #[must_use]
     pub fn spoken(&self) -> String {
         let groups = self.spaced();
-        let spell = |group: &str| group.chars().map(String::from).collect::<Vec<_>>().join(" ");
-        let spelled: Vec<_> = groups.split(' ').map(|g| spell(g).replace('+', "plus")).collect();
+        let spell = |group: &str| {
+            group
+                .chars()
+                .map(String::from)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let spelled: Vec<_> = groups
+            .split(' ')
+            .map(|g| spell(g).replace('+', "plus"))
+            .collect();
         spelled.join(", ")
     }
 }

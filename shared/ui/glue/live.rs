@@ -4,7 +4,6 @@
 
 use std::time::{Duration, Instant};
 
-use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use vrs_client::{
@@ -31,7 +30,11 @@ impl<P: Program<Command = Command, Event = Event> + Default + 'static> Live<P> {
         config.microphone = MicrophoneChoice::Synthetic { hz };
         config.speaker = SpeakerChoice::Null;
         config.extra_ca_pem = Some(service.ca());
-        config.video = VideoSize { width: 640, height: 480, fps: 15 };
+        config.video = VideoSize {
+            width: 640,
+            height: 480,
+            fps: 15,
+        };
         let engine = Engine::start(config).expect("the engine starts");
         let calls = Box::new(RealCalls(engine));
         let harness = Harness::builder()
@@ -42,10 +45,16 @@ impl<P: Program<Command = Command, Event = Event> + Default + 'static> Live<P> {
     }
 
     /// Fills in the sign-in form by its labels and presses its button.
-    pub(crate) fn sign_in(&mut self, service: &Service, account_label: &str, account: &str, password: &str) {
+    pub(crate) fn sign_in(
+        &mut self,
+        service: &Service,
+        account_label: &str,
+        account: &str,
+        password: &str,
+    ) {
         self.fill("Server", service.secure());
         self.fill(account_label, account);
-        self.fill_password("Password", password);
+        self.fill("Password", password);
         self.press("Sign in");
     }
 
@@ -56,7 +65,9 @@ impl<P: Program<Command = Command, Event = Event> + Default + 'static> Live<P> {
 
     /// Waits until something whose label contains `part` is there.
     pub(crate) fn wait_containing(&mut self, part: &str) {
-        self.until(part, |harness| harness.query_all_by_label_contains(part).next().is_some());
+        self.until(part, |harness| {
+            harness.query_all_by_label_contains(part).next().is_some()
+        });
     }
 
     /// Presses the button with this label, as a mouse or a screen reader would.
@@ -68,18 +79,10 @@ impl<P: Program<Command = Command, Event = Event> + Default + 'static> Live<P> {
 
     /// Types into the field with this label.
     pub(crate) fn fill(&mut self, label: &str, text: &str) {
-        self.type_into(Role::TextInput, label, text);
-    }
-
-    fn fill_password(&mut self, label: &str, text: &str) {
-        self.type_into(Role::PasswordInput, label, text);
-    }
-
-    fn type_into(&mut self, role: Role, label: &str, text: &str) {
-        self.until(label, |harness| harness.query_by_role_and_label(role, label).is_some());
-        self.harness.get_by_role_and_label(role, label).focus();
+        self.wait(label);
+        self.harness.get_by_label(label).focus();
         self.harness.step();
-        self.harness.get_by_role_and_label(role, label).type_text(text);
+        self.harness.get_by_label(label).type_text(text);
         self.harness.step();
     }
 
@@ -91,7 +94,11 @@ impl<P: Program<Command = Command, Event = Event> + Default + 'static> Live<P> {
             if is(&self.harness) {
                 return;
             }
-            assert!(Instant::now() < end, "'{what}' never came; there was: {:?}", self.labels());
+            assert!(
+                Instant::now() < end,
+                "'{what}' never came; there was: {:?}",
+                self.labels()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -99,6 +106,7 @@ impl<P: Program<Command = Command, Event = Event> + Default + 'static> Live<P> {
     /// Everything a screen reader could say now.
     fn labels(&self) -> Vec<String> {
         let all = self.harness.root().children_recursive();
-        all.filter_map(|node| node.accesskit_node().label()).collect()
+        all.filter_map(|node| node.accesskit_node().label())
+            .collect()
     }
 }
