@@ -44,6 +44,7 @@ pub(crate) fn run(yes: bool) -> Result<(), Failure> {
     steps.run("docs", || {
         let mut command = cargo();
         command.args(["doc", "--locked", "--workspace", "--no-deps"]);
+        command.arg("--document-private-items");
         check(command.env("RUSTDOCFLAGS", "--deny warnings"))
     })?;
     steps.run("peers", || {

@@ -66,7 +66,7 @@ pub struct Common {
     #[arg(long)]
     name: Option<String>,
     /// How the account signs in. `md5` is for browser libraries that know nothing better, and only
-    /// where the configuration has [sip] allow_md5 = true
+    /// where allow_md5 is true in the configuration's sip table
     #[arg(long, value_enum, default_value_t = DigestChoice::Strong)]
     digest: DigestChoice,
     #[command(flatten)]

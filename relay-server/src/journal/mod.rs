@@ -2,7 +2,7 @@
 //!
 //! What it is: append-only segment files of length-prefixed, checksummed, hash-chained records
 //! ([`frame`]); one writer thread that gathers records and makes them durable with one fsync
-//! ([`Journal`]); a verifier that names the first byte range that is wrong ([`verify`]).
+//! ([`Journal`]); a verifier that names the first byte range that is wrong ([`verify()`]).
 //! What it is not: it decides nothing about sessions and is never edited; a correction is a new
 //! record. The rebuildable views are in [`crate::store`].
 //!

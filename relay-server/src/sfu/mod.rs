@@ -1,7 +1,7 @@
 //! The media plane: one loop that owns the media socket, every room and every telephone line.
 //!
 //! What it is: [`Sfu`] is the handle that sessions hold; [`driver`] is the loop on its own thread;
-//! [`line`] is one telephone and its bridge; [`demux`] finds the leg a datagram belongs to.
+//! [`mod@line`] is one telephone and its bridge; [`demux`] finds the leg a datagram belongs to.
 //! What it is not: it decides nothing about calls, and no media passes through a session task
 //! (architecture rule 5).
 //! Start reading at [`Sfu`].

@@ -5,7 +5,7 @@
 //! What it is not: it is never the truth. That is [`crate::journal`]; every start clears the views
 //! and fills them again from it ([`Rebuild`]), so a damaged or deleted store loses nothing.
 //! Calls may touch the disk: from async code make them on a blocking thread.
-//! Start reading at [`Store`], then [`open`].
+//! Start reading at [`Store`], then [`open()`].
 
 mod memory;
 mod open;

@@ -11,7 +11,7 @@ const ROWS_MAX: usize = 1_000_000;
 /// Between account and binding in a key; neither may hold it.
 const SEPARATOR: u8 = 0;
 
-/// Views in a sled database; see [`super::open`] for how it is opened safely.
+/// Views in a sled database; see [`super::open()`] for how it is opened safely.
 #[derive(Debug, Clone)]
 pub struct SledStore {
     db: sled::Db,

@@ -5,7 +5,7 @@
 //! with G.711 sound; the far end of a trunk in tests and in the demo.
 //! What it is not: a softphone. It places no calls, and it shares protocol code with the server,
 //! so tests/peers brings in telephones by other people.
-//! Start reading at [`Telephone::spawn`]; [`line`] is one call, [`driver`] the loop.
+//! Start reading at [`Telephone::spawn`]; [`mod@line`] is one call, [`driver`] the loop.
 
 pub mod driver;
 pub mod ear;

@@ -1,6 +1,6 @@
 //! What is on the wire: requests, responses, and the headers a user agent must understand.
 //!
-//! What it is: our own tokenizer ([`parse`]), our own [`Method`], [`Uri`], [`NameAddr`], [`Via`]
+//! What it is: our own tokenizer ([`parse()`]), our own [`Method`], [`Uri`], [`NameAddr`], [`Via`]
 //! and an ordered [`Headers`] list, and printing that cannot be talked into a second header.
 //! What it is not: a full object model of every SIP header; a header nobody here acts upon stays
 //! text.
@@ -12,7 +12,7 @@
 //! user parts (`;`, `,`, `%00`) and its Via parser refuses folded white space (six of the thirteen
 //! valid messages of RFC 4475); its digest types hold `nc` in eight bits and lack SHA-512-256.
 //!
-//! Start reading at [`parse`].
+//! Start reading at [`parse()`].
 
 pub(crate) mod chars;
 mod cseq;
