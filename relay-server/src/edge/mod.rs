@@ -49,6 +49,8 @@ pub struct Opened {
     pub peer: SocketAddr,
     /// The gateway's name when this is a trunk flow.
     pub trunk: Option<String>,
+    /// We made the connection and checked who is there, rather than being called.
+    pub dialled: bool,
     /// What is put in here is sent; when it is full the flow is cut.
     pub outbox: mpsc::Sender<Vec<u8>>,
 }

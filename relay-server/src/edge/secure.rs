@@ -25,7 +25,7 @@ use tracing::{debug, info, warn};
 use vrs_domain::limit;
 use vrs_sip::{FlowId, FlowKind};
 
-use super::limits::Places;
+use super::limits::{Permit, Places};
 use super::{Arrival, FlowIds, Opened};
 
 /// What a plain-text client is told before it is cut off.
@@ -80,7 +80,7 @@ pub async fn serve(
             }
         };
         let permit = match places.admit(peer.ip()) {
-            Ok(permit) => permit,
+            Ok(permit) => Arc::new(permit),
             Err(_) => {
                 debug!("connection refused: too many stand already");
                 continue;
@@ -91,13 +91,13 @@ pub async fn serve(
             port,
             peer,
             stop: stop.clone(),
+            _permit: permit,
         });
         tokio::spawn(async move {
             let served = serve_one(stream, acceptor, router, stop).await;
             if let Err(error) = served {
                 debug!(%error, "connection ended");
             }
-            drop(permit);
         });
     }
 }
@@ -144,6 +144,8 @@ struct Client {
     port: SecurePort,
     peer: SocketAddr,
     stop: CancellationToken,
+    /// A WebSocket outlives the HTTP connection it came from, and keeps its place.
+    _permit: Arc<Permit>,
 }
 
 async fn ready(State(client): State<Client>) -> Response {
@@ -190,6 +192,7 @@ async fn carry(socket: WebSocket, client: Client) {
         local: client.port.local.clone(),
         peer: client.peer,
         trunk: None,
+        dialled: false,
         outbox,
     };
     if client
@@ -227,13 +230,13 @@ async fn pump(
     loop {
         let to_send = tokio::select! {
             () = client.stop.cancelled() => {
-                let _closed = sink.send(close(close_code::AWAY, "the service is stopping")).await;
+                send(&mut sink, close(close_code::AWAY, "the service is stopping")).await;
                 return;
             }
             message = outgoing.recv() => match message {
                 Some(bytes) => frame(bytes),
                 None => {
-                    let _closed = sink.send(close(close_code::POLICY, "closed by the service")).await;
+                    send(&mut sink, close(close_code::POLICY, "closed by the service")).await;
                     return;
                 }
             },
@@ -260,17 +263,22 @@ async fn pump(
                     Some(Err(error)) => {
                         // Too large, not masked, bad UTF-8 ...: the library names the cause (A17).
                         info!(flow = flow.0, %error, "WebSocket closed");
-                        let _closed = sink.send(close(close_code::SIZE, "message refused")).await;
+                        send(&mut sink, close(close_code::SIZE, "message refused")).await;
                         return;
                     }
                 }
             }
         };
-        let sent = tokio::time::timeout(limit::HANDSHAKE_TIMEOUT, sink.send(to_send)).await;
-        if !matches!(sent, Ok(Ok(()))) {
+        if !send(&mut sink, to_send).await {
             return;
         }
     }
+}
+
+/// Sends within a bounded time: a peer that reads nothing is given up (R20).
+async fn send(sink: &mut Sink, message: Message) -> bool {
+    let sent = tokio::time::timeout(limit::HANDSHAKE_TIMEOUT, sink.send(message)).await;
+    matches!(sent, Ok(Ok(())))
 }
 
 type Sink = futures_util::stream::SplitSink<WebSocket, Message>;
@@ -279,7 +287,7 @@ type Sink = futures_util::stream::SplitSink<WebSocket, Message>;
 async fn receive(flow: FlowId, bytes: &[u8], client: &Client, sink: &mut Sink) -> bool {
     if bytes.iter().all(|b| matches!(b, b'\r' | b'\n')) {
         if bytes == b"\r\n\r\n" {
-            return sink.send(Message::Text("\r\n".into())).await.is_ok();
+            return send(sink, Message::Text("\r\n".into())).await;
         }
         return true;
     }

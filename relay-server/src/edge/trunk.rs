@@ -3,7 +3,7 @@
 //! Only configured gateways are spoken to. Connections to TCP and TLS gateways are kept up, with a
 //! growing wait between attempts, so that a dead trunk is known before a caller needs it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +53,8 @@ pub struct Gateway {
     pub address: SocketAddr,
     /// Where we listen for it.
     pub local: SocketAddr,
+    /// Our address as the gateway sees it, for Via and Contact.
+    pub advertised: IpAddr,
     /// How it is reached.
     pub transport: Transport,
 }
@@ -76,18 +78,22 @@ pub async fn start(gateway: Gateway, port: TrunkPort) -> std::io::Result<SocketA
     match gateway.transport {
         Transport::Udp => {
             let socket = UdpSocket::bind(gateway.local).await?;
-            let local = socket.local_addr()?;
+            let local = seen_from(&gateway, socket.local_addr()?);
             tokio::spawn(serve_udp(socket, local, gateway, port));
             Ok(local)
         }
         Transport::Tcp | Transport::Tls { .. } => {
             let listener = TcpListener::bind(gateway.local).await?;
-            let local = listener.local_addr()?;
+            let local = seen_from(&gateway, listener.local_addr()?);
             tokio::spawn(accept(listener, local, gateway.clone(), port.clone()));
             tokio::spawn(keep_connected(local, gateway, port));
             Ok(local)
         }
     }
+}
+
+fn seen_from(gateway: &Gateway, bound: SocketAddr) -> SocketAddr {
+    SocketAddr::new(gateway.advertised, bound.port())
 }
 
 async fn serve_udp(socket: UdpSocket, local: SocketAddr, gateway: Gateway, port: TrunkPort) {
@@ -99,6 +105,7 @@ async fn serve_udp(socket: UdpSocket, local: SocketAddr, gateway: Gateway, port:
         local: local.to_string(),
         peer: gateway.address,
         trunk: Some(gateway.name),
+        dialled: true,
         outbox,
     };
     if port.arrivals.send(Arrival::Opened(opened)).await.is_err() {
@@ -143,14 +150,24 @@ async fn accept(listener: TcpListener, local: SocketAddr, gateway: Gateway, port
                             let accepting = TlsAcceptor::from(server).accept(stream);
                             match tokio::time::timeout(limit::HANDSHAKE_TIMEOUT, accepting).await {
                                 Ok(Ok(tls)) => {
-                                    carry(tls, peer, local, gateway.name, true, &port).await
+                                    carry(
+                                        tls,
+                                        Connection::taken(&gateway.name, peer, local, true),
+                                        &port,
+                                    )
+                                    .await
                                 }
                                 Ok(Err(error)) => info!(%error, "trunk: TLS refused"),
                                 Err(_) => info!("trunk: TLS handshake took too long"),
                             }
                         }
                         Transport::Tcp | Transport::Udp => {
-                            carry(stream, peer, local, gateway.name, false, &port).await;
+                            carry(
+                                stream,
+                                Connection::taken(&gateway.name, peer, local, false),
+                                &port,
+                            )
+                            .await;
                         }
                     }
                 });
@@ -170,27 +187,11 @@ async fn keep_connected(local: SocketAddr, gateway: Gateway, port: TrunkPort) {
         match connect(&gateway).await {
             Ok(Connected::Plain(stream)) => {
                 wait = RECONNECT_FIRST;
-                carry(
-                    stream,
-                    gateway.address,
-                    local,
-                    gateway.name.clone(),
-                    false,
-                    &port,
-                )
-                .await;
+                carry(stream, Connection::made(&gateway, local, false), &port).await;
             }
             Ok(Connected::Tls(stream)) => {
                 wait = RECONNECT_FIRST;
-                carry(
-                    *stream,
-                    gateway.address,
-                    local,
-                    gateway.name.clone(),
-                    true,
-                    &port,
-                )
-                .await;
+                carry(*stream, Connection::made(&gateway, local, true), &port).await;
             }
             Err(error) => {
                 info!(trunk = gateway.name, %error, retry_s = wait.as_secs_f32(), "trunk not reached");
@@ -223,29 +224,58 @@ async fn connect(gateway: &Gateway) -> std::io::Result<Connected> {
     tokio::time::timeout(limit::HANDSHAKE_TIMEOUT, connecting).await?
 }
 
-/// Moves messages between one stream and the signalling task until either ends.
-async fn carry<S>(
-    stream: S,
+/// What is known of a stream to or from a gateway.
+struct Connection {
+    trunk: String,
     peer: SocketAddr,
     local: SocketAddr,
-    trunk: String,
     tls: bool,
-    port: &TrunkPort,
-) where
+    dialled: bool,
+}
+
+impl Connection {
+    /// The gateway connected to us.
+    fn taken(trunk: &str, peer: SocketAddr, local: SocketAddr, tls: bool) -> Self {
+        let (trunk, dialled) = (trunk.to_owned(), false);
+        Self {
+            trunk,
+            peer,
+            local,
+            tls,
+            dialled,
+        }
+    }
+
+    /// We connected to the gateway, and checked its certificate when it has one.
+    fn made(gateway: &Gateway, local: SocketAddr, tls: bool) -> Self {
+        let (trunk, peer) = (gateway.name.clone(), gateway.address);
+        Self {
+            trunk,
+            peer,
+            local,
+            tls,
+            dialled: true,
+        }
+    }
+}
+
+/// Moves messages between one stream and the signalling task until either ends.
+async fn carry<S>(stream: S, connection: Connection, port: &TrunkPort)
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let flow = port.flows.next();
     let (outbox, outgoing) = mpsc::channel(limit::CONNECTION_QUEUE_MESSAGES_MAX);
-    let kind = FlowKind::Reliable {
-        websocket: false,
-        tls,
-    };
     let opened = Opened {
         flow,
-        kind,
-        local: local.to_string(),
-        peer,
-        trunk: Some(trunk),
+        kind: FlowKind::Reliable {
+            websocket: false,
+            tls: connection.tls,
+        },
+        local: connection.local.to_string(),
+        peer: connection.peer,
+        trunk: Some(connection.trunk),
+        dialled: connection.dialled,
         outbox,
     };
     if port.arrivals.send(Arrival::Opened(opened)).await.is_err() {
