@@ -17,7 +17,7 @@ use crate::config::{Config, Trunk, TrunkHost, TrunkTransport};
 use crate::edge::secure::SecurePort;
 use crate::edge::trunk::{Gateway, Transport, TrunkPort};
 use crate::edge::{Arrival, FlowIds, admin, secure, trunk};
-use crate::journal::{DataLock, Entry, Journal};
+use crate::journal::{DataLock, Entry, Health, Journal};
 use crate::session::clock::Clock;
 use crate::session::driver::Services;
 use crate::session::publish::Publisher;
@@ -36,6 +36,8 @@ const ARRIVALS_WAITING_MAX: usize = 4096;
 const NEWS_WAITING_MAX: usize = 4096;
 /// How long to wait for a step of the shutdown before looking again.
 const FLUSH: Duration = Duration::from_millis(20);
+/// A journal that failed is tried again this often.
+const JOURNAL_RETRY: Duration = Duration::from_secs(3);
 /// How often to look whether the last session has ended.
 const FLUSHES_MAX: u32 = 100;
 
@@ -155,6 +157,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     let (sfu, media_address) =
         sfu::start(media, halt.clone()).map_err(listen("media", config.listen.media))?;
     let (signalling, commands) = Signalling::channel();
+    tokio::spawn(mend_journal(Arc::clone(&journal), halt.clone()));
     let queue = QueueConfig {
         directory: directory.clone(),
         views: views.clone(),
@@ -179,7 +182,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     start_trunks(&config, &tls, &arrivals, &flows, &halt).await?;
     start_side_doors(&config, media_address, &halt).await?;
     let (listener, secure_address) = bind(config.listen.secure).await?;
-    let actor = Actor::new(actor_config(&config, accounts)?, services);
+    let actor = Actor::new(actor_config(&config, accounts, &stop)?, services);
     tokio::spawn(actor.run(arrived, commands, halt.clone()));
     tokio::spawn(hand_out(media_news, directory.clone()));
     let local = format!("{}:{}", config.server.domain, secure_address.port());
@@ -232,6 +235,24 @@ async fn open_records(config: &Config, clock: Clock) -> Result<(Arc<Journal>, Vi
     Ok((Arc::new(journal), views))
 }
 
+/// After a failure (a full disk), tries to write again every few seconds (R03).
+async fn mend_journal(journal: Arc<Journal>, stop: CancellationToken) {
+    let health = journal.health();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(JOURNAL_RETRY) => {}
+        }
+        let failed = matches!(*health.borrow(), Health::Failed(_));
+        if failed {
+            match journal.reopen().await {
+                Ok(()) => info!("the journal can be written again"),
+                Err(error) => warn!(%error, "the journal still cannot be written"),
+            }
+        }
+    }
+}
+
 /// No session survives a restart yet; its record says so instead of staying open for ever.
 async fn end_after_restart(
     journal: &Journal,
@@ -255,12 +276,13 @@ async fn end_after_restart(
 
 /// Ends what is still running, so that no leg is left behind.
 async fn drain(directory: &Directory) {
-    for session in directory.sessions() {
-        directory.tell(session, Message::Stop);
-    }
     for _ in 0..FLUSHES_MAX {
-        if directory.sessions().is_empty() {
+        let running = directory.sessions();
+        if running.is_empty() {
             break;
+        }
+        for session in running {
+            directory.tell(session, Message::Stop);
         }
         tokio::time::sleep(FLUSH).await;
     }
@@ -268,7 +290,11 @@ async fn drain(directory: &Directory) {
     tokio::time::sleep(FLUSH * 5).await;
 }
 
-fn actor_config(config: &Config, accounts: Arc<AccountStore>) -> Result<ActorConfig<'_>, AppError> {
+fn actor_config<'a>(
+    config: &'a Config,
+    accounts: Arc<AccountStore>,
+    stop: &CancellationToken,
+) -> Result<ActorConfig<'a>, AppError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(AppError::Random)?;
     Ok(ActorConfig {
@@ -277,6 +303,7 @@ fn actor_config(config: &Config, accounts: Arc<AccountStore>) -> Result<ActorCon
         nonce_seeds: nonce_seeds(config.sip.nonce_secret.expose()),
         allow_md5: config.sip.allow_md5,
         accounts,
+        stopping: stop.clone(),
         product: format!("Visavis relay-server/{}", env!("CARGO_PKG_VERSION")),
         seed,
     })
@@ -360,6 +387,7 @@ async fn gateway(trunk: &Trunk, tls: &Arc<rustls::ServerConfig>) -> Result<Gatew
         name: trunk.name.clone(),
         address,
         local: trunk.local,
+        advertised: trunk.media_address,
         transport,
     })
 }

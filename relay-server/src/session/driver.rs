@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use relay_core::session::{Action, Decline, Input, Placed, Session, Step};
+use relay_core::session::{Action, Decline, Input, Placed, Session, State, Step};
 use relay_core::sfu::PeerNews;
 use tokio::sync::mpsc;
 use tracing::{Instrument, debug, error, info, info_span};
@@ -18,13 +18,13 @@ use super::queue::QueueHandle;
 use super::views::Views;
 use super::{Directory, Message, Place};
 use crate::config::Trunk;
-use crate::journal::{Entry, Journal};
+use crate::journal::{AppendError, Entry, Journal};
 use crate::sfu::Sfu;
 use crate::signalling::wire::Status;
 use crate::signalling::{Command, Signalling};
 
-/// A leg without media this long is gone.
-const MEDIA_LOST: &str = "media lost";
+/// What the journal could not take is tried again this often.
+const WRITE_RETRY: Duration = Duration::from_secs(1);
 
 /// What every session needs of the server.
 #[derive(Clone)]
@@ -71,14 +71,16 @@ async fn run(services: Services, place: Place, inbox: mpsc::Receiver<Message>) {
         services,
         id,
         session,
-        answer: None,
+        offer: place.offer,
+        unwritten: VecDeque::new(),
         trunk: 0,
         position: None,
         ring_deadline: None,
         pending: VecDeque::new(),
     };
-    if driver.begin(step, place.offer).await {
+    if driver.begin(step).await {
         driver.serve(inbox).await;
+        driver.write_the_rest().await;
     }
     driver.services.publisher.remove(id);
     driver.services.directory.close(id);
@@ -88,8 +90,10 @@ struct Driver {
     services: Services,
     id: SessionId,
     session: Session,
-    /// Our SDP answer to the caller, kept until an interpreter is there.
-    answer: Option<String>,
+    /// The caller's SDP offer, answered once an interpreter is there.
+    offer: String,
+    /// Events that the journal could not take yet, oldest first.
+    unwritten: VecDeque<Entry>,
     /// Which of the trunks is being tried.
     trunk: usize,
     position: Option<u32>,
@@ -99,7 +103,11 @@ struct Driver {
 
 impl Driver {
     /// The first event, and the caller's media; `false` when the call cannot even be recorded.
-    async fn begin(&mut self, step: Step, offer: String) -> bool {
+    ///
+    /// The offer is answered at once, so that a bad one is refused before anybody is asked, and
+    /// again when an interpreter is there: a peer that waited in the queue would have given up
+    /// looking for a path by then.
+    async fn begin(&mut self, step: Step) -> bool {
         if let Err(error) = self.services.journal.append(Entry::from(&step.event)).await {
             error!(%error, "a call is refused because the journal cannot be written");
             self.hang_up(Leg::Caller, EndReason::JournalUnavailable)
@@ -107,11 +115,14 @@ impl Driver {
             return false;
         }
         self.recorded(&step);
-        match self.services.sfu.answer(self.id, Leg::Caller, offer).await {
-            Ok(answer) => {
-                self.answer = Some(answer);
-                self.perform(step.actions).await;
-            }
+        let tried = self
+            .services
+            .sfu
+            .answer(self.id, Leg::Caller, self.offer.clone())
+            .await;
+        self.services.sfu.leave(self.id, Leg::Caller).await;
+        match tried {
+            Ok(_) => self.perform(step.actions).await,
             Err(error) => {
                 info!(%error, "the caller's offer cannot be answered");
                 self.pending.push_back(Input::Refused {
@@ -177,6 +188,9 @@ impl Driver {
                     .queue
                     .declined(self.id, ca.clone(), epoch, how)
                     .await;
+                if self.is_invited(&ca, epoch) {
+                    self.services.sfu.leave(self.id, Leg::Interpreter).await;
+                }
                 Input::InvitationDeclined { ca, epoch, how }
             }
             Message::HearingRang => Input::HearingRang,
@@ -210,9 +224,10 @@ impl Driver {
                 leg,
                 news: PeerNews::Failed(why),
             } => {
-                info!(%leg, why, MEDIA_LOST);
-                Input::Refused {
-                    reason: EndReason::MediaFailed,
+                info!(%leg, why, "media lost");
+                match self.media_failed(leg) {
+                    Some(input) => input,
+                    None => return,
                 }
             }
             Message::Stop => Input::Stop,
@@ -220,8 +235,47 @@ impl Driver {
         self.pending.push_back(input);
     }
 
-    /// The queue's word counts first (Q4): an answer to an invitation that lapsed goes nowhere.
+    /// Whether this is the asking that the session waits for.
+    fn is_invited(&self, ca: &CaId, epoch: Epoch) -> bool {
+        match self.session.state() {
+            State::RequestReceived {
+                invited: Some(asked),
+                ..
+            } => asked.ca == *ca && asked.epoch == epoch,
+            State::RequestReceived { .. }
+            | State::InterpreterAssigned { .. }
+            | State::HearingPartyDialing { .. }
+            | State::RelayActive { .. }
+            | State::CallEnded { .. } => false,
+        }
+    }
+
+    /// A leg that once had media is lost; one that never had any could not be connected. What
+    /// becomes of an invited interpreter's media is the invitation's business.
+    fn media_failed(&self, leg: Leg) -> Option<Input> {
+        let connected = match self.session.state() {
+            State::RequestReceived { .. } if leg == Leg::Interpreter => return None,
+            State::RequestReceived { .. } | State::CallEnded { .. } => false,
+            State::InterpreterAssigned { connected, .. }
+            | State::HearingPartyDialing { connected, .. }
+            | State::RelayActive { connected, .. } => connected.has(leg),
+        };
+        let reason = EndReason::MediaFailed;
+        Some(if connected {
+            Input::Lost(leg)
+        } else {
+            Input::Refused { reason }
+        })
+    }
+
+    /// An answer to an invitation that is over goes nowhere, least of all into the media of the
+    /// one that followed it (Q4).
     async fn interpreter_answered(&mut self, ca: CaId, epoch: Epoch, sdp: String) -> Option<Input> {
+        if !self.is_invited(&ca, epoch) {
+            info!(%epoch, "an interpreter's answer came too late");
+            self.cancel_invitation(epoch).await;
+            return None;
+        }
         if let Err(error) = self
             .services
             .sfu
@@ -246,6 +300,7 @@ impl Driver {
             .await
         {
             info!(%epoch, "an interpreter's answer came too late");
+            self.services.sfu.leave(self.id, Leg::Interpreter).await;
             self.cancel_invitation(epoch).await;
             return None;
         }
@@ -282,9 +337,11 @@ impl Driver {
     }
 
     async fn commit(&mut self, step: Step) {
-        if let Err(error) = self.services.journal.append(Entry::from(&step.event)).await {
-            // The call goes on (R03): cutting off a conversation helps nobody. New calls are refused.
-            error!(%error, event = step.event.kind.word(), "a transition is not in the journal");
+        self.unwritten.push_back(Entry::from(&step.event));
+        if let Err(error) = self.write().await {
+            // The call goes on (R03): cutting off a conversation helps nobody. New calls are
+            // refused, and the event is written before the session's next one.
+            error!(%error, event = step.event.kind.word(), "a transition waits for the journal");
         }
         if let Err(misfit) = self.session.apply(&step.event) {
             error!(?misfit, "a proposed event did not fit");
@@ -292,6 +349,25 @@ impl Driver {
         }
         self.recorded(&step);
         self.perform(step.actions).await;
+    }
+
+    /// Brings everything unwritten into the journal, in order.
+    async fn write(&mut self) -> Result<(), AppendError> {
+        while let Some(entry) = self.unwritten.front() {
+            self.services.journal.append(entry.clone()).await?;
+            self.unwritten.pop_front();
+        }
+        Ok(())
+    }
+
+    /// The record of an ended session is completed however long the journal takes to recover.
+    async fn write_the_rest(&mut self) {
+        while let Err(error) = self.write().await {
+            if matches!(error, AppendError::Closed) {
+                return;
+            }
+            tokio::time::sleep(WRITE_RETRY).await;
+        }
     }
 
     /// Log, metrics and snapshot of what is now in the journal.
@@ -328,14 +404,11 @@ impl Driver {
                 } => {
                     self.invite(ca, epoch, number, languages).await;
                 }
-                Action::CancelInvitation { epoch, .. } => self.cancel_invitation(epoch).await,
-                Action::AnswerCaller => {
-                    let (session, sdp) = (self.id, self.answer.take().unwrap_or_default());
-                    self.services
-                        .signalling
-                        .send(Command::AnswerCaller { session, sdp })
-                        .await;
+                Action::CancelInvitation { epoch, .. } => {
+                    self.cancel_invitation(epoch).await;
+                    self.services.sfu.leave(self.id, Leg::Interpreter).await;
                 }
+                Action::AnswerCaller => self.answer_caller().await,
                 Action::RefuseCaller { reason } => self.hang_up(Leg::Caller, reason).await,
                 Action::DialHearing { .. } => {
                     let input = match self.dial().await {
@@ -348,6 +421,22 @@ impl Driver {
                 Action::HangUp { leg, reason } => self.hang_up(leg, reason).await,
                 Action::CloseMedia => self.services.sfu.close(self.id).await,
                 Action::LeaveQueue => self.services.queue.leave(self.id).await,
+            }
+        }
+    }
+
+    async fn answer_caller(&mut self) {
+        let session = self.id;
+        let offer = std::mem::take(&mut self.offer);
+        match self.services.sfu.answer(session, Leg::Caller, offer).await {
+            Ok(sdp) => {
+                let answer = Command::AnswerCaller { session, sdp };
+                self.services.signalling.send(answer).await;
+            }
+            Err(error) => {
+                error!(%error, "the caller's offer can no longer be answered");
+                let reason = EndReason::MediaFailed;
+                self.pending.push_back(Input::Refused { reason });
             }
         }
     }

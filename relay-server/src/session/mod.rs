@@ -124,10 +124,8 @@ impl Directory {
     /// It never waits: the senders are the signalling task and the queue, which all sessions share.
     pub fn tell(&self, session: SessionId, message: Message) {
         let sender = self.lock().get(&session).cloned();
-        if let Some(Err(mpsc::error::TrySendError::Full(message))) =
-            sender.map(|s| s.try_send(message))
-        {
-            tracing::error!(%session, ?message, "a session's inbox is full; it is given up");
+        if let Some(Err(mpsc::error::TrySendError::Full(_))) = sender.map(|s| s.try_send(message)) {
+            tracing::error!(%session, "a session's inbox is full; it is given up");
             self.close(session);
         }
     }

@@ -8,7 +8,7 @@ use relay_core::session::Decline;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
-use vrs_domain::{Availability, CaId, EndReason, Epoch, LanguagePair, SessionId, Skill};
+use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, SessionId, Skill};
 
 use super::clock::Clock;
 use super::views::Views;
@@ -278,10 +278,7 @@ impl Actor {
         if before.is_none() || self.queue.profile(ca) != Some(&profile) {
             result = self.queue.sign_in(ca.clone(), profile, now);
         }
-        // A mere refresh must not forget whom they declined.
-        if available != before.is_none_or(|before| before != Availability::Away) {
-            result = result.and_then(|()| self.queue.set_availability(ca, available, now));
-        }
+        result = result.and_then(|()| self.queue.set_availability(ca, available, now));
         match result {
             Ok(()) if before.is_none() => info!(interpreter = %ca, available, "signed in"),
             Ok(()) => {}

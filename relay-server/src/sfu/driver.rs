@@ -326,7 +326,9 @@ impl Driver {
 
     fn join(&mut self, now: Instant, session: SessionId, leg: Leg, peer: Peer) {
         self.demux.remove((session, leg));
-        self.demux.add(peer.local_ufrag(), (session, leg));
+        for ufrag in peer.local_ufrags() {
+            self.demux.add(ufrag, (session, leg));
+        }
         self.slots
             .entry(session)
             .or_default()

@@ -29,6 +29,10 @@ pub(super) struct Use {
     pub(super) leg: Leg,
     /// Whose call it is; found again by this when they reconnect.
     pub(super) account: Option<String>,
+    /// On which of their devices; the call follows it to a new connection.
+    pub(super) instance: Option<String>,
+    /// Over which trunk; the call follows it to a new connection.
+    pub(super) trunk: Option<String>,
     /// For invitations: who was asked, for which assignment.
     pub(super) invited: Option<Invited>,
     /// Whether the peer takes `vrs-status`.
@@ -45,6 +49,8 @@ impl Use {
             session,
             leg,
             account,
+            instance: None,
+            trunk: None,
             invited: None,
             wants_status: false,
             answered: false,
@@ -61,6 +67,7 @@ pub struct Actor {
     pub(super) auth: Auth,
     pub(super) domain: String,
     pub(super) services: Services,
+    pub(super) stopping: CancellationToken,
     pub(super) calls: HashMap<CallHandle, Use>,
     pub(super) legs: HashMap<(SessionId, Leg), CallHandle>,
 }
@@ -79,6 +86,8 @@ pub struct ActorConfig<'a> {
     pub accounts: std::sync::Arc<crate::accounts::AccountStore>,
     /// `Server` and `User-Agent`.
     pub product: String,
+    /// Cancelled when no new calls are to be taken.
+    pub stopping: CancellationToken,
     /// Randomness of this run.
     pub seed: [u8; 32],
 }
@@ -104,6 +113,7 @@ impl Actor {
             ),
             domain: config.domain,
             services,
+            stopping: config.stopping,
             calls: HashMap::new(),
             legs: HashMap::new(),
         }
@@ -158,12 +168,17 @@ impl Actor {
         };
         self.endpoint.open_flow(opened.flow, opened.kind, address);
         self.endpoint.set_peer_address(opened.flow, opened.peer);
+        if let Some(trunk) = &opened.trunk {
+            self.resume_trunk(trunk, opened.flow);
+        }
         self.flows.open(opened);
         metrics::gauge!("visavis_flows").increment(1.0);
     }
 
     fn close_flow(&mut self, now: Instant, flow: FlowId) {
-        self.flows.close(flow);
+        if self.flows.close(flow).is_none() {
+            return;
+        }
         metrics::gauge!("visavis_flows").decrement(1.0);
         self.endpoint.close_flow(now, flow);
         let gone = self.registrar.close_flow(flow);
@@ -175,7 +190,7 @@ impl Actor {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
                 Output::Transmit { flow, bytes } => {
-                    if !self.flows.send(flow, bytes) {
+                    if self.flows.is_clogged_by(flow, bytes) {
                         info!(flow = flow.0, "cut a connection that reads too slowly");
                         self.close_flow(now, flow);
                     }
@@ -206,12 +221,14 @@ impl Actor {
             .calls
             .iter()
             .filter(|(_, used)| over(used))
-            .map(|(call, _)| *call)
+            .map(|(call, used)| (*call, used.session, used.leg))
             .collect();
-        for call in lost {
-            if let Some(used) = self.forget(call) {
-                self.directory().tell(used.session, Message::Lost(used.leg));
+        for (call, session, leg) in lost {
+            // The session ends the leg, and with it the SIP call.
+            if let Some(used) = self.calls.get_mut(&call) {
+                used.gone_until = None;
             }
+            self.directory().tell(session, Message::Lost(leg));
         }
     }
 
@@ -235,13 +252,29 @@ impl Actor {
         }
     }
 
-    /// An account came back on a new connection: its calls go on there.
-    pub(super) fn resume_calls(&mut self, _now: Instant, user: &str, flow: FlowId) {
+    /// A device registered on `flow`: the calls it has elsewhere go on there, whether we have
+    /// noticed yet that the old connection is dead or not (R14, R15).
+    pub(super) fn resume_calls(&mut self, user: &str, flow: FlowId) {
+        let instance = self.registrar.instance_on(flow);
         for (call, used) in &mut self.calls {
-            if used.gone_until.is_some() && used.account.as_deref() == Some(user) {
+            let theirs = used.account.as_deref() == Some(user) && used.instance == instance;
+            // A device that does not say which it is can only be believed once its flow is gone.
+            let elsewhere = used.gone_until.is_some() || instance.is_some();
+            if theirs && elsewhere && self.endpoint.call_flow(*call) != Some(flow) {
                 used.gone_until = None;
                 self.endpoint.move_call(*call, flow);
-                info!(session = %used.session, leg = %used.leg, "resumed after a lost connection");
+                info!(session = %used.session, leg = %used.leg, "resumed on a new connection");
+            }
+        }
+    }
+
+    /// A trunk's connection is back: the telephones it carried go on there.
+    fn resume_trunk(&mut self, trunk: &str, flow: FlowId) {
+        for (call, used) in &mut self.calls {
+            if used.gone_until.is_some() && used.trunk.as_deref() == Some(trunk) {
+                used.gone_until = None;
+                self.endpoint.move_call(*call, flow);
+                info!(session = %used.session, "the trunk is back");
             }
         }
     }

@@ -83,7 +83,8 @@ impl Auth {
         };
         let (method, uri) = (request.method.to_string(), request.uri.to_string());
         match authenticator.verify(now, &method, &uri, &request.body, authorization, lookup) {
-            Ok(user) => {
+            // Only in one's own name: else the tries for one account could be spread over many.
+            Ok(user) if user == claimed => {
                 self.admission.forgive(&key, Kind::AuthenticationFailure);
                 match self.accounts.lookup(&user) {
                     Some(account) => Verdict::Known(account),
@@ -94,11 +95,18 @@ impl Auth {
             Err(AuthError::Stale | AuthError::Replay) => {
                 Verdict::Challenge(self.challenge(now, &claimed, true))
             }
-            Err(_) => match self.admission.check(now, key, Kind::AuthenticationFailure) {
+            Ok(_) | Err(_) => match self.admission.check(now, key, Kind::AuthenticationFailure) {
                 Ok(()) => Verdict::Wrong(self.challenge(now, &claimed, false)),
                 Err(wait) => Verdict::TooMany(wait.seconds),
             },
         }
+    }
+
+    /// Whether an account may place another call now (A12).
+    pub(super) fn may_call(&mut self, now: Instant, account: &str) -> bool {
+        self.admission
+            .check(now, Key::account(account), Kind::Invite)
+            .is_ok()
     }
 
     fn challenge(&mut self, now: Instant, claimed: &str, stale: bool) -> Vec<String> {

@@ -14,6 +14,8 @@ use crate::edge::Opened;
 pub(super) struct Flow {
     pub(super) peer: SocketAddr,
     pub(super) trunk: Option<String>,
+    /// We made the connection, so we know who is there.
+    dialled: bool,
     /// Who proved to be who on this flow.
     pub(super) user: Option<String>,
     outbox: mpsc::Sender<Vec<u8>>,
@@ -30,6 +32,7 @@ impl Flows {
             flow,
             peer,
             trunk,
+            dialled,
             outbox,
             ..
         } = opened;
@@ -38,6 +41,7 @@ impl Flows {
             Flow {
                 peer,
                 trunk,
+                dialled,
                 user: None,
                 outbox,
             },
@@ -58,24 +62,22 @@ impl Flows {
         }
     }
 
-    /// The flow to a trunk, the newest when there are several.
+    /// The flow to place calls on a trunk: one that we made, the newest when there are several.
     pub(super) fn trunk(&self, name: &str) -> Option<FlowId> {
         let named = self
             .open
             .iter()
-            .filter(|(_, flow)| flow.trunk.as_deref() == Some(name));
+            .filter(|(_, flow)| flow.dialled && flow.trunk.as_deref() == Some(name));
         named.map(|(id, _)| *id).max_by_key(|id| id.0)
     }
 
-    /// Queues a message; `false` when the peer reads too slowly and the flow must be cut (R20).
-    pub(super) fn send(&mut self, flow: FlowId, bytes: Vec<u8>) -> bool {
+    /// Queues a message; `true` when the peer reads too slowly and the flow must be cut (R20).
+    ///
+    /// Closing it drops the sender, which ends the connection's task.
+    pub(super) fn is_clogged_by(&self, flow: FlowId, bytes: Vec<u8>) -> bool {
         match self.open.get(&flow).map(|open| open.outbox.try_send(bytes)) {
-            Some(Err(TrySendError::Full(_))) => {
-                // Dropping the sender ends the connection's task, which reports the flow closed.
-                self.open.remove(&flow);
-                false
-            }
-            Some(Ok(()) | Err(TrySendError::Closed(_))) | None => true,
+            Some(Err(TrySendError::Full(_))) => true,
+            Some(Ok(()) | Err(TrySendError::Closed(_))) | None => false,
         }
     }
 }

@@ -19,7 +19,9 @@ use crate::session::{Message, Place};
 use crate::store::RegistrationRow;
 
 /// What we understand (RFC 3261 section 20.5).
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER, UPDATE";
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
+/// Calls one account may have at once.
+const CALLS_PER_ACCOUNT_MAX: usize = 3;
 const SDP: &str = "application/sdp";
 
 impl Actor {
@@ -36,7 +38,11 @@ impl Actor {
             Event::Reinvite { call, request } => self.on_reinvite(now, call, &request),
             Event::Progress { call, response } => self.on_progress(call, &response),
             Event::Answered { call, response } => self.on_answered(now, call, &response),
-            Event::Failed { call, status, .. } => self.on_failed(call, status),
+            Event::Failed {
+                call,
+                status,
+                response,
+            } => self.on_failed(call, status, response.is_some()),
             Event::Cancelled { call } | Event::Ended { call, .. } => {
                 if let Some(used) = self.forget(call) {
                     self.directory()
@@ -205,7 +211,7 @@ impl Actor {
             self.queue()
                 .sign_in(ca_id.clone(), languages.clone(), skills.clone(), !away);
         }
-        self.resume_calls(now, user, flow);
+        self.resume_calls(user, flow);
         let mut headers = self.contacts(user);
         if request
             .headers
@@ -255,6 +261,7 @@ impl Actor {
                 let session = place.session;
                 let account = Some(place.caller.to_string());
                 let mut used = Use::new(session, Leg::Caller, account);
+                used.instance = self.registrar.instance_on(flow);
                 used.wants_status = wants_status(&request.headers);
                 self.remember(call, used);
                 driver::spawn(self.services.clone(), place);
@@ -285,6 +292,9 @@ impl Actor {
         flow: FlowId,
         request: &Request,
     ) -> Result<Place, Refusal> {
+        if self.stopping.is_cancelled() {
+            return Err(Refusal::Reason(EndReason::ServiceStopping));
+        }
         let open = self
             .flows
             .get(flow)
@@ -318,6 +328,12 @@ impl Actor {
         let Role::Caller { number: caller } = account.role() else {
             return Err(Refusal::Reason(EndReason::NotAllowed));
         };
+        let user = account.username();
+        let same = |used: &&Use| used.leg == Leg::Caller && used.account.as_deref() == Some(user);
+        let running = self.calls.values().filter(same).count();
+        if running >= CALLS_PER_ACCOUNT_MAX || !self.auth.may_call(now, user) {
+            return Err(Refusal::Status(503, "too many calls of this account"));
+        }
         let number = dialled(&request.uri).ok_or(Refusal::Reason(EndReason::NumberInvalid))?;
         let languages = match request.headers.get(wire::LANGUAGES) {
             Some(text) => text
@@ -375,13 +391,18 @@ impl Actor {
         }
     }
 
-    fn on_failed(&mut self, call: CallHandle, status: u16) {
+    fn on_failed(&mut self, call: CallHandle, status: u16, answered: bool) {
         let Some(used) = self.forget(call) else {
             return;
         };
         let message = match (used.leg, used.invited) {
             (Leg::Hearing, _) => Message::HearingFailed {
-                reason: hearing_failure(status),
+                // Without a word from the gateway it is the trunk that failed, not the telephone.
+                reason: if answered {
+                    hearing_failure(status)
+                } else {
+                    EndReason::TrunkUnavailable
+                },
             },
             (Leg::Interpreter, Some((ca, epoch))) => Message::InterpreterRefused {
                 ca,

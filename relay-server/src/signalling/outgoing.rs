@@ -135,6 +135,7 @@ fn invite(actor: &mut Actor, now: Instant, invitation: Invitation) {
     let call = actor.endpoint.invite(now, binding.flow, params);
     let mut used = Use::new(session, Leg::Interpreter, Some(ca.to_string()));
     used.invited = Some((ca, epoch));
+    used.instance = binding.instance;
     actor.remember(call, used);
 }
 
@@ -169,7 +170,9 @@ fn dial(
         credentials: None,
     };
     let call = actor.endpoint.invite(now, flow, params);
-    actor.remember(call, Use::new(session, Leg::Hearing, None));
+    let mut used = Use::new(session, Leg::Hearing, None);
+    used.trunk = Some(trunk.to_owned());
+    actor.remember(call, used);
     Ok(())
 }
 

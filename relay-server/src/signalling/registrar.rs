@@ -106,6 +106,16 @@ impl Registrar {
             .min()
     }
 
+    /// The installation that registered on a flow, when it said which.
+    #[must_use]
+    pub fn instance_on(&self, flow: FlowId) -> Option<String> {
+        let mut bindings = self.by_user.values().flatten();
+        bindings
+            .find(|binding| binding.flow == flow)?
+            .instance
+            .clone()
+    }
+
     /// The devices of a user, the newest last.
     #[must_use]
     pub fn bindings(&self, user: &str) -> &[Binding] {
