@@ -104,9 +104,8 @@ struct Driver {
 impl Driver {
     /// The first event, and the caller's media; `false` when the call cannot even be recorded.
     ///
-    /// The offer is answered at once, so that a bad one is refused before anybody is asked, and
-    /// again when an interpreter is there: a peer that waited in the queue would have given up
-    /// looking for a path by then.
+    /// A bad offer is refused before anybody is asked. A good one is answered when an interpreter
+    /// is there: a peer that waited in the queue would have given up looking for a path by then.
     async fn begin(&mut self, step: Step) -> bool {
         if let Err(error) = self.services.journal.append(Entry::from(&step.event)).await {
             error!(%error, "a call is refused because the journal cannot be written");
@@ -115,14 +114,8 @@ impl Driver {
             return false;
         }
         self.recorded(&step);
-        let tried = self
-            .services
-            .sfu
-            .answer(self.id, Leg::Caller, self.offer.clone())
-            .await;
-        self.services.sfu.leave(self.id, Leg::Caller).await;
-        match tried {
-            Ok(_) => self.perform(step.actions).await,
+        match self.services.sfu.try_offer(self.offer.clone()).await {
+            Ok(()) => self.perform(step.actions).await,
             Err(error) => {
                 info!(%error, "the caller's offer cannot be answered");
                 self.pending.push_back(Input::Refused {
@@ -193,7 +186,12 @@ impl Driver {
                 }
                 Input::InvitationDeclined { ca, epoch, how }
             }
-            Message::HearingRang => Input::HearingRang,
+            Message::HearingRang { sdp } => {
+                self.early_media(sdp).await;
+                Input::HearingRang
+            }
+            Message::Reoffered { leg, sdp } => return self.reoffered(leg, sdp).await,
+            Message::Reanswered { leg, sdp } => return self.reanswered(leg, sdp).await,
             Message::HearingAnswered { sdp } => {
                 self.ring_deadline = None;
                 match self.services.sfu.trunk_answer(self.id, sdp).await {
@@ -233,6 +231,38 @@ impl Driver {
             Message::Stop => Input::Stop,
         };
         self.pending.push_back(input);
+    }
+
+    /// What the network plays before the answer is for the interpreter's ears: ringback, and the
+    /// announcement why a number cannot be reached.
+    async fn early_media(&self, sdp: Option<String>) {
+        if let Some(sdp) = sdp
+            && let Err(error) = self.services.sfu.trunk_answer(self.id, sdp).await
+        {
+            info!(%error, "sound before the answer cannot be taken");
+        }
+    }
+
+    /// Media changes inside what was agreed: hold, a refresh, another address of the gateway.
+    async fn reoffered(&self, leg: Leg, offer: Option<String>) {
+        let session = self.id;
+        let sdp = match self.services.sfu.reoffered(session, leg, offer).await {
+            Ok(sdp) => Some(sdp),
+            Err(error) => {
+                info!(%leg, %error, "a change of media is refused");
+                None
+            }
+        };
+        let answer = Command::AnswerReinvite { session, leg, sdp };
+        self.services.signalling.send(answer).await;
+    }
+
+    async fn reanswered(&self, leg: Leg, sdp: String) {
+        if leg == Leg::Hearing
+            && let Err(error) = self.services.sfu.trunk_answer(self.id, sdp).await
+        {
+            info!(%error, "the gateway's answer does not fit; its sound stays as it was");
+        }
     }
 
     /// Whether this is the asking that the session waits for.

@@ -75,7 +75,11 @@ pub enum Message {
         how: Decline,
     },
     /// The telephone rings.
-    HearingRang,
+    HearingRang {
+        /// The gateway's SDP answer, when it already sends sound (a 183 with ringback or an
+        /// announcement).
+        sdp: Option<String>,
+    },
     /// The telephone was answered.
     HearingAnswered {
         /// The gateway's SDP answer.
@@ -85,6 +89,20 @@ pub enum Message {
     HearingFailed {
         /// Why.
         reason: EndReason,
+    },
+    /// A party wants to change its media (a re-INVITE).
+    Reoffered {
+        /// Which leg.
+        leg: Leg,
+        /// Its SDP offer; `None` asks for ours.
+        sdp: Option<String>,
+    },
+    /// A party answered the offer that it had asked for.
+    Reanswered {
+        /// Which leg.
+        leg: Leg,
+        /// Its SDP answer.
+        sdp: String,
     },
     /// A party hung up.
     HungUp(Leg),

@@ -256,6 +256,21 @@ impl Driver {
                 answer(reply, self.accept_answer(now, session, leg, &sdp));
                 session
             }
+            Command::Try { offer, reply } => {
+                let tried = self
+                    .peer_config()
+                    .and_then(|config| Peer::answerer(config, now, &offer).map_err(not_acceptable));
+                return answer(reply, tried.map(drop));
+            }
+            Command::Reoffered {
+                session,
+                leg,
+                offer,
+                reply,
+            } => {
+                answer(reply, self.reoffered(now, session, leg, offer.as_deref()));
+                session
+            }
             Command::Leave { session, leg } => {
                 self.leave(now, session, leg);
                 session
@@ -346,6 +361,28 @@ impl Driver {
         let slot = self.slots.get_mut(&session).ok_or(SfuError::Gone)?;
         let peer = slot.room.peer_mut(leg).ok_or(SfuError::Gone)?;
         peer.accept_answer(now, answer).map_err(not_acceptable)
+    }
+
+    fn reoffered(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        leg: Leg,
+        offer: Option<&str>,
+    ) -> Result<String, SfuError> {
+        let slot = self.slots.get_mut(&session).ok_or(SfuError::Gone)?;
+        if leg == Leg::Hearing {
+            return slot
+                .line
+                .as_mut()
+                .ok_or(SfuError::Gone)?
+                .reoffered(now, offer);
+        }
+        let peer = slot.room.peer_mut(leg).ok_or(SfuError::Gone)?;
+        let offer = offer.ok_or_else(|| {
+            SfuError::NotAcceptable("a re-INVITE to this leg needs an offer".into())
+        })?;
+        peer.handle_offer(now, offer).map_err(not_acceptable)
     }
 
     fn leave(&mut self, now: Instant, session: SessionId, leg: Leg) {

@@ -76,11 +76,30 @@ impl Line {
 
     /// Takes the gateway's answer; the bridge starts to tick.
     pub(super) fn accept_answer(&mut self, now: Instant, answer: &str) -> Result<(), SfuError> {
+        if answer.is_empty() && self.next_tick.is_some() {
+            // What was said with the ringing counts (RFC 3261 section 13.2.1).
+            return Ok(());
+        }
         self.trunk
             .accept_answer(now, answer)
             .map_err(|e| SfuError::NotAcceptable(e.to_string()))?;
         self.next_tick.get_or_insert(now + TICK);
         Ok(())
+    }
+
+    /// Answers the gateway's new offer, or makes one when it asks for ours.
+    pub(super) fn reoffered(
+        &mut self,
+        now: Instant,
+        offer: Option<&str>,
+    ) -> Result<String, SfuError> {
+        match offer {
+            Some(offer) => self
+                .trunk
+                .handle_offer(now, offer)
+                .map_err(|e| SfuError::NotAcceptable(e.to_string())),
+            None => Ok(self.trunk.offer_again()),
+        }
     }
 
     pub(super) fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {

@@ -71,6 +71,16 @@ pub(crate) enum Command {
         answer: String,
         reply: Reply<()>,
     },
+    Try {
+        offer: String,
+        reply: Reply<()>,
+    },
+    Reoffered {
+        session: SessionId,
+        leg: Leg,
+        offer: Option<String>,
+        reply: Reply<String>,
+    },
     Leave {
         session: SessionId,
         leg: Leg,
@@ -111,6 +121,15 @@ impl Sfu {
         .await
     }
 
+    /// Whether an offer can be answered. Nothing is sent and nothing stays: a peer that heard
+    /// checks of an answer which it never gets would keep their names for ours.
+    ///
+    /// # Errors
+    /// [`SfuError::NotAcceptable`] when the offer cannot be answered (SIP 488).
+    pub async fn try_offer(&self, offer: String) -> Result<(), SfuError> {
+        self.ask(|reply| Command::Try { offer, reply }).await
+    }
+
     /// A new peer for `leg`, which answers `offer`.
     ///
     /// # Errors
@@ -144,6 +163,26 @@ impl Sfu {
             session,
             leg,
             answer,
+            reply,
+        })
+        .await
+    }
+
+    /// Answers a further offer of a standing leg; `None` asks for an offer of ours, which only
+    /// the telephone's leg makes.
+    ///
+    /// # Errors
+    /// [`SfuError::NotAcceptable`] when the leg has to stay as it is (SIP 488).
+    pub async fn reoffered(
+        &self,
+        session: SessionId,
+        leg: Leg,
+        offer: Option<String>,
+    ) -> Result<String, SfuError> {
+        self.ask(|reply| Command::Reoffered {
+            session,
+            leg,
+            offer,
             reply,
         })
         .await

@@ -36,6 +36,7 @@ impl Actor {
                 self.on_request(now, txn, flow, &request)
             }
             Event::Reinvite { call, request } => self.on_reinvite(now, call, &request),
+            Event::Acked { call, body } => self.on_acked(call, body),
             Event::Progress { call, response } => self.on_progress(call, &response),
             Event::Answered { call, response } => self.on_answered(now, call, &response),
             Event::Failed {
@@ -57,7 +58,6 @@ impl Actor {
                 info!(flow = flow.0, %error, "malformed SIP refused")
             }
             Event::Info { .. }
-            | Event::Acked { .. }
             | Event::InfoFailed { .. }
             | Event::ReinviteResult { .. }
             | Event::Registered { .. }
@@ -354,9 +354,30 @@ impl Actor {
         })
     }
 
-    /// A new offer on a standing leg is refused; the session goes on as it is (RFC 3261 section 14.2).
-    fn on_reinvite(&mut self, now: Instant, call: CallHandle, _request: &Request) {
-        self.endpoint.answer_reinvite(now, call, 488, None);
+    /// The media plane decides about a new offer on a standing leg; without a body the peer asks
+    /// for ours (RFC 3261 section 14.2).
+    fn on_reinvite(&mut self, now: Instant, call: CallHandle, request: &Request) {
+        let offer = sdp(&request.headers, &request.body);
+        let readable = offer.is_some() || request.body.is_empty();
+        let Some(used) = self.calls.get(&call).filter(|_| readable) else {
+            self.endpoint.answer_reinvite(now, call, 488, None);
+            return;
+        };
+        let (session, leg) = (used.session, used.leg);
+        self.directory()
+            .tell(session, Message::Reoffered { leg, sdp: offer });
+    }
+
+    /// An ACK with a body answers an offer of ours (RFC 3264 section 4).
+    fn on_acked(&mut self, call: CallHandle, body: Option<Vec<u8>>) {
+        let answer = body.and_then(|body| String::from_utf8(body).ok());
+        if let Some(sdp) = answer.filter(|sdp| !sdp.is_empty())
+            && let Some(used) = self.calls.get(&call)
+        {
+            let leg = used.leg;
+            self.directory()
+                .tell(used.session, Message::Reanswered { leg, sdp });
+        }
     }
 
     fn on_progress(&mut self, call: CallHandle, response: &Response) {
@@ -364,7 +385,9 @@ impl Actor {
             return;
         };
         if used.leg == Leg::Hearing && matches!(response.status, 180 | 183) {
-            self.directory().tell(used.session, Message::HearingRang);
+            let sdp = sdp(&response.headers, &response.body);
+            self.directory()
+                .tell(used.session, Message::HearingRang { sdp });
         }
     }
 

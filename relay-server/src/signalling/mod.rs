@@ -36,6 +36,15 @@ pub enum Command {
         /// Our SDP answer.
         sdp: String,
     },
+    /// Answer a party's re-INVITE.
+    AnswerReinvite {
+        /// Whose.
+        session: SessionId,
+        /// Which leg.
+        leg: Leg,
+        /// Our SDP; `None` refuses, and the leg stays as it is.
+        sdp: Option<String>,
+    },
     /// Ask an interpreter.
     Invite {
         /// For which session.

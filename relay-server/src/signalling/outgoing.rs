@@ -34,6 +34,14 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
             }
             actor.endpoint.accept(now, call, headers, Body::sdp(&sdp));
         }
+        Command::AnswerReinvite { session, leg, sdp } => {
+            let Some(&call) = actor.legs.get(&(session, leg)) else {
+                return;
+            };
+            let status = if sdp.is_some() { 200 } else { 488 };
+            let body = sdp.as_deref().map(Body::sdp);
+            actor.endpoint.answer_reinvite(now, call, status, body);
+        }
         Command::Invite {
             session,
             ca,

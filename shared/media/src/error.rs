@@ -60,6 +60,9 @@ pub enum Refusal {
     /// The answer's m-lines are not those of the offer (RFC 3264 section 6).
     #[error("the answer does not match the offer")]
     AnswerMismatch,
+    /// A further offer wants other transports, codecs or kinds of media than those agreed.
+    #[error("only the direction of media can change during a call")]
+    Renegotiation,
     /// No codec in common on the telephone trunk.
     #[error("no codec in common")]
     NoCodec,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -154,10 +154,23 @@ impl Program {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args(["-TERM", &pid]).status();
         assert!(status.is_ok_and(|status| status.success()), "kill works");
+        self.exit();
+    }
+
+    /// Waits until it ends by itself with exit code 0.
+    ///
+    /// # Panics
+    /// When it does not, or with another code.
+    pub fn succeeds(&mut self) {
+        let status = self.exit();
+        assert!(status.success(), "{}: {status}", self.name);
+    }
+
+    fn exit(&mut self) -> ExitStatus {
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
-            if self.child.try_wait().ok().flatten().is_some() {
-                return;
+            if let Some(status) = self.child.try_wait().ok().flatten() {
+                return status;
             }
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -38,6 +38,9 @@ window.start = ({ server, domain, user, password, call }) => {
   agent.start();
 };
 
+// Hold and its end are re-INVITEs with new directions.
+window.hold = () => window.session.hold({}, () => said("held"));
+window.unhold = () => window.session.unhold({}, () => said("resumed"));
 window.hangUp = () => window.session.terminate();
 
 // Once a second: what the browser itself counts.
@@ -48,8 +51,10 @@ function watch(session) {
   const tracks = session.connection.getReceivers().map((receiver) => receiver.track);
   speaker.srcObject = new MediaStream(tracks.filter((track) => track.kind === "audio"));
   speaker.play();
+  let second = 0;
   const timer = setInterval(async () => {
-    const found = { framesDecoded: 0, framesSent: 0, audioPackets: 0, audioLevel: 0, codec: "" };
+    const held = session.isOnHold().local;
+    const found = { second: ++second, held, framesDecoded: 0, framesSent: 0, audioPackets: 0, audioLevel: 0, codec: "" };
     const stats = await session.connection.getStats();
     stats.forEach((entry) => {
       if (entry.type === "inbound-rtp" && entry.kind === "video") {

@@ -1,5 +1,6 @@
 // Starts headless Chromium with the page and prints what it reports, a JSON object a line.
-// A line on standard input: "hangup" ends the call, anything else or the end of input the browser.
+// A line on standard input: "hold", "unhold" and "hangup" are for the call; anything else or the
+// end of input ends the browser.
 import { createServer } from "node:http";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -57,7 +58,8 @@ await page.exposeFunction("report", (line) => console.log(line));
 await page.goto(`http://127.0.0.1:${server.address().port}/`);
 await page.evaluate((options) => window.start(options), options);
 const lines = createInterface({ input: process.stdin });
-lines.on("line", (line) => (line === "hangup" ? page.evaluate(() => window.hangUp()) : end()));
+const actions = { hold: "hold", unhold: "unhold", hangup: "hangUp" };
+lines.on("line", (line) => (actions[line] ? page.evaluate((name) => window[name](), actions[line]) : end()));
 lines.on("close", end);
 // Whatever happens, nothing is left running.
 setTimeout(end, 120_000);

@@ -1,7 +1,7 @@
 //! Programs that we did not write, as the other end of the real thing.
 //!
 //! What it is: [`Browser`] is headless Chromium with JsSIP; the tests of this crate also run
-//! sipp and baresip as the telephone. What it is not: nothing of ours stands in for a foreign
+//! sipp as the telephone. What it is not: nothing of ours stands in for a foreign
 //! program; when one is missing the test fails and names the package.
 //! Start reading at [`Browser`].
 
@@ -68,6 +68,16 @@ impl Browser {
             let event: Value = serde_json::from_str(line).ok()?;
             (event["event"] == name && are(&event)).then_some(event)
         })
+    }
+
+    /// Puts the call on hold, by a re-INVITE.
+    pub fn hold(&mut self) {
+        self.program.say("hold");
+    }
+
+    /// Takes the call from hold, by another.
+    pub fn unhold(&mut self) {
+        self.program.say("unhold");
     }
 
     /// Ends the call from the page.

@@ -31,6 +31,22 @@ fn chromium_with_jssip_calls_through_an_interpreter_in_our_app() {
     let seen = browser.event_where("stats", |stats| stats["framesDecoded"].as_u64() > Some(20));
     assert_eq!(seen["codec"], "video/H264");
     browser.event_where("stats", |stats| stats["audioLevel"].as_f64() > Some(0.01));
+    // On hold the browser sees nothing new; afterwards the picture goes on.
+    browser.hold();
+    browser.event("held");
+    let since = browser.event_where("stats", |stats| stats["held"] == true);
+    let after = |seconds: u64| {
+        let second = since["second"].as_u64().map(|since| since + seconds);
+        let stats = browser.event_where("stats", |stats| stats["second"].as_u64() == second);
+        stats["framesDecoded"].as_u64()
+    };
+    let held = after(1);
+    assert_eq!(after(3), held);
+    browser.unhold();
+    browser.event("resumed");
+    browser.event_where("stats", |stats| {
+        stats["framesDecoded"].as_u64() > held.map(|frames| frames + 10)
+    });
     browser.hang_up();
     interpreter.ended();
     service.telephone_report();

@@ -5,7 +5,7 @@ use std::process::Command as Process;
 
 use vrs_client::Command;
 use vrs_domain::SessionState;
-use vrs_e2e::{NUMBER, Program, ServiceBuilder};
+use vrs_e2e::{NUMBER, Party, Program, ServiceBuilder};
 use vrs_peers::installed;
 
 /// A UDP port of loopback that nobody has at the moment.
@@ -14,26 +14,29 @@ fn free_port() -> u16 {
     socket.local_addr().expect("an address").port()
 }
 
-/// sipp's own answering scenario, which sends every RTP packet back where it came from: what the
-/// interpreter says travels to sipp and returns, so hearing oneself proves both directions.
-#[test]
-fn sipp_answers_and_the_interpreters_tone_travels_there_and_back() {
+/// sipp, which sends every RTP packet back where it came from: what the interpreter says travels
+/// to sipp and returns, so hearing oneself proves both directions.
+fn sipp(scenario: &[&str]) -> (Program, String) {
     let (sip, media) = (free_port().to_string(), free_port().to_string());
     let mut command = Process::new(installed("sipp", "sip-tester"));
-    command.args([
-        "-sn",
-        "uas",
-        "-i",
-        "127.0.0.1",
-        "-p",
-        &sip,
-        "-mi",
-        "127.0.0.1",
-        "-mp",
-        &media,
-    ]);
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sipp"));
+    command.args(scenario);
+    command.args(["-i", "127.0.0.1", "-p", &sip]);
+    command.args(["-mi", "127.0.0.1", "-mp", &media]);
     command.args(["-rtp_echo", "-nostdin", "-m", "1", "-timeout", "90"]);
-    let _telephone = Program::start("sipp", &mut command);
+    (Program::start("sipp", &mut command), sip)
+}
+
+fn hears_themselves(party: &mut Party) {
+    let heard = party.stats_where("their own tone, from the telephone", |stats| {
+        stats.heard_hz.is_some_and(|hz| (hz - 440.0).abs() < 20.0)
+    });
+    assert!(heard.level_dbfs.is_some_and(|level| level > -40.0));
+}
+
+#[test]
+fn sipp_answers_and_the_interpreters_tone_travels_there_and_back() {
+    let (_telephone, sip) = sipp(&["-sn", "uas"]);
     let mut service = ServiceBuilder::default()
         .gateway(&format!("127.0.0.1:{sip}"), "udp")
         .start();
@@ -43,11 +46,28 @@ fn sipp_answers_and_the_interpreters_tone_travels_there_and_back() {
     interpreter.invited();
     interpreter.send(Command::Answer);
     caller.state(SessionState::RelayActive);
-    let heard = interpreter.stats_where("their own tone, from the telephone", |stats| {
-        stats.heard_hz.is_some_and(|hz| (hz - 440.0).abs() < 20.0)
-    });
-    assert!(heard.level_dbfs.is_some_and(|level| level > -40.0));
+    hears_themselves(&mut interpreter);
     caller.send(Command::HangUp);
     interpreter.ended();
+    service.stop_and_verify();
+}
+
+/// The scenario checks our answers to its re-INVITEs; sipp exits with 0 only if all of it fitted.
+#[test]
+fn a_gateway_may_announce_before_it_answers_and_change_its_media_in_the_call() {
+    let (mut telephone, sip) = sipp(&["-sf", "announces_and_reoffers.xml"]);
+    let mut service = ServiceBuilder::default()
+        .gateway(&format!("127.0.0.1:{sip}"), "udp")
+        .start();
+    let mut interpreter = service.interpreter();
+    let mut caller = service.caller();
+    caller.call(NUMBER);
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    caller.state(SessionState::RelayActive);
+    hears_themselves(&mut interpreter);
+    caller.send(Command::HangUp);
+    interpreter.ended();
+    telephone.succeeds();
     service.stop_and_verify();
 }

@@ -34,7 +34,7 @@ use crate::certificate::provider;
 use crate::error::{MediaError, Refusal};
 use crate::rtp::{MediaKind, RtpPacket};
 use crate::sdp::policy::{self, Local, LocalTransport, RemoteTransport, Setup};
-use crate::sdp::{Negotiated, SessionDescription};
+use crate::sdp::{Negotiated, NegotiatedMedia, SessionDescription};
 use crate::srtp::Srtp;
 
 pub use config::{PeerConfig, Receive, stun_ufrag};
@@ -171,6 +171,10 @@ pub struct Peer {
     streams: Vec<Stream>,
     negotiated: Negotiated,
     offered: Option<Vec<MediaKind>>,
+    /// How the peer said it can be reached, once agreed.
+    remote: Vec<RemoteTransport>,
+    /// Version of our description (RFC 3264 section 8).
+    version: u64,
     description: String,
     outputs: VecDeque<PeerOutput>,
     announced: Announced,
@@ -227,6 +231,7 @@ impl Peer {
             peer.start_transport(now, index, remote, remote.ice_lite, client)?;
         }
         peer.agree(now, accepted.negotiated);
+        peer.remote = accepted.transports;
         peer.advance(now);
         Ok((peer, answer))
     }
@@ -250,8 +255,59 @@ impl Peer {
         self.start_transport(now, 0, &remote, true, client)?;
         self.offered = None;
         self.agree(now, negotiated);
+        // From now on our role in the handshake is settled (RFC 8842 section 5.5).
+        for local in &mut self.local {
+            local.setup = policy::answer_setup(remote.setup);
+        }
+        self.remote = vec![remote];
         self.advance(now);
         Ok(())
+    }
+
+    /// Answers a further offer of the peer (a re-INVITE): a refresh of the session, hold and its
+    /// end. Gives the SDP answer to send.
+    ///
+    /// # Errors
+    ///
+    /// [`MediaError::Sdp`] for what cannot be read and [`MediaError::NotAcceptable`] for other
+    /// transports, codecs or kinds than those agreed; the connection then goes on as it was.
+    pub fn handle_offer(&mut self, now: Instant, offer: &str) -> Result<String, MediaError> {
+        if self.offered.is_some() || self.remote.is_empty() {
+            return Err(MediaError::WrongState("nothing is agreed yet"));
+        }
+        let offer = SessionDescription::parse(offer)?;
+        let mut accepted = policy::accept_offer(&offer, &self.config.kinds())?;
+        let same_path = accepted.transports.len() == self.remote.len()
+            && accepted
+                .transports
+                .iter()
+                .zip(&self.remote)
+                .all(|(new, old)| new.is_the_same_as(old));
+        if !same_path || !accepted.negotiated.continues(&self.negotiated) {
+            return Err(MediaError::NotAcceptable(Refusal::Renegotiation));
+        }
+        for (new, old) in accepted
+            .negotiated
+            .media
+            .iter_mut()
+            .zip(&self.negotiated.media)
+        {
+            let direction = new.direction;
+            *new = NegotiatedMedia {
+                direction,
+                ..old.clone()
+            };
+        }
+        for (stream, media) in self.streams.iter_mut().zip(&accepted.negotiated.media) {
+            stream.sender.set_direction(media.direction);
+            stream.receiver.set_direction(media.direction);
+        }
+        self.version += 1;
+        let answer = policy::write_answer(&self.description(), &offer, &accepted).to_string();
+        self.negotiated = accepted.negotiated;
+        self.description.clone_from(&answer);
+        self.advance(now);
+        Ok(answer)
     }
 
     fn new(config: PeerConfig, now: Instant) -> Result<Self, MediaError> {
@@ -274,6 +330,8 @@ impl Peer {
             streams: Vec::new(),
             negotiated: Negotiated::default(),
             offered: None,
+            remote: Vec::new(),
+            version: 1,
             description: String::new(),
             outputs: VecDeque::new(),
             announced: Announced::Nothing,
@@ -343,6 +401,7 @@ impl Peer {
         let kinds = self.config.kinds();
         Local {
             session_id: self.secrets.session_id,
+            version: self.version,
             addresses: self.config.usable_addresses().collect(),
             fingerprint: self.config.certificate.fingerprint(),
             cname: self.secrets.cname.clone(),
@@ -368,8 +427,7 @@ impl Peer {
         self.local.iter().map(|transport| transport.ufrag.as_str())
     }
 
-    /// The SDP we gave: to be sent once more when a re-INVITE only refreshes the session. Media
-    /// is agreed once per peer; for anything else make a new one.
+    /// The SDP we gave last.
     #[must_use]
     pub fn local_description(&self) -> &str {
         &self.description

@@ -13,7 +13,7 @@ use crate::nack::NackGenerator;
 use crate::reorder::VideoBuffer;
 use crate::rtcp::Reception;
 use crate::rtp::{MediaKind, RtpPacket};
-use crate::sdp::NegotiatedMedia;
+use crate::sdp::{Direction, NegotiatedMedia};
 use crate::t140;
 
 use rtc_rtcp::reception_report::ReceptionReport;
@@ -60,6 +60,11 @@ impl StreamReceiver {
             keyframe_asked: None,
             counters: KindStats::default(),
         }
+    }
+
+    /// The peer changed who sends.
+    pub(super) fn set_direction(&mut self, direction: Direction) {
+        self.media.direction = direction;
     }
 
     /// How well a packet fits this stream: 0 not at all, 2 if its source was announced.

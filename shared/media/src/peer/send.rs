@@ -13,7 +13,7 @@ use crate::h264;
 use crate::nack::ResendCache;
 use crate::rtcp::Sent;
 use crate::rtp::{MediaKind, RTP_HEADER_BYTES, RtpPacket};
-use crate::sdp::NegotiatedMedia;
+use crate::sdp::{Direction, NegotiatedMedia};
 use crate::t140;
 
 /// The longest authentication tag of the SRTP profiles we agree to, in bytes.
@@ -60,6 +60,14 @@ impl StreamSender {
             keyframe_told: None,
             counters: KindStats::default(),
         }
+    }
+
+    /// The peer changed who sends. One that hears from us again has missed what later pictures
+    /// refer to.
+    pub(super) fn set_direction(&mut self, direction: Direction) {
+        let resumed = direction.sends() && !self.sends;
+        self.sends = direction.sends();
+        self.keyframe_wanted |= resumed && self.kind == MediaKind::Video;
     }
 
     /// Cuts a frame of our own encoder into packets.

@@ -114,7 +114,7 @@ fn new_session(local: &Local) -> SessionDescription {
     SessionDescription {
         origin: Origin {
             id: local.session_id,
-            version: 1,
+            version: local.version,
             address: local.addresses.first().map(SocketAddr::ip),
         },
         ..SessionDescription::default()

@@ -80,6 +80,20 @@ impl Negotiated {
     pub fn get(&self, kind: MediaKind) -> Option<&NegotiatedMedia> {
         self.media.iter().find(|media| media.kind == kind)
     }
+
+    /// Whether this is the same media as `before`, directions apart.
+    #[must_use]
+    pub fn continues(&self, before: &Self) -> bool {
+        let same = |(new, old): (&NegotiatedMedia, &NegotiatedMedia)| {
+            new.kind == old.kind
+                && new.line == old.line
+                && new.mid == old.mid
+                && new.payload_type == old.payload_type
+                && new.red.map(|(send, _)| send) == old.red.map(|(send, _)| send)
+                && new.transport == old.transport
+        };
+        self.media.len() == before.media.len() && self.media.iter().zip(&before.media).all(same)
+    }
 }
 
 /// Who begins the DTLS handshake (RFC 5763 section 5).
@@ -120,6 +134,16 @@ pub struct RemoteTransport {
     pub candidates: Vec<Candidate>,
 }
 
+impl RemoteTransport {
+    /// Whether this is the connection that stands: no ICE restart, no other certificate.
+    #[must_use]
+    pub fn is_the_same_as(&self, before: &Self) -> bool {
+        self.ufrag == before.ufrag
+            && self.password == before.password
+            && self.fingerprints == before.fingerprints
+    }
+}
+
 /// Our side of one transport, to be written.
 #[derive(Debug, Clone)]
 pub struct LocalTransport {
@@ -136,6 +160,8 @@ pub struct LocalTransport {
 pub struct Local {
     /// `o=` session id.
     pub session_id: u64,
+    /// `o=` session version: grows with each description (RFC 3264 section 8).
+    pub version: u64,
     /// Host candidates, most wanted first; at least one.
     pub addresses: Vec<SocketAddr>,
     /// `a=fingerprint`.

@@ -205,6 +205,14 @@ impl TrunkLeg {
         Ok(answer)
     }
 
+    /// Offers what we have once more, for a peer that sent a re-INVITE without an offer (RFC 3261
+    /// section 14.2). Its answer comes by [`Self::accept_answer`]; until then all goes on.
+    pub fn offer_again(&mut self) -> String {
+        self.version += 1;
+        self.open_offer = true;
+        negotiate::write_offer(&self.ours(&self.offered))
+    }
+
     /// Takes the answer to our offer. A provisional answer (early media in a 183) may be
     /// followed by the same or another one.
     ///

@@ -5,6 +5,7 @@ mod browser;
 mod foreign;
 mod hostile;
 mod ours;
+mod reoffer;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
