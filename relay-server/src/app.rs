@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::accounts::AccountStore;
-use crate::config::{Config, Trunk, TrunkHost, TrunkTransport};
+use crate::config::{Config, Trunk, TrunkTransport};
 use crate::edge::secure::SecurePort;
 use crate::edge::trunk::{Gateway, Transport, TrunkPort};
 use crate::edge::{Arrival, FlowIds, admin, secure, trunk};
@@ -75,7 +75,7 @@ pub enum AppError {
         /// What the system said.
         error: std::io::Error,
     },
-    /// A trunk's name cannot be resolved or its name is not one.
+    /// A trunk's host name is not one that a certificate can carry.
     #[error("trunk {name}: {error}")]
     Trunk {
         /// Which trunk.
@@ -345,7 +345,7 @@ async fn start_trunks(
     stop: &CancellationToken,
 ) -> Result<(), AppError> {
     for trunk in &config.trunks {
-        let gateway = gateway(trunk, tls).await?;
+        let gateway = gateway(trunk, tls)?;
         let local = gateway.local;
         let port = TrunkPort {
             arrivals: arrivals.clone(),
@@ -360,18 +360,10 @@ async fn start_trunks(
     Ok(())
 }
 
-async fn gateway(trunk: &Trunk, tls: &Arc<rustls::ServerConfig>) -> Result<Gateway, AppError> {
+fn gateway(trunk: &Trunk, tls: &Arc<rustls::ServerConfig>) -> Result<Gateway, AppError> {
     let wrong = |error: String| AppError::Trunk {
         name: trunk.name.clone(),
         error,
-    };
-    let address = match &trunk.host {
-        TrunkHost::Address(ip) => SocketAddr::new(*ip, trunk.port),
-        TrunkHost::Name(name) => tokio::net::lookup_host((name.as_str(), trunk.port))
-            .await
-            .map_err(|error| wrong(format!("{name}: {error}")))?
-            .next()
-            .ok_or_else(|| wrong(format!("{name} has no address")))?,
     };
     let transport = match trunk.transport {
         TrunkTransport::Udp => Transport::Udp,
@@ -379,13 +371,14 @@ async fn gateway(trunk: &Trunk, tls: &Arc<rustls::ServerConfig>) -> Result<Gatew
         TrunkTransport::Tls => Transport::Tls {
             client: tls::client_config(trunk.ca_file.as_deref())?,
             server: Arc::clone(tls),
-            name: ServerName::try_from(trunk.host.to_string())
+            name: ServerName::try_from(trunk.host.bare())
                 .map_err(|error| wrong(error.to_string()))?,
         },
     };
     Ok(Gateway {
         name: trunk.name.clone(),
-        address,
+        host: trunk.host.bare(),
+        port: trunk.port,
         local: trunk.local,
         advertised: trunk.media_address,
         transport,

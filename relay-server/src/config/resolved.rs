@@ -111,6 +111,17 @@ pub enum TrunkHost {
     Name(String),
 }
 
+impl TrunkHost {
+    /// As it is looked up and stands in certificates: IPv6 without brackets.
+    #[must_use]
+    pub fn bare(&self) -> String {
+        match self {
+            Self::Address(ip) => ip.to_string(),
+            Self::Name(name) => name.clone(),
+        }
+    }
+}
+
 impl fmt::Display for TrunkHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

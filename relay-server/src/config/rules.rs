@@ -27,8 +27,6 @@ pub(super) struct Listener {
     pub(super) line: usize,
     pub(super) carrier: Carrier,
     pub(super) address: SocketAddr,
-    /// Listeners with the same mark are one listener (trunks that share a socket).
-    pub(super) shared: Option<String>,
 }
 
 impl Listener {
@@ -36,12 +34,7 @@ impl Listener {
         let (a, b) = (self.address, other.address);
         let same_host = a.ip() == b.ip()
             || (a.is_ipv4() == b.is_ipv4() && (a.ip().is_unspecified() || b.ip().is_unspecified()));
-        let one_listener = self.shared.is_some() && self.shared == other.shared && a == b;
-        a.port() != 0
-            && a.port() == b.port()
-            && self.carrier == other.carrier
-            && same_host
-            && !one_listener
+        a.port() != 0 && a.port() == b.port() && self.carrier == other.carrier && same_host
     }
 }
 

@@ -254,10 +254,16 @@ fn one_port_is_given_once() {
             "expected {expected}\ngot {problems:#?}"
         );
     }
-    // TCP and UDP do not collide, nor do two trunks that share a listener.
+    // TCP and UDP do not collide; two trunks on one port do.
     let trunk = "[[trunk]]\naddress = \"10.0.0.1:5060\"\ntransport = \"udp\"\nplaintext = true\nlocal = \"127.0.0.1:8443\"\n";
     let second = trunk.replace("10.0.0.1", "10.0.0.2");
-    assert!(folder.parse(&with(&format!("{trunk}{second}"))).is_ok());
+    assert!(folder.parse(&with(trunk)).is_ok());
+    let problems = folder.problems(&with(&format!("{trunk}{second}")));
+    let expected = "[[trunk]] 2 local: 127.0.0.1:8443 is already used by [[trunk]] 1 local";
+    assert!(
+        problems.iter().any(|p| p.contains(expected)),
+        "{problems:#?}"
+    );
 }
 
 #[test]

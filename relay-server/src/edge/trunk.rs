@@ -3,6 +3,7 @@
 //! Only configured gateways are spoken to. Connections to TCP and TLS gateways are kept up, with a
 //! growing wait between attempts, so that a dead trunk is known before a caller needs it.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,14 +50,28 @@ pub enum Transport {
 pub struct Gateway {
     /// Its name in the configuration.
     pub name: String,
+    /// Its address or host name; a name is looked up for every connection, because carriers move.
+    pub host: String,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub port: u16,
     /// Where we listen for it.
     pub local: SocketAddr,
     /// Our address as the gateway sees it, for Via and Contact.
     pub advertised: IpAddr,
     /// How it is reached.
     pub transport: Transport,
+}
+
+impl Gateway {
+    async fn addresses(&self) -> std::io::Result<Vec<SocketAddr>> {
+        let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await?;
+        Ok(found.collect())
+    }
+
+    async fn is_at(&self, ip: IpAddr) -> bool {
+        let known = self.addresses().await.unwrap_or_default();
+        known.iter().any(|address| address.ip() == ip)
+    }
 }
 
 /// What a trunk port needs.
@@ -73,13 +88,17 @@ pub struct TrunkPort {
 /// Binds what the gateway needs and starts serving it; returns the address we listen on.
 ///
 /// # Errors
-/// When the local address cannot be bound.
+/// When the local address cannot be bound. A gateway that cannot be reached is no error: it is
+/// tried again.
 pub async fn start(gateway: Gateway, port: TrunkPort) -> std::io::Result<SocketAddr> {
     match gateway.transport {
         Transport::Udp => {
             let socket = UdpSocket::bind(gateway.local).await?;
             let local = seen_from(&gateway, socket.local_addr()?);
-            tokio::spawn(serve_udp(socket, local, gateway, port));
+            // Only TLS gateways have names (the configuration sees to that).
+            let addresses = gateway.addresses().await?;
+            let peer = addresses.first().copied().ok_or(ErrorKind::NotFound)?;
+            tokio::spawn(serve_udp(socket, local, peer, gateway.name, port));
             Ok(local)
         }
         Transport::Tcp | Transport::Tls { .. } => {
@@ -96,15 +115,21 @@ fn seen_from(gateway: &Gateway, bound: SocketAddr) -> SocketAddr {
     SocketAddr::new(gateway.advertised, bound.port())
 }
 
-async fn serve_udp(socket: UdpSocket, local: SocketAddr, gateway: Gateway, port: TrunkPort) {
+async fn serve_udp(
+    socket: UdpSocket,
+    local: SocketAddr,
+    peer: SocketAddr,
+    trunk: String,
+    port: TrunkPort,
+) {
     let flow = port.flows.next();
     let (outbox, mut outgoing) = mpsc::channel::<Vec<u8>>(limit::CONNECTION_QUEUE_MESSAGES_MAX);
     let opened = Opened {
         flow,
         kind: FlowKind::Datagram,
         local: local.to_string(),
-        peer: gateway.address,
-        trunk: Some(gateway.name),
+        peer,
+        trunk: Some(trunk),
         dialled: true,
         outbox,
     };
@@ -117,13 +142,13 @@ async fn serve_udp(socket: UdpSocket, local: SocketAddr, gateway: Gateway, port:
             () = port.stop.cancelled() => return,
             message = outgoing.recv() => {
                 let Some(bytes) = message else { return };
-                if let Err(error) = socket.send_to(&bytes, gateway.address).await {
+                if let Err(error) = socket.send_to(&bytes, peer).await {
                     debug!(%error, "a message to the gateway was not sent");
                 }
             }
             received = socket.recv_from(&mut buffer) => match received {
                 // Nobody but the gateway is listened to (A12).
-                Ok((length, source)) if source == gateway.address => {
+                Ok((length, source)) if source == peer => {
                     let arrival = Arrival::Received { flow, bytes: buffer[..length].to_vec() };
                     if port.arrivals.send(arrival).await.is_err() { return; }
                 }
@@ -142,7 +167,7 @@ async fn accept(listener: TcpListener, local: SocketAddr, gateway: Gateway, port
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) if peer.ip() == gateway.address.ip() => {
+            Ok((stream, peer)) if gateway.is_at(peer.ip()).await => {
                 let (gateway, port) = (gateway.clone(), port.clone());
                 tokio::spawn(async move {
                     match gateway.transport {
@@ -185,13 +210,15 @@ async fn keep_connected(local: SocketAddr, gateway: Gateway, port: TrunkPort) {
     let mut wait = RECONNECT_FIRST;
     while !port.stop.is_cancelled() {
         match connect(&gateway).await {
-            Ok(Connected::Plain(stream)) => {
+            Ok((peer, Connected::Plain(stream))) => {
                 wait = RECONNECT_FIRST;
-                carry(stream, Connection::made(&gateway, local, false), &port).await;
+                let connection = Connection::made(&gateway.name, peer, local, false);
+                carry(stream, connection, &port).await;
             }
-            Ok(Connected::Tls(stream)) => {
+            Ok((peer, Connected::Tls(stream))) => {
                 wait = RECONNECT_FIRST;
-                carry(*stream, Connection::made(&gateway, local, true), &port).await;
+                let connection = Connection::made(&gateway.name, peer, local, true);
+                carry(*stream, connection, &port).await;
             }
             Err(error) => {
                 info!(trunk = gateway.name, %error, retry_s = wait.as_secs_f32(), "trunk not reached");
@@ -209,17 +236,19 @@ enum Connected {
     Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
 }
 
-async fn connect(gateway: &Gateway) -> std::io::Result<Connected> {
+async fn connect(gateway: &Gateway) -> std::io::Result<(SocketAddr, Connected)> {
     let connecting = async {
-        let stream = TcpStream::connect(gateway.address).await?;
+        let stream = TcpStream::connect((gateway.host.as_str(), gateway.port)).await?;
         stream.set_nodelay(true)?;
-        Ok(match &gateway.transport {
+        let peer = stream.peer_addr()?;
+        let connected = match &gateway.transport {
             Transport::Tls { client, name, .. } => {
                 let connector = TlsConnector::from(Arc::clone(client));
                 Connected::Tls(Box::new(connector.connect(name.clone(), stream).await?))
             }
             Transport::Tcp | Transport::Udp => Connected::Plain(stream),
-        })
+        };
+        Ok((peer, connected))
     };
     tokio::time::timeout(limit::HANDSHAKE_TIMEOUT, connecting).await?
 }
@@ -236,25 +265,20 @@ struct Connection {
 impl Connection {
     /// The gateway connected to us.
     fn taken(trunk: &str, peer: SocketAddr, local: SocketAddr, tls: bool) -> Self {
-        let (trunk, dialled) = (trunk.to_owned(), false);
         Self {
-            trunk,
+            trunk: trunk.to_owned(),
             peer,
             local,
             tls,
-            dialled,
+            dialled: false,
         }
     }
 
     /// We connected to the gateway, and checked its certificate when it has one.
-    fn made(gateway: &Gateway, local: SocketAddr, tls: bool) -> Self {
-        let (trunk, peer) = (gateway.name.clone(), gateway.address);
+    fn made(trunk: &str, peer: SocketAddr, local: SocketAddr, tls: bool) -> Self {
         Self {
-            trunk,
-            peer,
-            local,
-            tls,
             dialled: true,
+            ..Self::taken(trunk, peer, local, tls)
         }
     }
 }

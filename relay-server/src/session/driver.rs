@@ -303,7 +303,8 @@ impl Driver {
     async fn interpreter_answered(&mut self, ca: CaId, epoch: Epoch, sdp: String) -> Option<Input> {
         if !self.is_invited(&ca, epoch) {
             info!(%epoch, "an interpreter's answer came too late");
-            self.cancel_invitation(epoch).await;
+            self.cancel_invitation(epoch, EndReason::InvitationTimedOut)
+                .await;
             return None;
         }
         if let Err(error) = self
@@ -331,7 +332,8 @@ impl Driver {
         {
             info!(%epoch, "an interpreter's answer came too late");
             self.services.sfu.leave(self.id, Leg::Interpreter).await;
-            self.cancel_invitation(epoch).await;
+            self.cancel_invitation(epoch, EndReason::InvitationTimedOut)
+                .await;
             return None;
         }
         Some(Input::InvitationAccepted { ca, epoch })
@@ -434,8 +436,8 @@ impl Driver {
                 } => {
                     self.invite(ca, epoch, number, languages).await;
                 }
-                Action::CancelInvitation { epoch, .. } => {
-                    self.cancel_invitation(epoch).await;
+                Action::CancelInvitation { epoch, reason, .. } => {
+                    self.cancel_invitation(epoch, reason).await;
                     self.services.sfu.leave(self.id, Leg::Interpreter).await;
                 }
                 Action::AnswerCaller => self.answer_caller().await,
@@ -471,11 +473,15 @@ impl Driver {
         }
     }
 
-    async fn cancel_invitation(&self, epoch: Epoch) {
+    async fn cancel_invitation(&self, epoch: Epoch, reason: EndReason) {
         let session = self.id;
         self.services
             .signalling
-            .send(Command::CancelInvitation { session, epoch })
+            .send(Command::CancelInvitation {
+                reason,
+                session,
+                epoch,
+            })
             .await;
     }
 

@@ -100,6 +100,7 @@ impl Actor {
             user_agent: config.product,
             seed: config.seed,
             role: Role::Server,
+            info_packages: Vec::new(),
         };
         Self {
             endpoint: Endpoint::new(endpoint, Instant::now()),

@@ -194,7 +194,7 @@ impl Actor {
         };
         if let Err(error) = self.registrar.bind(user, binding) {
             info!(%error, "registration refused");
-            let headers = vec![("Warning".into(), format!("399 {} \"{error}\"", self.domain))];
+            let headers = vec![self.warning(&error.to_string())];
             return self.endpoint.respond(now, txn, 403, headers, None);
         }
         self.services.views.registered(row);
@@ -274,15 +274,31 @@ impl Actor {
                 info!(%reason, "call refused");
                 metrics::counter!("visavis_calls_refused_total", "reason" => reason.word())
                     .increment(1);
-                self.endpoint
-                    .reject(now, call, reason.sip_status(), wire::reason_headers(reason));
+                self.endpoint.reject(
+                    now,
+                    call,
+                    reason.sip_status(),
+                    wire::refusal_headers(reason),
+                );
+            }
+            Err(Refusal::Busy(seconds, why)) => {
+                info!(why, "call refused");
+                let headers = vec![
+                    ("Retry-After".into(), seconds.to_string()),
+                    self.warning(why),
+                ];
+                self.endpoint.reject(now, call, 503, headers);
             }
             Err(Refusal::Status(status, why)) => {
                 info!(status, why, "call refused");
-                let headers = vec![("Warning".into(), format!("399 {} \"{why}\"", self.domain))];
+                let headers = vec![self.warning(why)];
                 self.endpoint.reject(now, call, status, headers);
             }
         }
+    }
+
+    fn warning(&self, why: &str) -> (String, String) {
+        ("Warning".into(), format!("399 {} \"{why}\"", self.domain))
     }
 
     /// Who calls whom, in which languages, with which media; all of it checked.
@@ -310,8 +326,8 @@ impl Actor {
                 Verdict::Challenge(challenges) | Verdict::Wrong(challenges) => {
                     return Err(Refusal::Challenge(challenges));
                 }
-                Verdict::TooMany(_) => {
-                    return Err(Refusal::Status(503, "too many wrong passwords"));
+                Verdict::TooMany(seconds) => {
+                    return Err(Refusal::Busy(seconds, "too many wrong passwords"));
                 }
             },
         };
@@ -332,7 +348,10 @@ impl Actor {
         let same = |used: &&Use| used.leg == Leg::Caller && used.account.as_deref() == Some(user);
         let running = self.calls.values().filter(same).count();
         if running >= CALLS_PER_ACCOUNT_MAX || !self.auth.may_call(now, user) {
-            return Err(Refusal::Status(503, "too many calls of this account"));
+            return Err(Refusal::Busy(
+                wire::RETRY_AFTER_S,
+                "too many calls of this account",
+            ));
         }
         let number = dialled(&request.uri).ok_or(Refusal::Reason(EndReason::NumberInvalid))?;
         let languages = match request.headers.get(wire::LANGUAGES) {
@@ -443,6 +462,8 @@ enum Refusal {
     Challenge(Vec<String>),
     Reason(EndReason),
     Status(u16, &'static str),
+    /// 503, to be tried again after so many seconds.
+    Busy(u32, &'static str),
 }
 
 /// What a failure of the telephone's leg means.

@@ -84,6 +84,8 @@ pub enum Command {
     },
     /// Take an invitation back; nothing happens when it is gone already.
     CancelInvitation {
+        /// What the interpreter is told.
+        reason: EndReason,
         /// Of which session.
         session: SessionId,
         /// Which asking.

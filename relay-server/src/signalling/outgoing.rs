@@ -78,9 +78,11 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
             leg,
             reason,
         } => hang_up(actor, now, session, leg, reason),
-        Command::CancelInvitation { session, epoch } => {
-            cancel_invitation(actor, now, session, epoch)
-        }
+        Command::CancelInvitation {
+            reason,
+            session,
+            epoch,
+        } => cancel_invitation(actor, now, session, epoch, reason),
         Command::Status {
             leg,
             session,
@@ -193,20 +195,27 @@ fn hang_up(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, reason
         return;
     };
     debug!(%session, %leg, %reason, "hanging up");
-    let headers = wire::reason_headers(reason);
     if leg == Leg::Caller && !used.answered {
+        let headers = wire::refusal_headers(reason);
         let status = reason.sip_status();
         // A session that ends well before its answer still needs a failure status here.
         actor
             .endpoint
             .reject(now, call, if status < 300 { 487 } else { status }, headers);
     } else {
+        let headers = wire::reason_headers(reason);
         actor.endpoint.hang_up_with(now, call, None, headers);
     }
 }
 
 /// Takes back one asking, however many came after it.
-fn cancel_invitation(actor: &mut Actor, now: Instant, session: SessionId, epoch: Epoch) {
+fn cancel_invitation(
+    actor: &mut Actor,
+    now: Instant,
+    session: SessionId,
+    epoch: Epoch,
+    reason: EndReason,
+) {
     let is_it = |used: &Use| {
         used.session == session
             && used
@@ -221,12 +230,9 @@ fn cancel_invitation(actor: &mut Actor, now: Instant, session: SessionId, epoch:
         .map(|(call, _)| *call);
     if let Some(call) = call {
         actor.forget(call);
-        actor.endpoint.hang_up_with(
-            now,
-            call,
-            None,
-            wire::reason_headers(EndReason::CallerCancelled),
-        );
+        actor
+            .endpoint
+            .hang_up_with(now, call, None, wire::reason_headers(reason));
     }
 }
 

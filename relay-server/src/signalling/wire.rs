@@ -22,6 +22,9 @@ pub const STATUS_PACKAGE: &str = "vrs-status";
 /// The content type of [`Status`].
 pub const STATUS_TYPE: &str = "application/vrs-status+json";
 
+/// When a request refused with 503 may be tried again, in seconds.
+pub const RETRY_AFTER_S: u32 = 10;
+
 /// What a party is told while a session goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
@@ -59,6 +62,17 @@ pub fn reason_headers(reason: EndReason) -> Vec<(String, String)> {
     ]
 }
 
+/// As [`reason_headers`], for a request that is refused: one that may be tried again says when
+/// (RFC 3261 section 21.5.4).
+#[must_use]
+pub fn refusal_headers(reason: EndReason) -> Vec<(String, String)> {
+    let mut headers = reason_headers(reason);
+    if reason.sip_status() == 503 {
+        headers.push(("Retry-After".into(), RETRY_AFTER_S.to_string()));
+    }
+    headers
+}
+
 /// A short English text for logs of SIP peers; apps show their own sentence.
 fn text(reason: EndReason) -> String {
     let mut words = reason.word().replace('_', " ");
@@ -77,5 +91,8 @@ mod tests {
         let headers = reason_headers(EndReason::HearingBusy);
         assert_eq!(headers[0].1, "SIP;cause=486;text=\"Hearing busy\"");
         assert_eq!(headers[1], ("VRS-Reason".into(), "hearing_busy".into()));
+        assert_eq!(refusal_headers(EndReason::HearingBusy), headers);
+        let full = refusal_headers(EndReason::QueueFull);
+        assert_eq!(full[2], ("Retry-After".into(), "10".into()));
     }
 }

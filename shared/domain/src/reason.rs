@@ -35,6 +35,10 @@ words! {
         CallerLost = "caller_lost",
         /// The interpreter's connection was lost.
         InterpreterLost = "interpreter_lost",
+        /// The connection to the telephone was lost.
+        HearingLost = "hearing_lost",
+        /// An interpreter did not answer in time; ends the invitation, never the session.
+        InvitationTimedOut = "invitation_timed_out",
         /// Picture and sound could not be agreed or connected.
         MediaFailed = "media_failed",
         /// The account may not do this.
@@ -60,7 +64,10 @@ impl EndReason {
             Self::NumberRefused => 603,
             Self::NumberInvalid => 404,
             Self::TrunkUnavailable => 502,
-            Self::CallerLost | Self::InterpreterLost => 408,
+            Self::CallerLost
+            | Self::InterpreterLost
+            | Self::HearingLost
+            | Self::InvitationTimedOut => 408,
             Self::MediaFailed => 488,
             Self::NotAllowed => 403,
             Self::QueueFull

@@ -299,6 +299,8 @@ pub const fn is_trouble(reason: EndReason) -> bool {
         | EndReason::TrunkUnavailable
         | EndReason::CallerLost
         | EndReason::InterpreterLost
+        | EndReason::HearingLost
+        | EndReason::InvitationTimedOut
         | EndReason::MediaFailed
         | EndReason::NotAllowed
         | EndReason::ServiceStopping

@@ -59,6 +59,7 @@ impl Driver {
                 user_agent,
                 seed,
                 role: Role::Server,
+                info_packages: Vec::new(),
             },
             Instant::now(),
         );

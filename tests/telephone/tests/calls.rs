@@ -86,6 +86,7 @@ impl FarEnd {
             user_agent: "test".into(),
             seed: [7; 32],
             role: Role::Server,
+            info_packages: Vec::new(),
         };
         let mut endpoint = Endpoint::new(config, now);
         let local = local.to_string();

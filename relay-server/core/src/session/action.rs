@@ -36,6 +36,8 @@ pub enum Action {
         ca: CaId,
         /// Of that asking.
         epoch: Epoch,
+        /// What the interpreter is told.
+        reason: EndReason,
     },
     /// Answer the caller (200) and join caller and interpreter.
     AnswerCaller,
@@ -85,10 +87,15 @@ pub(super) fn actions(before: &State, event: &EventKind, placed: &Placed) -> Vec
         EventKind::InvitationDeclined {
             ca,
             epoch,
-            how: Decline::TimedOut | Decline::Lost,
+            how: how @ (Decline::TimedOut | Decline::Lost),
         } => vec![Action::CancelInvitation {
             ca: ca.clone(),
             epoch: *epoch,
+            reason: if *how == Decline::TimedOut {
+                EndReason::InvitationTimedOut
+            } else {
+                EndReason::InterpreterLost
+            },
         }],
         EventKind::InterpreterAssigned { .. } => vec![
             Action::AnswerCaller,
@@ -118,6 +125,7 @@ fn ended(before: &State, reason: EndReason) -> Vec<Action> {
                 actions.push(Action::CancelInvitation {
                     ca: asked.ca.clone(),
                     epoch: asked.epoch,
+                    reason,
                 });
             }
         }
@@ -139,6 +147,8 @@ fn ended(before: &State, reason: EndReason) -> Vec<Action> {
                 | EndReason::TrunkUnavailable
                 | EndReason::CallerLost
                 | EndReason::InterpreterLost
+                | EndReason::HearingLost
+                | EndReason::InvitationTimedOut
                 | EndReason::MediaFailed
                 | EndReason::NotAllowed
                 | EndReason::ServiceStopping

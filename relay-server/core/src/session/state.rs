@@ -174,6 +174,8 @@ impl State {
             | EndReason::QueueFull
             | EndReason::CallerLost
             | EndReason::InterpreterLost
+            | EndReason::HearingLost
+            | EndReason::InvitationTimedOut
             | EndReason::MediaFailed
             | EndReason::NotAllowed
             | EndReason::ServiceStopping

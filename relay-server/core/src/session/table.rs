@@ -301,8 +301,7 @@ const fn lost(leg: Leg) -> EndReason {
     match leg {
         Leg::Caller => EndReason::CallerLost,
         Leg::Interpreter => EndReason::InterpreterLost,
-        // The telephone has no connection of its own with us: what is lost is the trunk.
-        Leg::Hearing => EndReason::TrunkUnavailable,
+        Leg::Hearing => EndReason::HearingLost,
     }
 }
 
@@ -329,6 +328,8 @@ fn refused(reason: EndReason, stage: Stage) -> Result<Outcome, Why> {
         | EndReason::HearingNoAnswer
         | EndReason::CallerLost
         | EndReason::InterpreterLost
+        | EndReason::HearingLost
+        | EndReason::InvitationTimedOut
         | EndReason::ServiceStopping
         | EndReason::ServerRestarted => false,
     };
@@ -355,6 +356,8 @@ fn hearing_failed(reason: EndReason) -> Result<Outcome, Why> {
         | EndReason::QueueFull
         | EndReason::CallerLost
         | EndReason::InterpreterLost
+        | EndReason::HearingLost
+        | EndReason::InvitationTimedOut
         | EndReason::NotAllowed
         | EndReason::ServiceStopping
         | EndReason::JournalUnavailable

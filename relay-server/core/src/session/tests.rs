@@ -274,6 +274,7 @@ fn a_caller_who_gives_up_while_queued_leaves_nobody_ringing() {
     let cancel = Action::CancelInvitation {
         ca: ca(1),
         epoch: Epoch(1),
+        reason: EndReason::CallerCancelled,
     };
     assert_eq!(actions, [cancel, Action::CloseMedia, Action::LeaveQueue]);
     assert_eq!(walk.ended().0, EndReason::CallerCancelled);
@@ -290,7 +291,7 @@ fn whoever_hangs_up_or_is_lost_ends_the_call_under_their_name() {
         (Input::HungUp(Leg::Hearing), EndReason::HearingHungUp),
         (Input::Lost(Leg::Caller), EndReason::CallerLost),
         (Input::Lost(Leg::Interpreter), EndReason::InterpreterLost),
-        (Input::Lost(Leg::Hearing), EndReason::TrunkUnavailable),
+        (Input::Lost(Leg::Hearing), EndReason::HearingLost),
         (Input::Stop, EndReason::ServiceStopping),
         (Input::Restarted, EndReason::ServerRestarted),
     ];

@@ -122,7 +122,6 @@ impl Resolver<'_> {
             line: value.line,
             carrier,
             address,
-            shared: None,
         });
         Some(address)
     }

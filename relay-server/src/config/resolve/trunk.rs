@@ -61,9 +61,6 @@ impl Resolver<'_> {
             Carrier::Tcp
         };
         let local_address = self.socket(&key("local"), local, carrier)?;
-        if let Some(listener) = self.listeners.last_mut() {
-            listener.shared = Some(format!("trunk over {transport}"));
-        }
         let plaintext = t.plaintext.as_ref().is_some_and(|p| p.value);
         let srtp = t
             .srtp

@@ -117,6 +117,7 @@ impl Driver {
             user_agent: USER_AGENT.into(),
             seed: sip_seed,
             role: vrs_sip::Role::Client,
+            info_packages: vec![super::status::PACKAGE.to_owned()],
         };
         Ok(Self {
             switches: Switches::of_role(config.role),

@@ -188,6 +188,7 @@ impl Server {
             user_agent: "test server".into(),
             seed: [7; 32],
             role: Role::Server,
+            info_packages: Vec::new(),
         };
         let algorithms = vec![Algorithm::Sha512_256, Algorithm::Sha256];
         Self {

@@ -45,6 +45,9 @@ pub struct EndpointConfig {
     pub seed: [u8; 32],
     /// Client or server.
     pub role: Role,
+    /// INFO packages this side takes; INFO of any other is answered with 469 (RFC 6086 section
+    /// 4.2.2).
+    pub info_packages: Vec<String>,
 }
 
 impl fmt::Debug for EndpointConfig {

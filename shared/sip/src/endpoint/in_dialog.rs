@@ -47,6 +47,11 @@ impl Endpoint {
             Method::Info | Method::Invite if phase == Phase::Ending => {
                 self.answer_at_once(now, flow, key, &request, 481, &[]);
             }
+            Method::Info if !self.takes_package(&request) => {
+                let packages = self.config.info_packages.join(", ");
+                let extra = [("Recv-Info", packages.as_str())];
+                self.answer_at_once(now, flow, key, &request, 469, &extra);
+            }
             Method::Info => {
                 self.answer_at_once(now, flow, key, &request, 200, &[]);
                 self.emit(Event::Info {
@@ -69,6 +74,17 @@ impl Endpoint {
                 self.answer_at_once(now, flow, key, &request, 405, &[("Allow", ALLOW)])
             }
         }
+    }
+
+    /// INFO without a package is the old kind, which always meant whatever both sides knew.
+    fn takes_package(&self, info: &Request) -> bool {
+        info.headers.get("Info-Package").is_none_or(|package| {
+            let name = package.split(';').next().unwrap_or_default().trim();
+            self.config
+                .info_packages
+                .iter()
+                .any(|ours| ours.eq_ignore_ascii_case(name))
+        })
     }
 
     fn receive_bye(

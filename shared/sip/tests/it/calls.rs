@@ -477,6 +477,26 @@ fn reinvites_that_cross_get_491_and_both_succeed_later() {
 }
 
 #[test]
+fn an_info_package_that_nobody_takes_is_refused_by_469_and_the_call_goes_on() {
+    let mut pair = Pair::wss();
+    let (client, _) = pair.established();
+    let package = vec![("Info-Package".to_owned(), "tango".to_owned())];
+    pair.sides[CLIENT]
+        .endpoint
+        .info(pair.now, client, package, Body::new("text/plain", "x"));
+    let status = pair.until(CLIENT, |event| match event {
+        Event::InfoFailed { status, .. } => Some(*status),
+        _ => None,
+    });
+    assert_eq!(status, 469);
+    let told = &pair.sides[SERVER].sent.last().unwrap().1;
+    assert!(told.contains("Recv-Info: vrs-status\r\n"), "{told}");
+    assert!(pair.sides[SERVER].events.is_empty());
+    pair.sides[CLIENT].endpoint.hang_up(pair.now, client, None);
+    pair.until(SERVER, ended);
+}
+
+#[test]
 fn a_refused_info_is_reported_and_the_call_goes_on() {
     let mut pair = Pair::wss();
     let (client, server) = pair.established();

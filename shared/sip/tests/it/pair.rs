@@ -52,6 +52,7 @@ pub(crate) fn config(seed: u8, role: Role) -> EndpointConfig {
         user_agent: "Visavis/test".to_owned(),
         seed: [seed; 32],
         role,
+        info_packages: vec!["vrs-status".to_owned()],
     }
 }
 
