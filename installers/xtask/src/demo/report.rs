@@ -21,8 +21,9 @@ const LEVEL_DBFS_MIN: f64 = -50.0;
 const TONE_TOLERANCE_HZ: f64 = 25.0;
 
 /// What an app's report says that ours passes on, under the same names.
-const APP_FIELDS: [&str; 17] = [
+const APP_FIELDS: [&str; 18] = [
     "frames_captured",
+    "frames_encoded",
     "frames_sent",
     "frames_received",
     "frames_decoded",
@@ -146,6 +147,7 @@ fn failed_checks(seen: &Seen) -> Vec<String> {
         let number = |field: &str| report.get(field).number();
         for field in [
             "frames_captured",
+            "frames_encoded",
             "frames_sent",
             "frames_received",
             "frames_decoded",
@@ -211,6 +213,7 @@ mod tests {
     fn app(heard_hz: f64) -> Value {
         Value::object([
             ("frames_captured", 300.0.into()),
+            ("frames_encoded", 300.0.into()),
             ("frames_sent", 300.0.into()),
             ("frames_received", 299.0.into()),
             ("frames_decoded", 298.0.into()),

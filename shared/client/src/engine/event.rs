@@ -161,7 +161,9 @@ pub struct CallEnd {
 pub struct CallStats {
     /// Pictures the camera gave for this call.
     pub frames_captured: u64,
-    /// Pictures coded and sent, grey ones included.
+    /// Pictures coded, grey ones included.
+    pub frames_encoded: u64,
+    /// Coded pictures that went out: all since the connection stood.
     pub frames_sent: u64,
     /// Whole coded pictures received.
     pub frames_received: u64,

@@ -220,7 +220,8 @@ impl MediaSession {
     pub(super) fn on_report(&mut self, now: Instant, report: MediaReport) -> Option<MediaNotice> {
         match report {
             MediaReport::Picture { timestamp, data } => {
-                self.figures.frames_sent += 1;
+                self.figures.frames_encoded += 1;
+                self.figures.frames_sent += u64::from(self.peer.is_connected());
                 self.peer
                     .send_frame(now, MediaKind::Video, timestamp, &data);
             }

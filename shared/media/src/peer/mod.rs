@@ -433,6 +433,12 @@ impl Peer {
         &self.description
     }
 
+    /// Whether media flows: a path was found and its keys are agreed.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.announced == Announced::Connected
+    }
+
     /// What was agreed; empty until the answer.
     #[must_use]
     pub fn negotiated(&self) -> &Negotiated {
