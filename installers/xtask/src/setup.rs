@@ -62,6 +62,7 @@ const PEERS: &[Package] = &[
     program("nodejs", &["node"]),
     program("npm", &["npm"]),
     program("openssl", &["openssl"]),
+    program("xdotool", &["xdotool"]),
 ];
 
 /// What `cargo demo` needs.
@@ -224,10 +225,10 @@ fn elsewhere(names: &[&str]) -> String {
          Fedora:          sudo dnf install pkgconf cmake gcc-c++ nasm clang-devel alsa-lib-devel \
          libvpx-devel libxkbcommon-devel mesa-vulkan-drivers vulkan-loader \
          xorg-x11-server-Xvfb libxkbcommon-x11 mesa-dri-drivers espeak-ng coturn sipp chromium \
-         nodejs npm\n\
+         nodejs npm xdotool\n\
          Arch:            sudo pacman -S --needed pkgconf cmake gcc nasm clang alsa-lib libvpx \
          libxkbcommon libxkbcommon-x11 vulkan-swrast vulkan-icd-loader xorg-server-xvfb mesa \
-         libxcursor libxi libxrandr espeak-ng coturn sipp chromium nodejs npm",
+         libxcursor libxi libxrandr espeak-ng coturn sipp chromium nodejs npm xdotool",
         names.join(" ")
     )
 }

@@ -1,5 +1,7 @@
 //! Whole calls through the real programs.
 
+use std::time::Duration;
+
 use vrs_client::{Command, Event, Role, SignInProblem};
 use vrs_domain::{CaId, EndReason, SessionState, TelephoneState};
 use vrs_e2e::{CALLER, INTERPRETER, NUMBER, Party, Service, ServiceBuilder};
@@ -315,5 +317,31 @@ fn an_interpreter_who_is_away_is_not_asked() {
     interpreter.invited();
     caller.send(Command::HangUp);
     caller.ended();
+    service.stop_and_verify();
+}
+
+/// A peer looks for a path for half a minute only; the search must not begin with the waiting.
+#[test]
+fn a_caller_who_waited_long_is_connected_when_an_interpreter_comes() {
+    const LONGER_THAN_ICE_LASTS: Duration = Duration::from_secs(33);
+    let mut service = Service::start();
+    let mut interpreter = service.interpreter();
+    interpreter.send(Command::SetAvailable(false));
+    let mut caller = service.caller();
+    caller.call(NUMBER);
+    caller.call_where("a place in the queue", |view| {
+        view.queue_position == Some(1)
+    });
+    std::thread::sleep(LONGER_THAN_ICE_LASTS);
+    interpreter.send(Command::SetAvailable(true));
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    caller.state(SessionState::RelayActive);
+    caller.stats_where("the interpreter's picture", |stats| {
+        stats.frames_decoded > 10
+    });
+    interpreter.stats_where("the caller's picture", |stats| stats.frames_decoded > 10);
+    caller.send(Command::HangUp);
+    interpreter.ended();
     service.stop_and_verify();
 }
