@@ -93,6 +93,18 @@ impl Party {
         self.engine.send(command);
     }
 
+    /// Calls the usual number through this interpreter, until all three are in conversation.
+    ///
+    /// # Panics
+    /// When it does not come to that.
+    pub fn converse_through(&mut self, interpreter: &mut Self) {
+        self.call(crate::NUMBER);
+        interpreter.invited();
+        interpreter.send(Command::Answer);
+        self.state(SessionState::RelayActive);
+        interpreter.state(SessionState::RelayActive);
+    }
+
     /// Dials.
     ///
     /// # Panics

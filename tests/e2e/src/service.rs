@@ -267,6 +267,18 @@ impl Service {
         Party::interpreter(self, INTERPRETER, INTERPRETER_PASSWORD)
     }
 
+    /// Caller and interpreter, in conversation with the telephone.
+    ///
+    /// # Panics
+    /// When it does not come to that.
+    #[must_use]
+    pub fn conversation(&self) -> (Party, Party) {
+        let mut interpreter = self.interpreter();
+        let mut caller = self.caller();
+        caller.converse_through(&mut interpreter);
+        (caller, interpreter)
+    }
+
     /// The simulated telephone, when there is one.
     #[must_use]
     pub const fn telephone(&self) -> Option<&Program> {

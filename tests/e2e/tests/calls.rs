@@ -6,18 +6,6 @@ use vrs_client::{Command, Event, Role, SignInProblem};
 use vrs_domain::{CaId, EndReason, SessionState, TelephoneState};
 use vrs_e2e::{CALLER, INTERPRETER, NUMBER, Party, Service, ServiceBuilder};
 
-/// Brings a call into conversation.
-fn converse(service: &Service) -> (Party, Party) {
-    let mut interpreter = service.interpreter();
-    let mut caller = service.caller();
-    caller.call(NUMBER);
-    interpreter.invited();
-    interpreter.send(Command::Answer);
-    caller.state(SessionState::RelayActive);
-    interpreter.state(SessionState::RelayActive);
-    (caller, interpreter)
-}
-
 #[test]
 fn an_outbound_call_passes_all_five_states_with_picture_sound_and_text_on_every_leg() {
     let mut service = Service::start();
@@ -90,7 +78,7 @@ fn an_outbound_call_passes_all_five_states_with_picture_sound_and_text_on_every_
 #[test]
 fn the_callers_own_voice_reaches_the_telephone_when_they_turn_it_on() {
     let mut service = Service::start();
-    let (caller, interpreter) = converse(&service);
+    let (caller, interpreter) = service.conversation();
     interpreter.send(Command::SetMicrophoneMuted(true));
     caller.send(Command::SetMicrophoneMuted(false));
     std::thread::sleep(std::time::Duration::from_secs(4));
@@ -139,7 +127,7 @@ fn a_caller_who_gives_up_while_the_telephone_rings_leaves_no_leg_behind() {
 #[test]
 fn a_caller_who_hangs_up_in_conversation_ends_it_for_all() {
     let mut service = Service::start();
-    let (mut caller, mut interpreter) = converse(&service);
+    let (mut caller, mut interpreter) = service.conversation();
     caller.send(Command::HangUp);
     assert!(caller.ended().by_us);
     assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
@@ -158,7 +146,7 @@ fn a_telephone_that_hangs_up_ends_it_for_all() {
         "2",
     ];
     let mut service = ServiceBuilder::default().telephone(&answer).start();
-    let (mut caller, mut interpreter) = converse(&service);
+    let (mut caller, mut interpreter) = service.conversation();
     assert_eq!(caller.ended().reason, Some(EndReason::HearingHungUp));
     assert_eq!(interpreter.ended().reason, Some(EndReason::HearingHungUp));
     service.stop_and_verify();
@@ -258,7 +246,7 @@ fn r26_a_dead_trunk_is_named() {
 #[test]
 fn a_tls_trunk_carries_srtp_in_both_directions() {
     let mut service = ServiceBuilder::default().transport("tls").start();
-    let (mut caller, mut interpreter) = converse(&service);
+    let (mut caller, mut interpreter) = service.conversation();
     interpreter.stats_where("the telephone's tone", |stats| {
         stats.heard_hz.is_some_and(|hz| (hz - 1000.0).abs() < 40.0)
     });
@@ -277,7 +265,7 @@ fn a_tls_trunk_carries_srtp_in_both_directions() {
 #[test]
 fn a_tcp_trunk_carries_a_call() {
     let mut service = ServiceBuilder::default().transport("tcp").start();
-    let (mut caller, mut interpreter) = converse(&service);
+    let (mut caller, mut interpreter) = service.conversation();
     caller.send(Command::HangUp);
     interpreter.ended();
     caller.ended();

@@ -12,11 +12,7 @@ fn converse_over(cable: &Cable, service: &Service) -> (Party, Party) {
     let mut caller = Party::new(service, Role::Caller, CALLER, 660.0);
     caller.sign_in_at(&cable.address(), CALLER, CALLER_PASSWORD);
     caller.signed_in();
-    caller.call(NUMBER);
-    interpreter.invited();
-    interpreter.send(Command::Answer);
-    caller.state(SessionState::RelayActive);
-    interpreter.state(SessionState::RelayActive);
+    caller.converse_through(&mut interpreter);
     (caller, interpreter)
 }
 

@@ -4,8 +4,7 @@ use std::net::UdpSocket;
 use std::process::Command as Process;
 
 use vrs_client::Command;
-use vrs_domain::SessionState;
-use vrs_e2e::{NUMBER, Party, Program, ServiceBuilder};
+use vrs_e2e::{Party, Program, ServiceBuilder};
 use vrs_peers::installed;
 
 /// A UDP port of loopback that nobody has at the moment.
@@ -40,12 +39,7 @@ fn sipp_answers_and_the_interpreters_tone_travels_there_and_back() {
     let mut service = ServiceBuilder::default()
         .gateway(&format!("127.0.0.1:{sip}"), "udp")
         .start();
-    let mut interpreter = service.interpreter();
-    let mut caller = service.caller();
-    caller.call(NUMBER);
-    interpreter.invited();
-    interpreter.send(Command::Answer);
-    caller.state(SessionState::RelayActive);
+    let (caller, mut interpreter) = service.conversation();
     hears_themselves(&mut interpreter);
     caller.send(Command::HangUp);
     interpreter.ended();
@@ -59,12 +53,7 @@ fn a_gateway_may_announce_before_it_answers_and_change_its_media_in_the_call() {
     let mut service = ServiceBuilder::default()
         .gateway(&format!("127.0.0.1:{sip}"), "udp")
         .start();
-    let mut interpreter = service.interpreter();
-    let mut caller = service.caller();
-    caller.call(NUMBER);
-    interpreter.invited();
-    interpreter.send(Command::Answer);
-    caller.state(SessionState::RelayActive);
+    let (caller, mut interpreter) = service.conversation();
     hears_themselves(&mut interpreter);
     caller.send(Command::HangUp);
     interpreter.ended();
