@@ -55,7 +55,7 @@ pub struct Services {
 pub fn spawn(services: Services, place: Place) {
     let session = place.session;
     let inbox = services.directory.open(session);
-    let span = info_span!("session", %session);
+    let span = info_span!("session", %session, correlation = place.correlation);
     tokio::spawn(run(services, place, inbox).instrument(span));
 }
 

@@ -35,6 +35,8 @@ pub struct Place {
     pub languages: LanguagePair,
     /// The caller's SDP offer.
     pub offer: String,
+    /// What finds the call in the logs of all who take part (RFC 7989).
+    pub correlation: String,
 }
 
 /// Everything that can reach a running session.

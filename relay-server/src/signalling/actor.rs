@@ -13,7 +13,7 @@ use super::auth::Auth;
 use super::flows::Flows;
 use super::intake::Invited;
 use super::registrar::Registrar;
-use super::{Command, outgoing};
+use super::{Command, outgoing, wire};
 use crate::edge::{Arrival, Opened};
 use crate::session::driver::Services;
 use crate::session::queue::QueueHandle;
@@ -31,6 +31,8 @@ pub(super) struct Use {
     pub(super) account: Option<String>,
     /// On which of their devices; the call follows it to a new connection.
     pub(super) instance: Option<String>,
+    /// The caller's `Session-ID`, in its own leg.
+    pub(super) correlation: Option<String>,
     /// Over which trunk; the call follows it to a new connection.
     pub(super) trunk: Option<String>,
     /// For invitations: who was asked, for which assignment.
@@ -50,6 +52,7 @@ impl Use {
             leg,
             account,
             instance: None,
+            correlation: None,
             trunk: None,
             invited: None,
             wants_status: false,
@@ -231,6 +234,13 @@ impl Actor {
             }
             self.directory().tell(session, Message::Lost(leg));
         }
+    }
+
+    /// The header that finds the session in a peer's log, if it is still there.
+    pub(super) fn correlation_header(&self, session: SessionId) -> Option<(String, String)> {
+        let caller = self.legs.get(&(session, Leg::Caller))?;
+        let correlation = self.calls.get(caller)?.correlation.as_ref()?;
+        Some(wire::correlation_header(correlation))
     }
 
     pub(super) fn remember(&mut self, call: CallHandle, used: Use) {

@@ -262,6 +262,7 @@ impl Actor {
                 let account = Some(place.caller.to_string());
                 let mut used = Use::new(session, Leg::Caller, account);
                 used.instance = self.registrar.instance_on(flow);
+                used.correlation = Some(place.correlation.clone());
                 used.wants_status = wants_status(&request.headers);
                 self.remember(call, used);
                 driver::spawn(self.services.clone(), place);
@@ -370,6 +371,8 @@ impl Actor {
             number,
             languages,
             offer,
+            correlation: wire::correlation(&request.headers)
+                .unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string()),
         })
     }
 

@@ -128,6 +128,7 @@ fn invite(actor: &mut Actor, now: Instant, invitation: Invitation) {
         (wire::LANGUAGES.to_owned(), languages.to_string()),
         ("Recv-Info".to_owned(), String::new()),
     ]);
+    headers.extend(actor.correlation_header(session));
     let from = NameAddr {
         display: Some("Relay".into()),
         ..NameAddr::new(Uri::sip("relay", &actor.domain))
@@ -169,13 +170,15 @@ fn dial(
         .unwrap_or_default();
     let caller = telephone_uri(caller, &actor.domain);
     let target = telephone_uri(number, &gateway);
+    // The trunk is trusted with the identity (RFC 3325 section 9.1).
+    let mut headers = vec![("P-Asserted-Identity".into(), format!("<{caller}>"))];
+    headers.extend(actor.correlation_header(session));
     let params = InviteParams {
         to: NameAddr::new(target.clone()),
         target,
         from: NameAddr::new(caller.clone()),
         contact_user: "relay".into(),
-        // The trunk is trusted with the identity (RFC 3325 section 9.1).
-        headers: vec![("P-Asserted-Identity".into(), format!("<{caller}>"))],
+        headers,
         body: Body::sdp(&sdp),
         credentials: None,
     };

@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 use vrs_domain::EndReason;
+use vrs_sip::Headers;
 
 /// The session a message belongs to.
 pub const SESSION: &str = "VRS-Session";
+/// What finds a call in the logs of all who take part (RFC 7989).
+pub const CORRELATION: &str = "Session-ID";
 /// How many sessions are served before this one, 1 for the next.
 pub const QUEUE_POSITION: &str = "VRS-Queue-Position";
 /// The assignment an invitation belongs to.
@@ -46,6 +49,21 @@ pub struct Status {
     pub queue_position: Option<u32>,
 }
 
+/// The caller's half of its `Session-ID`, 32 hexadecimal digits (RFC 7989 section 5).
+#[must_use]
+pub fn correlation(headers: &Headers) -> Option<String> {
+    let id = headers.get(CORRELATION)?.split(';').next()?.trim();
+    let is_id = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    is_id.then(|| id.to_ascii_lowercase())
+}
+
+/// Hands the caller's identifier on to a leg whose own is not known yet.
+#[must_use]
+pub fn correlation_header(correlation: &str) -> (String, String) {
+    let value = format!("{correlation};remote={:0>32}", 0);
+    (CORRELATION.into(), value)
+}
+
 /// Header fields that say why a call ended, for SIP peers and for ours.
 #[must_use]
 pub fn reason_headers(reason: EndReason) -> Vec<(String, String)> {
@@ -85,6 +103,22 @@ fn text(reason: EndReason) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_callers_session_id_is_taken_when_it_is_one() {
+        let taken = |value: &str| {
+            let mut headers = Headers::default();
+            headers.push("Session-ID", value);
+            correlation(&headers)
+        };
+        let id = "AB30317f1a784dc48ff824d0d3715d86";
+        let lower = id.to_ascii_lowercase();
+        assert_eq!(taken(&format!("{id};remote=0")), Some(lower.clone()));
+        assert_eq!(taken(&id[1..]), None);
+        assert_eq!(taken(&id.replace('A', "\n")), None);
+        let (_, value) = correlation_header(&lower);
+        assert_eq!(value, format!("{lower};remote={}", "0".repeat(32)));
+    }
 
     #[test]
     fn a_reason_is_told_in_rfc_3326_form_and_in_our_word() {

@@ -25,6 +25,8 @@ fn an_outbound_call_passes_all_five_states_with_picture_sound_and_text_on_every_
     caller.call_where("ringing", |view| view.telephone == TelephoneState::Ringing);
     let active = caller.state(SessionState::RelayActive);
     assert_eq!(active.telephone, TelephoneState::Answered);
+    let placed = service.server().line("call_placed");
+    assert!(placed.contains("\"correlation\":\"") && placed.contains("\"session\":\""));
     assert!(
         active.microphone_muted,
         "a caller's voice is off until they turn it on"

@@ -1,5 +1,6 @@
 //! Who is signed in where, and the SIP requests that follow from it: pure.
 
+use uuid::Uuid;
 use vrs_domain::{Availability, PhoneNumber, Sensitive};
 use vrs_sip::{Body, Credentials, InviteParams, NameAddr, RegisterParams, Response, Secret, Uri};
 
@@ -88,7 +89,8 @@ impl SignIn {
         }
     }
 
-    pub(super) fn invite(&self, number: &PhoneNumber, offer: &str) -> InviteParams {
+    /// `call` finds this call in the logs of everybody it passes (RFC 7989).
+    pub(super) fn invite(&self, number: &PhoneNumber, offer: &str, call: Uuid) -> InviteParams {
         let target =
             Uri::sip_at(number.as_str(), &self.account.domain).with_param("user", Some("phone"));
         InviteParams {
@@ -96,7 +98,7 @@ impl SignIn {
             target,
             from: self.address_of_record(),
             contact_user: self.contact_user(),
-            headers: vec![recv_info()],
+            headers: vec![recv_info(), session_id(call)],
             body: Body::sdp(offer),
             credentials: Some(self.credentials()),
         }
@@ -125,6 +127,12 @@ impl SignIn {
 /// We take status reports (RFC 6086).
 pub(super) fn recv_info() -> (String, String) {
     ("Recv-Info".into(), PACKAGE.into())
+}
+
+/// A call's identifier before the other end's is known (RFC 7989 section 5).
+fn session_id(call: Uuid) -> (String, String) {
+    let (local, remote) = (call.simple(), Uuid::nil().simple());
+    ("Session-ID".into(), format!("{local};remote={remote}"))
 }
 
 /// What a refused REGISTER means to the user; `None` when the server was not heard at all.
@@ -176,8 +184,9 @@ mod tests {
 
     #[test]
     fn an_invite_names_the_number_and_takes_status_reports() {
-        let invite =
-            sign_in(Role::Caller, "+15550100001").invite(&"+15550100199".parse().unwrap(), "v=0");
+        let caller = sign_in(Role::Caller, "+15550100001");
+        let call = Uuid::from_u128(0xab);
+        let invite = caller.invite(&"+15550100199".parse().unwrap(), "v=0", call);
         assert_eq!(
             invite.target.to_string(),
             "sip:+15550100199@relay.example;user=phone"
@@ -187,6 +196,8 @@ mod tests {
                 .headers
                 .contains(&("Recv-Info".into(), "vrs-status".into()))
         );
+        let id = "000000000000000000000000000000ab;remote=00000000000000000000000000000000";
+        assert!(invite.headers.contains(&("Session-ID".into(), id.into())));
     }
 
     #[test]

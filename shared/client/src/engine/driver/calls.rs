@@ -98,7 +98,9 @@ impl Driver {
         };
         match MediaSession::offer(now, server) {
             Ok(media) => {
-                let invite = sign_in.invite(&number, media.local_sdp());
+                let id = uuid::Uuid::new_v4();
+                tracing::info!(correlation = %id.simple(), "calling");
+                let invite = sign_in.invite(&number, media.local_sdp(), id);
                 let handle = self.endpoint.invite(now, flow, invite);
                 let call = Call::outgoing(now, handle, self.config.role, number);
                 let mut active = ActiveCall::new(call, self.camera.captured());
