@@ -2,9 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use relay_core::session::{Input, Session};
 use rustls::pki_types::ServerName;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
@@ -17,29 +15,17 @@ use crate::config::{Config, Trunk, TrunkTransport};
 use crate::edge::secure::SecurePort;
 use crate::edge::trunk::{Gateway, Transport, TrunkPort};
 use crate::edge::{Arrival, FlowIds, admin, secure, trunk};
-use crate::journal::{DataLock, Entry, Health, Journal};
+use crate::journal::{DataLock, Journal};
 use crate::session::clock::Clock;
-use crate::session::driver::Services;
-use crate::session::publish::Publisher;
-use crate::session::queue::QueueConfig;
 use crate::session::views::Views;
-use crate::session::{Directory, Message, queue};
-use crate::sfu::{self, MediaNews, SfuConfig};
-use crate::signalling::Signalling;
-use crate::signalling::actor::{Actor, ActorConfig};
+use crate::sfu::{self, SfuConfig};
+use crate::signalling::actor::ActorConfig;
 use crate::store::{self, Rebuild, Store};
+use crate::switchboard::{self, Parts};
 use crate::{tls, turn};
 
-/// Arrivals that may wait for the signalling task.
-const ARRIVALS_WAITING_MAX: usize = 4096;
 /// Media news that may wait to be handed to their sessions.
 const NEWS_WAITING_MAX: usize = 4096;
-/// How long to wait for a step of the shutdown before looking again.
-const FLUSH: Duration = Duration::from_millis(20);
-/// A journal that failed is tried again this often.
-const JOURNAL_RETRY: Duration = Duration::from_secs(3);
-/// How often to look whether the last session has ended.
-const FLUSHES_MAX: u32 = 100;
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -141,12 +127,11 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     let accounts = Arc::new(AccountStore::open(config.accounts_file())?);
     let _lock = DataLock::take(&config.server.data_dir)?;
     let clock = Clock::start();
-    let (journal, views) = open_records(&config, clock).await?;
+    let (journal, views) = open_records(&config, &clock).await?;
 
     // `stop` is the wish to end; `halt` ends the parts, once every leg has been told.
     let halt = CancellationToken::new();
     let _halt_on_return = halt.clone().drop_guard();
-    let directory = Directory::default();
     let (news, media_news) = mpsc::channel(NEWS_WAITING_MAX);
     let advertised = SocketAddr::new(config.listen.media_address, 0);
     let media = SfuConfig {
@@ -156,35 +141,24 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     };
     let (sfu, media_address) =
         sfu::start(media, halt.clone()).map_err(listen("media", config.listen.media))?;
-    let (signalling, commands) = Signalling::channel();
-    tokio::spawn(mend_journal(Arc::clone(&journal), halt.clone()));
-    let queue = QueueConfig {
-        directory: directory.clone(),
-        views: views.clone(),
-        clock,
-        invitation_timeout: config.queue.invitation_timeout,
-    };
-    let services = Services {
+    let parts = Parts {
         journal,
-        sfu,
-        signalling,
-        queue: queue::start(queue, halt.clone()),
-        directory: directory.clone(),
-        publisher: Publisher::default(),
         views,
+        sfu,
+        media_news,
         clock,
         trunks: config.trunks.clone().into(),
+        invitation_timeout: config.queue.invitation_timeout,
         ring_timeout: config.queue.hearing_ring_timeout,
     };
+    let signalling = actor_config(&config, accounts, &stop)?;
+    let switchboard = switchboard::start(parts, signalling, &halt);
+    let arrivals = switchboard.arrivals.clone();
 
-    let (arrivals, arrived) = mpsc::channel(ARRIVALS_WAITING_MAX);
     let flows = Arc::new(FlowIds::default());
     start_trunks(&config, &tls, &arrivals, &flows, &halt).await?;
     start_side_doors(&config, media_address, &halt).await?;
     let (listener, secure_address) = bind(config.listen.secure).await?;
-    let actor = Actor::new(actor_config(&config, accounts, &stop)?, services);
-    tokio::spawn(actor.run(arrived, commands, halt.clone()));
-    tokio::spawn(hand_out(media_news, directory.clone()));
     let local = format!("{}:{}", config.server.domain, secure_address.port());
     let wish = stop.clone();
     let port = SecurePort {
@@ -198,7 +172,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     println!("ready secure={secure_address} media={media_address}");
 
     stop.cancelled().await;
-    drain(&directory).await;
+    switchboard.drain().await;
     halt.cancel();
     if let Ok(Err(error)) = serving.await {
         warn!(%error, "the secure port ended with an error");
@@ -207,7 +181,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
 }
 
 /// Opens the journal, checks all of it, rebuilds the views and ends what a crash left open.
-async fn open_records(config: &Config, clock: Clock) -> Result<(Arc<Journal>, Views), AppError> {
+async fn open_records(config: &Config, clock: &Clock) -> Result<(Arc<Journal>, Views), AppError> {
     let mut rebuild = Rebuild::default();
     let (journal, opened) = Journal::open(&config.journal_dir(), |record| rebuild.take(&record))?;
     if let Some(torn) = opened.torn {
@@ -228,66 +202,13 @@ async fn open_records(config: &Config, clock: Clock) -> Result<(Arc<Journal>, Vi
         warn!(?fault, "a session's record does not replay");
     }
     for session in restored.open {
-        end_after_restart(&journal, &store, session, clock).await?;
+        if let Some(ended) = switchboard::end_after_restart(&journal, session, clock).await? {
+            store.put_session(&(&ended.view(clock.now())).into())?;
+        }
     }
     info!(records = opened.records, "journal opened and verified");
     let views = Views::start(Box::new(store)).map_err(AppError::Runtime)?;
     Ok((Arc::new(journal), views))
-}
-
-/// After a failure (a full disk), tries to write again every few seconds (R03).
-async fn mend_journal(journal: Arc<Journal>, stop: CancellationToken) {
-    let health = journal.health();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(JOURNAL_RETRY) => {}
-        }
-        let failed = matches!(*health.borrow(), Health::Failed(_));
-        if failed {
-            match journal.reopen().await {
-                Ok(()) => info!("the journal can be written again"),
-                Err(error) => warn!(%error, "the journal still cannot be written"),
-            }
-        }
-    }
-}
-
-/// No session survives a restart yet; its record says so instead of staying open for ever.
-async fn end_after_restart(
-    journal: &Journal,
-    store: &dyn Store,
-    mut session: Session,
-    clock: Clock,
-) -> Result<(), AppError> {
-    let now = clock.now();
-    session.resume(now);
-    let id = session.id();
-    match session.handle(now, &Input::Restarted) {
-        Ok(step) => {
-            journal.append(Entry::from(&step.event)).await?;
-            store.put_session(&(&session.view(now)).into())?;
-            info!(session = %id, "ended after a restart");
-        }
-        Err(refusal) => warn!(session = %id, %refusal, "a session could not be ended"),
-    }
-    Ok(())
-}
-
-/// Ends what is still running, so that no leg is left behind.
-async fn drain(directory: &Directory) {
-    for _ in 0..FLUSHES_MAX {
-        let running = directory.sessions();
-        if running.is_empty() {
-            break;
-        }
-        for session in running {
-            directory.tell(session, Message::Stop);
-        }
-        tokio::time::sleep(FLUSH).await;
-    }
-    // The last BYEs are on their way from the signalling task to the sockets.
-    tokio::time::sleep(FLUSH * 5).await;
 }
 
 fn actor_config<'a>(
@@ -402,11 +323,4 @@ async fn start_side_doors(
         info!(admin = %bound, "health and metrics");
     }
     Ok(())
-}
-
-/// Brings news of legs to their sessions.
-async fn hand_out(mut news: mpsc::Receiver<MediaNews>, directory: Directory) {
-    while let Some(MediaNews { session, leg, news }) = news.recv().await {
-        directory.tell(session, Message::Media { leg, news });
-    }
 }

@@ -15,5 +15,6 @@ pub mod session;
 pub mod sfu;
 pub mod signalling;
 pub mod store;
+pub mod switchboard;
 pub mod tls;
 pub mod turn;

@@ -5,13 +5,13 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// Opens segment files.
-pub(super) trait Disk: Send + 'static {
+pub trait Disk: Send + 'static {
     /// Opens (or makes) `path`, cuts it to `length` bytes and stands at its end.
     fn open(&mut self, path: &Path, length: u64) -> io::Result<Box<dyn SegmentFile>>;
 }
 
 /// A segment file being written.
-pub(super) trait SegmentFile: Send {
+pub trait SegmentFile: Send {
     /// Appends all of it.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Returns when everything appended is on the medium.
@@ -20,7 +20,7 @@ pub(super) trait SegmentFile: Send {
 
 /// The real disk.
 #[derive(Debug)]
-pub(super) struct RealDisk;
+pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn open(&mut self, path: &Path, length: u64) -> io::Result<Box<dyn SegmentFile>> {

@@ -26,10 +26,11 @@ mod verify;
 mod writer;
 
 pub use convert::NotAnEvent;
+pub use disk::{Disk, RealDisk, SegmentFile};
 pub use lock::{DataLock, LockError};
 pub use reader::{ReadError, read};
 pub use record::{Entry, Kind, Record};
 pub use replay::{Replay, SessionFault};
 pub use scan::{Chain, Damage, JournalError, TornTail};
 pub use verify::{Report, verify};
-pub use writer::{AppendError, Health, Journal, Opened};
+pub use writer::{AppendError, Health, Host, Journal, Opened};

@@ -1,6 +1,6 @@
 //! Turns records back into sessions while they are read.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use relay_core::session::{CallEvent, Session};
 
@@ -21,7 +21,7 @@ pub struct SessionFault {
 #[derive(Debug, Default)]
 pub struct Replay {
     open: BTreeMap<String, Session>,
-    closed: HashSet<String>,
+    closed: BTreeSet<String>,
     faults: Vec<SessionFault>,
 }
 

@@ -231,7 +231,8 @@ fn r34_removed_swapped_and_repeated_records_are_found() {
 #[test]
 fn segments_chain_and_a_missing_one_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let (journal, _) = Journal::open_on(folder.path(), |_| {}, RealDisk, 300).unwrap();
+    let (journal, _) =
+        Journal::open_on(folder.path(), |_| {}, RealDisk, 300, Host::Thread).unwrap();
     for event in 0..6 {
         journal.append_blocking(entry(0, event)).unwrap();
     }
@@ -361,7 +362,8 @@ impl SegmentFile for TestFile {
 fn r02_nothing_is_acknowledged_before_it_is_synced() {
     let folder = tempfile::tempdir().unwrap();
     let disk = TestDisk::default();
-    let (journal, _) = Journal::open_on(folder.path(), |_| {}, disk.clone(), u64::MAX).unwrap();
+    let (journal, _) =
+        Journal::open_on(folder.path(), |_| {}, disk.clone(), u64::MAX, Host::Thread).unwrap();
     disk.0.lock().unwrap().calls.clear();
     for event in 0..3 {
         journal.append_blocking(entry(0, event)).unwrap();
@@ -374,7 +376,8 @@ fn r02_nothing_is_acknowledged_before_it_is_synced() {
 fn appends_that_come_together_share_one_fsync() {
     let folder = tempfile::tempdir().unwrap();
     let disk = TestDisk::default();
-    let (journal, _) = Journal::open_on(folder.path(), |_| {}, disk.clone(), u64::MAX).unwrap();
+    let (journal, _) =
+        Journal::open_on(folder.path(), |_| {}, disk.clone(), u64::MAX, Host::Thread).unwrap();
     disk.0.lock().unwrap().calls.clear();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -401,7 +404,8 @@ fn appends_that_come_together_share_one_fsync() {
 fn r03_a_full_disk_closes_the_journal_until_it_is_reopened_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let disk = TestDisk::default();
-    let (journal, _) = Journal::open_on(folder.path(), |_| {}, disk.clone(), u64::MAX).unwrap();
+    let (journal, _) =
+        Journal::open_on(folder.path(), |_| {}, disk.clone(), u64::MAX, Host::Thread).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();

@@ -79,14 +79,19 @@ impl Journal {
     /// # Errors
     /// When anything but the tail is damaged (nothing is changed then), or the disk fails.
     pub fn open(folder: &Path, visit: impl FnMut(Record)) -> Result<(Self, Opened), JournalError> {
-        Self::open_on(folder, visit, RealDisk, SEGMENT_BYTES_MAX)
+        Self::open_on(folder, visit, RealDisk, SEGMENT_BYTES_MAX, Host::Thread)
     }
 
-    pub(super) fn open_on(
+    /// As [`Journal::open`], on a disk that may fail and with segments of another length.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn open_on(
         folder: &Path,
         mut visit: impl FnMut(Record),
         disk: impl Disk,
         segment_bytes_max: u64,
+        host: Host,
     ) -> Result<(Self, Opened), JournalError> {
         fs::create_dir_all(folder).map_err(JournalError::io(folder))?;
         let scan = scan_records(folder, &mut visit)?;
@@ -107,15 +112,22 @@ impl Journal {
             .map_err(JournalError::io(folder))?;
         let (queue, requests) = mpsc::channel(APPENDS_WAITING_MAX);
         let (tell, health) = watch::channel(Health::Working);
-        let thread = std::thread::Builder::new()
-            .name("journal".into())
-            .spawn(move || writer.run(requests, &tell))
-            .map_err(JournalError::Thread)?;
+        let thread = match host {
+            Host::Thread => {
+                let thread = std::thread::Builder::new().name("journal".into());
+                let running = thread.spawn(move || writer.run(requests, &tell));
+                Some(running.map_err(JournalError::Thread)?)
+            }
+            Host::Task => {
+                tokio::spawn(writer.run_as_task(requests, tell));
+                None
+            }
+        };
         Ok((
             Self {
                 queue: Some(queue),
                 health,
-                thread: Some(thread),
+                thread,
             },
             opened,
         ))
@@ -188,6 +200,26 @@ impl Drop for Journal {
     }
 }
 
+/// What the writer runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    /// A thread of its own: the disk may take its time.
+    Thread,
+    /// A task of the current runtime, in its time: for disks that do not block.
+    Task,
+}
+
+/// All that waits, up to one group: one fsync is for all of it.
+fn gather(first: Request, requests: &mut mpsc::Receiver<Request>) -> Vec<Request> {
+    let mut group = vec![first];
+    while group.len() < GROUP_RECORDS_MAX
+        && let Ok(next) = requests.try_recv()
+    {
+        group.push(next);
+    }
+    group
+}
+
 struct Writer {
     folder: PathBuf,
     disk: Box<dyn Disk>,
@@ -207,27 +239,35 @@ struct Waiting {
 impl Writer {
     fn run(mut self, mut requests: mpsc::Receiver<Request>, health: &watch::Sender<Health>) {
         while let Some(first) = requests.blocking_recv() {
-            // One fsync for all that arrive within this time.
             std::thread::sleep(limit::JOURNAL_GROUP_COMMIT);
-            let mut group = vec![first];
-            while group.len() < GROUP_RECORDS_MAX
-                && let Ok(next) = requests.try_recv()
-            {
-                group.push(next);
-            }
-            let mut appends = Vec::with_capacity(group.len());
-            for request in group {
-                match request {
-                    Request::Append { entry, done } => appends.push((entry, done)),
-                    Request::Reopen { done } => {
-                        // Order is kept: what was asked before is answered before.
-                        self.commit(std::mem::take(&mut appends), health);
-                        self.answer_reopen(done, health);
-                    }
+            self.serve(gather(first, &mut requests), health);
+        }
+    }
+
+    async fn run_as_task(
+        mut self,
+        mut requests: mpsc::Receiver<Request>,
+        health: watch::Sender<Health>,
+    ) {
+        while let Some(first) = requests.recv().await {
+            tokio::time::sleep(limit::JOURNAL_GROUP_COMMIT).await;
+            self.serve(gather(first, &mut requests), &health);
+        }
+    }
+
+    fn serve(&mut self, group: Vec<Request>, health: &watch::Sender<Health>) {
+        let mut appends = Vec::with_capacity(group.len());
+        for request in group {
+            match request {
+                Request::Append { entry, done } => appends.push((entry, done)),
+                Request::Reopen { done } => {
+                    // Order is kept: what was asked before is answered before.
+                    self.commit(std::mem::take(&mut appends), health);
+                    self.answer_reopen(done, health);
                 }
             }
-            self.commit(appends, health);
         }
+        self.commit(appends, health);
     }
 
     fn commit(

@@ -1,34 +1,68 @@
 //! The two clocks that sessions are handed.
+//!
+//! Both are those of the runtime: where a simulation holds its time, they stand still and jump.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use relay_core::clock::Now;
+use tokio::time::Instant;
 
-/// Reads both clocks of this process.
-#[derive(Debug, Clone, Copy)]
+/// This moment on the monotonic clock.
+#[must_use]
+pub fn instant() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+/// Reads both clocks.
+#[derive(Debug, Clone)]
 pub struct Clock {
     started: Instant,
+    wall: Wall,
+}
+
+#[derive(Debug, Clone)]
+enum Wall {
+    System,
+    /// UTC in milliseconds when the monotonic clock showed 0.
+    Held(Arc<AtomicI64>),
 }
 
 impl Clock {
-    /// The monotonic clock starts here.
+    /// The clocks of this machine; the monotonic one starts here.
     #[must_use]
     pub fn start() -> Self {
         Self {
             started: Instant::now(),
+            wall: Wall::System,
+        }
+    }
+
+    /// A wall clock that runs with the monotonic one from `zero_ms` (UTC), and steps whenever
+    /// somebody changes that.
+    #[must_use]
+    pub fn held(zero_ms: Arc<AtomicI64>) -> Self {
+        Self {
+            started: Instant::now(),
+            wall: Wall::Held(zero_ms),
         }
     }
 
     /// This moment on both clocks.
     #[must_use]
     pub fn now(&self) -> Now {
-        let millis =
-            |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Now {
-            utc_ms: SystemTime::now()
+        let mono_ms = millis(self.started.elapsed());
+        let utc_ms = match &self.wall {
+            Wall::System => SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, millis),
-            mono_ms: millis(self.started.elapsed()),
-        }
+            Wall::Held(zero_ms) => mono_ms.saturating_add_signed(zero_ms.load(Ordering::Relaxed)),
+        };
+        Now { utc_ms, mono_ms }
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

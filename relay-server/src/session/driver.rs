@@ -130,6 +130,7 @@ impl Driver {
     async fn serve(&mut self, mut inbox: mpsc::Receiver<Message>) {
         while !self.ended() {
             let message = tokio::select! {
+                biased;
                 message = inbox.recv() => message,
                 () = sleep_until(self.ring_deadline) => {
                     self.ring_deadline = None;

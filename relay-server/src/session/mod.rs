@@ -12,7 +12,7 @@ pub mod publish;
 pub mod queue;
 pub mod views;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use relay_core::session::Decline;
@@ -123,7 +123,7 @@ pub enum Message {
 
 /// Finds the inbox of a running session.
 #[derive(Debug, Clone, Default)]
-pub struct Directory(Arc<Mutex<HashMap<SessionId, mpsc::Sender<Message>>>>);
+pub struct Directory(Arc<Mutex<BTreeMap<SessionId, mpsc::Sender<Message>>>>);
 
 impl Directory {
     /// Opens an inbox for a new session.
@@ -158,7 +158,7 @@ impl Directory {
         sessions
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, mpsc::Sender<Message>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<SessionId, mpsc::Sender<Message>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
 //! What everyone else may read of the sessions: one snapshot each, never a lock on a session.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use relay_core::session::SessionView;
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use vrs_domain::SessionId;
 
 /// Snapshots of all running sessions.
-pub type Board = HashMap<SessionId, Arc<SessionView>>;
+pub type Board = BTreeMap<SessionId, Arc<SessionView>>;
 
 /// The writing end; every driver has one.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, SessionId, Skill};
 
-use super::clock::Clock;
+use super::clock::{self, Clock};
 use super::views::Views;
 use super::{Directory, Message};
 use crate::store::PresenceRow;
@@ -197,15 +197,16 @@ impl Actor {
                 .chain(self.positions_due)
                 .min();
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
+                _ = gauges.tick() => self.publish(),
                 command = inbox.recv() => match command {
-                    Some(command) => self.on_command(Instant::now(), command),
+                    Some(command) => self.on_command(clock::instant(), command),
                     None => return,
                 },
                 () = sleep_until(next) => {}
-                _ = gauges.tick() => self.publish(),
             }
-            self.settle(Instant::now());
+            self.settle(clock::instant());
         }
     }
 

@@ -27,7 +27,7 @@ enum Change {
 /// Takes news for the views.
 #[derive(Debug, Clone)]
 pub struct Views {
-    changes: SyncSender<Change>,
+    changes: Option<SyncSender<Change>>,
 }
 
 impl Views {
@@ -40,7 +40,15 @@ impl Views {
         std::thread::Builder::new()
             .name("views".into())
             .spawn(move || write(store.as_ref(), &waiting))?;
-        Ok(Self { changes })
+        Ok(Self {
+            changes: Some(changes),
+        })
+    }
+
+    /// Keeps nothing: for a switchboard that nobody looks at from outside.
+    #[must_use]
+    pub const fn discarded() -> Self {
+        Self { changes: None }
     }
 
     /// A session is as `view` says; its row stays for a while after its end.
@@ -74,7 +82,8 @@ impl Views {
     }
 
     fn put(&self, change: Change) {
-        match self.changes.try_send(change) {
+        let Some(changes) = &self.changes else { return };
+        match changes.try_send(change) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 metrics::counter!("visavis_views_dropped_total").increment(1);

@@ -14,7 +14,7 @@ use vrs_media::{Certificate, MediaKind, Peer, PeerConfig, Receive};
 
 use super::demux::Demux;
 use super::line::{Line, LineDatagram};
-use super::{COMMANDS_WAITING_MAX, Command, MediaNews, Sfu, SfuError};
+use super::{Command, MediaNews, Sfu, SfuError};
 
 /// Largest datagram a browser sends.
 const DATAGRAM_BYTES_MAX: usize = 2048;
@@ -47,7 +47,7 @@ pub fn start(config: SfuConfig, stop: CancellationToken) -> std::io::Result<(Sfu
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let (commands, queue) = mpsc::channel(COMMANDS_WAITING_MAX);
+    let (sfu, queue) = Sfu::channel();
     std::thread::Builder::new()
         .name("media".into())
         .spawn(move || {
@@ -61,7 +61,7 @@ pub fn start(config: SfuConfig, stop: CancellationToken) -> std::io::Result<(Sfu
                 }
             });
         })?;
-    Ok((Sfu { commands }, advertised))
+    Ok((sfu, advertised))
 }
 
 #[derive(Default)]

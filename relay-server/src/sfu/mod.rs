@@ -51,54 +51,59 @@ pub struct MediaNews {
     pub news: PeerNews,
 }
 
-type Reply<T> = oneshot::Sender<Result<T, SfuError>>;
+/// Where a command's answer goes.
+pub type Reply<T> = oneshot::Sender<Result<T, SfuError>>;
 
-pub(crate) enum Command {
+/// What sessions ask of the media plane; the methods of [`Sfu`] say what each means.
+#[allow(missing_docs)] // the fields are the methods' parameters
+#[derive(Debug)]
+pub enum Command {
+    /// [`Sfu::offer`].
     Offer {
         session: SessionId,
         leg: Leg,
         reply: Reply<String>,
     },
+    /// [`Sfu::answer`].
     Answer {
         session: SessionId,
         leg: Leg,
         offer: String,
         reply: Reply<String>,
     },
+    /// [`Sfu::accept_answer`].
     AcceptAnswer {
         session: SessionId,
         leg: Leg,
         answer: String,
         reply: Reply<()>,
     },
-    Try {
-        offer: String,
-        reply: Reply<()>,
-    },
+    /// [`Sfu::try_offer`].
+    Try { offer: String, reply: Reply<()> },
+    /// [`Sfu::reoffered`].
     Reoffered {
         session: SessionId,
         leg: Leg,
         offer: Option<String>,
         reply: Reply<String>,
     },
-    Leave {
-        session: SessionId,
-        leg: Leg,
-    },
+    /// [`Sfu::leave`].
+    Leave { session: SessionId, leg: Leg },
+    /// [`Sfu::trunk_offer`].
     TrunkOffer {
         session: SessionId,
         local: SocketAddr,
         secure: bool,
         reply: Reply<String>,
     },
+    /// [`Sfu::trunk_answer`].
     TrunkAnswer {
         session: SessionId,
         answer: String,
         reply: Reply<()>,
     },
-    Close {
-        session: SessionId,
-    },
+    /// [`Sfu::close`].
+    Close { session: SessionId },
 }
 
 /// Talks to the media loop.
@@ -108,6 +113,13 @@ pub struct Sfu {
 }
 
 impl Sfu {
+    /// A handle and the queue that a media plane reads.
+    #[must_use]
+    pub fn channel() -> (Self, mpsc::Receiver<Command>) {
+        let (commands, queue) = mpsc::channel(COMMANDS_WAITING_MAX);
+        (Self { commands }, queue)
+    }
+
     /// A new peer for `leg`, which makes the offer.
     ///
     /// # Errors

@@ -1,11 +1,15 @@
 //! The signalling task: owns the SIP endpoint and everything that hangs on it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
+use uuid::Uuid;
 use vrs_domain::{Leg, SessionId};
 use vrs_sip::{CallHandle, Endpoint, EndpointConfig, FlowAddress, FlowId, Output, Role};
 
@@ -15,6 +19,7 @@ use super::intake::Invited;
 use super::registrar::Registrar;
 use super::{Command, outgoing, wire};
 use crate::edge::{Arrival, Opened};
+use crate::session::clock;
 use crate::session::driver::Services;
 use crate::session::queue::QueueHandle;
 use crate::session::{Directory, Message};
@@ -71,8 +76,10 @@ pub struct Actor {
     pub(super) domain: String,
     pub(super) services: Services,
     pub(super) stopping: CancellationToken,
-    pub(super) calls: HashMap<CallHandle, Use>,
-    pub(super) legs: HashMap<(SessionId, Leg), CallHandle>,
+    pub(super) calls: BTreeMap<CallHandle, Use>,
+    pub(super) legs: BTreeMap<(SessionId, Leg), CallHandle>,
+    /// What session ids are made from.
+    random: StdRng,
 }
 
 /// What the signalling task is made of.
@@ -106,7 +113,7 @@ impl Actor {
             info_packages: Vec::new(),
         };
         Self {
-            endpoint: Endpoint::new(endpoint, Instant::now()),
+            endpoint: Endpoint::new(endpoint, clock::instant()),
             flows: Flows::default(),
             registrar: Registrar::default(),
             auth: Auth::new(
@@ -118,8 +125,9 @@ impl Actor {
             domain: config.domain,
             services,
             stopping: config.stopping,
-            calls: HashMap::new(),
-            legs: HashMap::new(),
+            calls: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            random: StdRng::from_seed(Sha256::digest(config.seed).into()),
         }
     }
 
@@ -133,19 +141,25 @@ impl Actor {
         loop {
             let next = self.next_deadline();
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
-                arrival = arrivals.recv() => match arrival {
-                    Some(arrival) => self.on_arrival(Instant::now(), arrival),
-                    None => return,
-                },
+                () = sleep_until(next) => self.on_deadline(clock::instant()),
                 command = commands.recv() => match command {
-                    Some(command) => outgoing::on_command(&mut self, Instant::now(), command),
+                    Some(command) => outgoing::on_command(&mut self, clock::instant(), command),
                     None => return,
                 },
-                () = sleep_until(next) => self.on_deadline(Instant::now()),
+                arrival = arrivals.recv() => match arrival {
+                    Some(arrival) => self.on_arrival(clock::instant(), arrival),
+                    None => return,
+                },
             }
-            self.settle(Instant::now());
+            self.settle(clock::instant());
         }
+    }
+
+    /// A random UUID (RFC 9562 section 5.4) from this run's seed.
+    pub(super) fn new_uuid(&mut self) -> Uuid {
+        uuid::Builder::from_random_bytes(self.random.random()).into_uuid()
     }
 
     pub(super) fn directory(&self) -> &Directory {

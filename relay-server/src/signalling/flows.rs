@@ -1,6 +1,6 @@
 //! The table of flows: which connection is which, and how to send on it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use tokio::sync::mpsc;
@@ -23,7 +23,7 @@ pub(super) struct Flow {
 
 #[derive(Debug, Default)]
 pub(super) struct Flows {
-    open: HashMap<FlowId, Flow>,
+    open: BTreeMap<FlowId, Flow>,
 }
 
 impl Flows {

@@ -172,7 +172,7 @@ impl Actor {
             }
             return self
                 .endpoint
-                .respond(now, txn, 200, self.contacts(user), None);
+                .respond(now, txn, 200, self.contacts(now, user), None);
         };
         let granted = registrar::granted(asked);
         let instance = contact
@@ -212,7 +212,7 @@ impl Actor {
                 .sign_in(ca_id.clone(), languages.clone(), skills.clone(), !away);
         }
         self.resume_calls(user, flow);
-        let mut headers = self.contacts(user);
+        let mut headers = self.contacts(now, user);
         if request
             .headers
             .get_all("Supported")
@@ -224,8 +224,7 @@ impl Actor {
     }
 
     /// The standing bindings, as a registrar must list them (RFC 3261 section 10.3 step 8).
-    fn contacts(&self, user: &str) -> Vec<(String, String)> {
-        let now = Instant::now();
+    fn contacts(&self, now: Instant, user: &str) -> Vec<(String, String)> {
         let bindings = self.registrar.bindings(user).iter();
         let list = bindings.map(|binding| {
             let left = binding.expires.saturating_duration_since(now).as_secs();
@@ -364,7 +363,7 @@ impl Actor {
         };
         let offer = sdp(&request.headers, &request.body)
             .ok_or(Refusal::Status(488, "an SDP offer is needed"))?;
-        let session = SessionId(uuid::Uuid::new_v4().as_u128());
+        let session = SessionId(self.new_uuid().as_u128());
         Ok(Place {
             session,
             caller: caller.clone(),
@@ -372,7 +371,7 @@ impl Actor {
             languages,
             offer,
             correlation: wire::correlation(&request.headers)
-                .unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string()),
+                .unwrap_or_else(|| self.new_uuid().simple().to_string()),
         })
     }
 

@@ -1,6 +1,6 @@
 //! Who is reachable where: the bindings made by REGISTER (RFC 3261 section 10, RFC 5626).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use vrs_domain::limit;
@@ -49,7 +49,7 @@ pub enum Refused {
 /// All bindings, by account.
 #[derive(Debug, Default)]
 pub struct Registrar {
-    by_user: HashMap<String, Vec<Binding>>,
+    by_user: BTreeMap<String, Vec<Binding>>,
 }
 
 impl Registrar {
