@@ -157,15 +157,16 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
 
     let flows = Arc::new(FlowIds::default());
     start_trunks(&config, &tls, &arrivals, &flows, &halt).await?;
-    start_side_doors(&config, media_address, &halt).await?;
+    let wish = stop.clone();
+    let ready: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || !wish.is_cancelled());
+    start_side_doors(&config, media_address, Arc::clone(&ready), &halt).await?;
     let (listener, secure_address) = bind(config.listen.secure).await?;
     let local = format!("{}:{}", config.server.domain, secure_address.port());
-    let wish = stop.clone();
     let port = SecurePort {
         arrivals,
         flows,
         local,
-        ready: Arc::new(move || !wish.is_cancelled()),
+        ready,
     };
     let serving = tokio::spawn(secure::serve(listener, tls, port, halt.clone()));
     info!(secure = %secure_address, media = %media_address, "ready");
@@ -310,6 +311,7 @@ fn gateway(trunk: &Trunk, tls: &Arc<rustls::ServerConfig>) -> Result<Gateway, Ap
 async fn start_side_doors(
     config: &Config,
     media: SocketAddr,
+    ready: Arc<dyn Fn() -> bool + Send + Sync>,
     stop: &CancellationToken,
 ) -> Result<(), AppError> {
     if let Some(turn) = turn::serve(config, Some(media), stop.clone()).await? {
@@ -317,7 +319,7 @@ async fn start_side_doors(
     }
     if let Some(address) = config.listen.admin {
         let metrics = admin::metrics().map_err(AppError::Metrics)?;
-        let bound = admin::start(address, metrics, stop.clone())
+        let bound = admin::start(address, metrics, ready, stop.clone())
             .await
             .map_err(listen("admin", address))?;
         info!(admin = %bound, "health and metrics");

@@ -529,11 +529,10 @@ impl Driver {
             .get(self.trunk)
             .ok_or(EndReason::TrunkUnavailable)?;
         let session = self.id;
-        let local = std::net::SocketAddr::new(trunk.media_address, 0);
         let sdp = self
             .services
             .sfu
-            .trunk_offer(session, local, trunk.srtp)
+            .trunk_offer(session, trunk.local.ip(), trunk.media_address, trunk.srtp)
             .await
             .map_err(|error| {
                 error!(%error, trunk = trunk.name, "no line to the telephone");

@@ -1,7 +1,7 @@
 //! The media loop: one thread that owns the shared socket and every room.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use relay_core::sfu::{PeerNews, Room, RoomOutput};
@@ -13,7 +13,7 @@ use vrs_domain::{Leg, SessionId};
 use vrs_media::{Certificate, MediaKind, Peer, PeerConfig, Receive};
 
 use super::demux::Demux;
-use super::line::{Line, LineDatagram};
+use super::line::{Line, LineDatagram, Place};
 use super::{Command, MediaNews, Sfu, SfuError};
 
 /// Largest datagram a browser sends.
@@ -278,10 +278,13 @@ impl Driver {
             Command::TrunkOffer {
                 session,
                 local,
+                advertised,
                 secure,
                 reply,
             } => {
-                let line = self.open_line(now, session, local, secure).await;
+                let line = self
+                    .open_line(now, session, local, advertised, secure)
+                    .await;
                 answer(reply, line);
                 session
             }
@@ -401,11 +404,17 @@ impl Driver {
         &mut self,
         now: Instant,
         session: SessionId,
-        local: SocketAddr,
+        local: IpAddr,
+        advertised: IpAddr,
         secure: bool,
     ) -> Result<String, SfuError> {
-        let sender = self.line_sender.clone();
-        let (line, offer) = Line::open(now, session, local, secure, seed()?, sender).await?;
+        let place = Place {
+            session,
+            local,
+            advertised,
+            secure,
+        };
+        let (line, offer) = Line::open(now, place, seed()?, self.line_sender.clone()).await?;
         self.slots.get_mut(&session).ok_or(SfuError::Gone)?.line = Some(line);
         Ok(offer)
     }

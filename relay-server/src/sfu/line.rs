@@ -1,6 +1,6 @@
 //! One telephone: its RTP socket, its G.711 line and the bridge to the Opus legs.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,17 @@ pub(super) struct LineDatagram {
     pub(super) bytes: Vec<u8>,
 }
 
+/// Where a line is to be.
+pub(super) struct Place {
+    pub(super) session: SessionId,
+    /// Address of its socket.
+    pub(super) local: IpAddr,
+    /// The same address as the gateway sees it.
+    pub(super) advertised: IpAddr,
+    /// SRTP instead of RTP.
+    pub(super) secure: bool,
+}
+
 /// One telephone line.
 pub(super) struct Line {
     trunk: TrunkLeg,
@@ -41,28 +52,28 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Opens a socket on `local` and makes the offer.
+    /// Opens a socket and makes the offer.
     pub(super) async fn open(
         now: Instant,
-        session: SessionId,
-        local: SocketAddr,
-        secure: bool,
+        place: Place,
         seed: [u8; 32],
         datagrams: mpsc::Sender<LineDatagram>,
     ) -> Result<(Self, String), SfuError> {
         let resources = |error: &dyn std::fmt::Display| SfuError::Resources(error.to_string());
-        let socket = UdpSocket::bind(local).await.map_err(|e| resources(&e))?;
-        let local = socket.local_addr().map_err(|e| resources(&e))?;
+        let socket = UdpSocket::bind((place.local, 0))
+            .await
+            .map_err(|e| resources(&e))?;
+        let bound = socket.local_addr().map_err(|e| resources(&e))?;
         let socket = Arc::new(socket);
         let config = TrunkConfig {
-            local,
-            secure,
+            local: SocketAddr::new(place.advertised, bound.port()),
+            secure: place.secure,
             seed,
             latch: false,
         };
         let (trunk, offer) = TrunkLeg::offerer(config, now);
         let bridge = Bridge::new().map_err(|e| resources(&e))?;
-        let reader = tokio::spawn(read(session, Arc::clone(&socket), datagrams));
+        let reader = tokio::spawn(read(place.session, Arc::clone(&socket), datagrams));
         let line = Self {
             trunk,
             socket,

@@ -12,7 +12,7 @@ mod driver;
 mod line;
 pub mod voice;
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use relay_core::sfu::PeerNews;
 use tokio::sync::{mpsc, oneshot};
@@ -92,7 +92,8 @@ pub enum Command {
     /// [`Sfu::trunk_offer`].
     TrunkOffer {
         session: SessionId,
-        local: SocketAddr,
+        local: IpAddr,
+        advertised: IpAddr,
         secure: bool,
         reply: Reply<String>,
     },
@@ -202,19 +203,22 @@ impl Sfu {
 
     /// Opens a telephone line and makes its offer (G.711 over RTP, or SRTP when `secure`).
     ///
-    /// `local` is the address the gateway is to send to; port 0 takes any.
+    /// The line's socket is on `local`; `advertised` is where the gateway is to send to, another
+    /// one behind an address translator.
     ///
     /// # Errors
     /// [`SfuError::Resources`] when no socket is to be had.
     pub async fn trunk_offer(
         &self,
         session: SessionId,
-        local: SocketAddr,
+        local: IpAddr,
+        advertised: IpAddr,
         secure: bool,
     ) -> Result<String, SfuError> {
         self.ask(|reply| Command::TrunkOffer {
             session,
             local,
+            advertised,
             secure,
             reply,
         })

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use relay_core::admission::Key;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -173,9 +174,29 @@ impl Actor {
     fn on_arrival(&mut self, now: Instant, arrival: Arrival) {
         match arrival {
             Arrival::Opened(opened) => self.open_flow(opened),
-            Arrival::Received { flow, bytes } => self.endpoint.receive(now, flow, &bytes),
+            Arrival::Received { flow, bytes } => {
+                if self.is_flooding(now, flow) {
+                    info!(flow = flow.0, "cut a connection that sends too much");
+                    metrics::counter!("visavis_flows_cut_total", "why" => "flood").increment(1);
+                    return self.close_flow(now, flow);
+                }
+                self.endpoint.receive(now, flow, &bytes);
+            }
             Arrival::Closed { flow } => self.close_flow(now, flow),
         }
+    }
+
+    /// A05: what a stranger sends counts for their address, what we know the sender of for them;
+    /// trunks send as much as they like.
+    fn is_flooding(&mut self, now: Instant, flow: FlowId) -> bool {
+        let Some(open) = self.flows.get(flow).filter(|open| open.trunk.is_none()) else {
+            return false;
+        };
+        let key = match &open.user {
+            Some(user) => Key::account(user),
+            None => Key::address(open.peer.ip()),
+        };
+        self.auth.is_too_much(now, key)
     }
 
     fn open_flow(&mut self, opened: Opened) {
@@ -193,7 +214,7 @@ impl Actor {
         metrics::gauge!("visavis_flows").increment(1.0);
     }
 
-    fn close_flow(&mut self, now: Instant, flow: FlowId) {
+    pub(super) fn close_flow(&mut self, now: Instant, flow: FlowId) {
         if self.flows.close(flow).is_none() {
             return;
         }
@@ -270,22 +291,28 @@ impl Actor {
         Some(used)
     }
 
-    /// The connection under a call broke; media may well go on, so the party may come back.
+    /// The connection under a call broke; media may well go on, so the party may come back, or
+    /// is back already.
     pub(super) fn on_call_flow_lost(&mut self, now: Instant, call: CallHandle) {
-        if let Some(used) = self.calls.get_mut(&call) {
-            used.gone_until = Some(now + FLOW_GRACE);
+        let Some(used) = self.calls.get_mut(&call) else {
+            return;
+        };
+        let device = used.account.as_ref().zip(used.instance.as_ref());
+        match device.and_then(|(user, instance)| self.registrar.flow_of(user, instance)) {
+            Some(flow) => {
+                info!(session = %used.session, leg = %used.leg, "goes on on a new connection");
+                self.endpoint.move_call(call, flow);
+            }
+            None => used.gone_until = Some(now + FLOW_GRACE),
         }
     }
 
-    /// A device registered on `flow`: the calls it has elsewhere go on there, whether we have
-    /// noticed yet that the old connection is dead or not (R14, R15).
+    /// A device registered on `flow`: the calls whose connection it lost go on there (R14, R15).
     pub(super) fn resume_calls(&mut self, user: &str, flow: FlowId) {
         let instance = self.registrar.instance_on(flow);
         for (call, used) in &mut self.calls {
             let theirs = used.account.as_deref() == Some(user) && used.instance == instance;
-            // A device that does not say which it is can only be believed once its flow is gone.
-            let elsewhere = used.gone_until.is_some() || instance.is_some();
-            if theirs && elsewhere && self.endpoint.call_flow(*call) != Some(flow) {
+            if theirs && used.gone_until.is_some() {
                 used.gone_until = None;
                 self.endpoint.move_call(*call, flow);
                 info!(session = %used.session, leg = %used.leg, "resumed on a new connection");

@@ -102,6 +102,11 @@ impl Auth {
         }
     }
 
+    /// Whether one more message is more than its sender may send.
+    pub(super) fn is_too_much(&mut self, now: Instant, key: Key) -> bool {
+        self.admission.check(now, key, Kind::Message).is_err()
+    }
+
     /// Whether an account may place another call now (A12).
     pub(super) fn may_call(&mut self, now: Instant, account: &str) -> bool {
         self.admission

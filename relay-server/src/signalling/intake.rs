@@ -192,10 +192,14 @@ impl Actor {
             expires_at_ms: self.services.clock.now().utc_ms + granted.as_millis() as u64,
             user_agent: request.headers.get("User-Agent").map(str::to_owned),
         };
-        if let Err(error) = self.registrar.bind(user, binding) {
-            info!(%error, "registration refused");
-            let headers = vec![self.warning(&error.to_string())];
-            return self.endpoint.respond(now, txn, 403, headers, None);
+        match self.registrar.bind(user, binding) {
+            Ok(Some(before)) => self.close_flow(now, before),
+            Ok(None) => {}
+            Err(error) => {
+                info!(%error, "registration refused");
+                let headers = vec![self.warning(&error.to_string())];
+                return self.endpoint.respond(now, txn, 403, headers, None);
+            }
         }
         self.services.views.registered(row);
         if let Role::Interpreter {

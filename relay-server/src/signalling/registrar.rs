@@ -55,16 +55,33 @@ pub struct Registrar {
 impl Registrar {
     /// Adds or refreshes a binding: one per instance, or per flow when no instance is given.
     ///
+    /// Gives the flow that the same device stood on before, if it was another one: a device has
+    /// one connection, and whatever else was open is dead or about to be.
+    ///
     /// # Errors
     /// [`Refused`] when the account has too many devices.
-    pub fn bind(&mut self, user: &str, binding: Binding) -> Result<(), Refused> {
+    pub fn bind(&mut self, user: &str, binding: Binding) -> Result<Option<FlowId>, Refused> {
         let bindings = self.by_user.entry(user.to_owned()).or_default();
-        bindings.retain(|old| !same_device(old, &binding));
+        let mut before = None;
+        bindings.retain(|old| {
+            let same = same_device(old, &binding);
+            if same && old.flow != binding.flow {
+                before = Some(old.flow);
+            }
+            !same
+        });
         if bindings.len() >= limit::BINDINGS_PER_ACCOUNT_MAX {
             return Err(Refused::TooManyDevices);
         }
         bindings.push(binding);
-        Ok(())
+        Ok(before)
+    }
+
+    /// Where a device of this user stands now.
+    #[must_use]
+    pub fn flow_of(&self, user: &str, instance: &str) -> Option<FlowId> {
+        let is_it = |binding: &&Binding| binding.instance.as_deref() == Some(instance);
+        Some(self.bindings(user).iter().find(is_it)?.flow)
     }
 
     /// Removes the bindings of a user on one flow (REGISTER with Expires 0).
@@ -159,9 +176,9 @@ mod tests {
         registrar
             .bind("ana", binding(1, Some("urn:uuid:a"), now))
             .unwrap();
-        registrar
-            .bind("ana", binding(2, Some("urn:uuid:a"), now))
-            .unwrap();
+        let before = registrar.bind("ana", binding(2, Some("urn:uuid:a"), now));
+        assert_eq!(before, Ok(Some(FlowId(1))));
+        assert_eq!(registrar.flow_of("ana", "urn:uuid:a"), Some(FlowId(2)));
         assert_eq!(registrar.bindings("ana").len(), 1);
         assert_eq!(registrar.bindings("ana")[0].flow, FlowId(2));
     }

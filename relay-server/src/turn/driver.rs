@@ -241,7 +241,7 @@ impl Driver {
                 Some(input) = waiting.recv() => self.take(input),
                 _ = second.tick() => {
                     self.machine.handle_timeout(moment());
-                    metrics::gauge!("vrs_turn_allocations").set(f64::from(u32::try_from(self.machine.allocations()).unwrap_or(u32::MAX)));
+                    metrics::gauge!("visavis_turn_allocations").set(f64::from(u32::try_from(self.machine.allocations()).unwrap_or(u32::MAX)));
                 }
             }
             self.drain();
@@ -272,7 +272,7 @@ impl Driver {
                     if let Some(relay) = self.relays.get(&relay)
                         && relay.socket.try_send_to(&bytes, peer).is_err()
                     {
-                        metrics::counter!("vrs_turn_dropped_total").increment(1);
+                        metrics::counter!("visavis_turn_dropped_total").increment(1);
                     }
                 }
                 Output::OpenRelay { relay, even } => {
@@ -296,7 +296,7 @@ impl Driver {
                 .is_some_and(|s| s.try_send(bytes).is_ok()),
         };
         if !sent {
-            metrics::counter!("vrs_turn_dropped_total").increment(1);
+            metrics::counter!("visavis_turn_dropped_total").increment(1);
         }
     }
 
@@ -390,7 +390,7 @@ async fn read_relay(relay: RelayId, socket: Arc<UdpSocket>, inputs: mpsc::Sender
         match inputs.try_send(input) {
             Ok(()) => {}
             Err(mpsc::error::TrySendError::Full(_)) => {
-                metrics::counter!("vrs_turn_dropped_total").increment(1)
+                metrics::counter!("visavis_turn_dropped_total").increment(1)
             }
             Err(mpsc::error::TrySendError::Closed(_)) => return,
         }

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::keep::Installation;
 use tokio::sync::mpsc::Sender;
 use vrs_media::picture::{Picture, Slot};
 
@@ -122,10 +123,13 @@ pub struct EngineConfig {
     pub wake: Arc<dyn Fn() + Send + Sync>,
     /// Our own picture.
     pub video: VideoSize,
+    /// This installation, the same at each start: calls and registrations follow it from one
+    /// connection to the next (RFC 5626 section 4.1, R59).
+    pub installation: Installation,
 }
 
 impl EngineConfig {
-    /// Real devices, usual size, nobody to wake.
+    /// Real devices, usual size, nobody to wake, an installation of its own.
     #[must_use]
     pub fn new(role: Role) -> Self {
         Self {
@@ -136,6 +140,7 @@ impl EngineConfig {
             extra_ca_pem: None,
             wake: Arc::new(|| {}),
             video: VideoSize::default(),
+            installation: Installation::random(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use vrs_client::keep::{KeepError, Keeper, PasswordKeeper, Settings, SettingsFile};
+use vrs_client::keep::{Installation, KeepError, Keeper, PasswordKeeper, Settings, SettingsFile};
 use vrs_client::{
     CameraChoice, EngineConfig, MicrophoneChoice, Role, SpeakerChoice, VideoSize, devices,
 };
@@ -40,6 +40,8 @@ pub struct Started {
     pub desk: Desk,
     /// Certificates to trust besides the system's.
     pub ca_file: Option<PathBuf>,
+    /// This installation.
+    pub installation: Installation,
     /// Writes settings and password.
     pub kept: Kept,
 }
@@ -61,7 +63,14 @@ pub fn start(app: &str, flags: &Flags) -> Result<Started, StartError> {
         file,
         keeper: None,
         ca_file: settings.ca_file.clone(),
+        installation: settings.installation.unwrap_or_else(Installation::random),
     };
+    if settings.installation.is_none() {
+        kept.write(&Settings {
+            installation: Some(kept.installation),
+            ..settings.clone()
+        });
+    }
     let mut choices = choices(&settings);
     flags.overrule(&mut choices);
     let form = Form {
@@ -92,6 +101,7 @@ pub fn start(app: &str, flags: &Flags) -> Result<Started, StartError> {
     };
     Ok(Started {
         desk,
+        installation: kept.installation,
         ca_file: flags.ca_file.clone().or(settings.ca_file),
         kept,
     })
@@ -104,6 +114,7 @@ pub fn engine_config(
     tone_hz: f32,
     choices: &Choices,
     ca_file: Option<PathBuf>,
+    installation: Installation,
     wake: Arc<dyn Fn() + Send + Sync>,
 ) -> EngineConfig {
     let camera = match choices.camera.as_deref() {
@@ -129,6 +140,7 @@ pub fn engine_config(
         extra_ca_pem: ca_file,
         wake,
         video: VideoSize::default(),
+        installation,
     }
 }
 
@@ -166,11 +178,18 @@ pub struct Kept {
     file: SettingsFile,
     keeper: Option<Keeper>,
     ca_file: Option<PathBuf>,
+    installation: Installation,
 }
 
 impl Kept {
     fn passwords(&mut self) -> &dyn PasswordKeeper {
         &*self.keeper.get_or_insert_with(Keeper::open).keeper
+    }
+
+    fn write(&self, settings: &Settings) {
+        if let Err(error) = self.file.save(settings) {
+            tracing::warn!(%error, "settings are not kept");
+        }
     }
 
     fn recall(&mut self, account: &str) -> Option<Sensitive<String>> {
@@ -195,10 +214,9 @@ impl<P: Program> Keeping<P> for Kept {
             speaker: choices.speaker.clone(),
             theme: Some(choices.theme.word().to_owned()),
             language: Some(choices.language.code().to_owned()),
+            installation: Some(self.installation),
         };
-        if let Err(error) = self.file.save(&settings) {
-            tracing::warn!(%error, "settings are not kept");
-        }
+        self.write(&settings);
         if form.remember && program.desk().account.is_some() {
             let kept = self.passwords().keep(form.account.trim(), &form.password);
             if let Err(error) = kept {

@@ -125,6 +125,7 @@ where
             identity.tone_hz,
             choices,
             started.ca_file,
+            started.installation,
             wake,
         );
         let calls = Box::new(RealCalls(Engine::start(config)?));

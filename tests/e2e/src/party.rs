@@ -1,6 +1,5 @@
 //! A caller or an interpreter: the real client engine with synthetic devices.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vrs_client::{
@@ -47,17 +46,16 @@ impl Party {
     #[must_use]
     pub fn new(service: &Service, role: Role, name: &str, hz: f32) -> Self {
         let config = EngineConfig {
-            role,
             camera: CameraChoice::Synthetic,
             microphone: MicrophoneChoice::Synthetic { hz },
             speaker: SpeakerChoice::Null,
             extra_ca_pem: Some(service.ca()),
-            wake: Arc::new(|| {}),
             video: VideoSize {
                 width: 640,
                 height: 480,
                 fps: 15,
             },
+            ..EngineConfig::new(role)
         };
         let engine = Engine::start(config).expect("the engine starts");
         Self {

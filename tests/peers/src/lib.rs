@@ -1,6 +1,6 @@
 //! Programs that we did not write, as the other end of the real thing.
 //!
-//! What it is: [`Browser`] is headless Chromium with JsSIP; the tests of this crate also run
+//! What it is: [`Browser`] is headless Chromium with JsSIP; the tests of this crate also put both apps into windows of an X server and run
 //! sipp as the telephone. What it is not: nothing of ours stands in for a foreign
 //! program; when one is missing the test fails and names the package.
 //! Start reading at [`Browser`].
@@ -45,7 +45,7 @@ impl Browser {
             "user": user,
             "password": password,
             "call": call,
-            "chromium": installed("chromium", "chromium"),
+            "chromium": chromium(),
         });
         let mut command = Command::new(installed("node", "nodejs"));
         command
@@ -84,6 +84,16 @@ impl Browser {
     pub fn hang_up(&mut self) {
         self.program.say("hangup");
     }
+}
+
+/// Distributions name it differently.
+fn chromium() -> PathBuf {
+    let names = ["chromium-browser", "google-chrome"];
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let other = std::env::split_paths(&path)
+        .flat_map(|folder| names.map(|name| folder.join(name)))
+        .find(|file| file.is_file());
+    other.unwrap_or_else(|| installed("chromium", "chromium"))
 }
 
 /// JsSIP, playwright-core and esbuild from the package registry, at the locked versions.

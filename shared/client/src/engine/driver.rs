@@ -29,7 +29,11 @@ use crate::transport::tls;
 use crate::transport::wss::{ConnectError, Link, LinkEvent};
 
 /// Name and version in User-Agent.
-const USER_AGENT: &str = concat!("Visavis/", env!("CARGO_PKG_VERSION"));
+/// Product, version and platform (RFC 9248 section 5.2.1).
+fn user_agent() -> String {
+    let (version, system) = (env!("CARGO_PKG_VERSION"), std::env::consts::OS);
+    format!("Visavis/{version} ({system})")
+}
 /// Camera problems that may wait.
 const PROBLEMS_MAX: usize = 16;
 /// Statistics and the countdown of a retry.
@@ -114,7 +118,7 @@ impl Driver {
         let camera = Camera::start(config.camera.clone(), look, config.video, outlets)?;
         let now = Instant::now();
         let sip = EndpointConfig {
-            user_agent: USER_AGENT.into(),
+            user_agent: user_agent(),
             seed: sip_seed,
             role: vrs_sip::Role::Client,
             info_packages: vec![super::status::PACKAGE.to_owned()],

@@ -17,7 +17,7 @@ pub(super) struct SignIn {
     account: Account,
     password: Secret,
     role: Role,
-    /// `urn:uuid:` of this program run: one device, however often it reconnects (RFC 5626 section 4.1).
+    /// `urn:uuid:` of this installation: one device, however often it reconnects (RFC 5626 section 4.1).
     instance: String,
     available: bool,
     /// Once it worked, a lost server is tried again for ever; before, the user is told.

@@ -1,10 +1,12 @@
 //! The settings file: TOML in the platform's folder for settings, one per app.
 
+use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::KeepError;
 
@@ -12,6 +14,24 @@ use super::KeepError;
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// The file's name inside the app's folder.
 const FILE_NAME: &str = "settings.toml";
+
+/// One installed app, whatever its connection (RFC 5626 section 4.1); random, says nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installation(Uuid);
+
+impl Installation {
+    /// A new one.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for Installation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.urn().fmt(f)
+    }
+}
 
 /// What a user chose. A missing line means "not chosen"; unknown lines are left alone by reading
 /// and lost by writing. There is no password here, by design.
@@ -36,6 +56,8 @@ pub struct Settings {
     pub theme: Option<String>,
     /// `en` or `es`.
     pub language: Option<String>,
+    /// Names this installation to servers.
+    pub installation: Option<Installation>,
 }
 
 /// Where one app's settings are.

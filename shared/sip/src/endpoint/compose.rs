@@ -1,7 +1,7 @@
 //! What we write: responses, Via, product names, the headers every call carries.
 
 use super::api::Body;
-use super::{Endpoint, FlowId, FlowKind, Role};
+use super::{Endpoint, FlowId, FlowKind};
 use crate::limit::LIST_VALUES_MAX;
 use crate::message::chars::split_outside;
 use crate::message::{Headers, Request, Response, Via, long_name, reason_phrase};
@@ -42,12 +42,9 @@ impl Endpoint {
         request.headers.push_front("Via", &via);
     }
 
-    /// Names our product.
-    pub(super) fn add_product(&self, headers: &mut Headers) {
-        let name = match self.config.role {
-            Role::Client => "User-Agent",
-            Role::Server => "Server",
-        };
+    /// Names our product: `User-Agent` in requests, `Server` in responses (RFC 3261 sections
+    /// 20.35 and 20.41).
+    pub(super) fn add_product(&self, name: &'static str, headers: &mut Headers) {
         if !self.config.user_agent.is_empty() && !headers.has(name) {
             headers.push(name, &self.config.user_agent);
         }
@@ -88,7 +85,7 @@ impl Endpoint {
         if status == 100 {
             headers.copy_from(&request.headers, "Timestamp");
         }
-        self.add_product(&mut headers);
+        self.add_product("Server", &mut headers);
         Response {
             status,
             reason: reason_phrase(status),

@@ -29,7 +29,7 @@ impl Endpoint {
             Err(refused) => {
                 if let Some(mut reply) = refused.reply {
                     self.tag_refusal(&mut reply);
-                    self.add_product(&mut reply.headers);
+                    self.add_product("Server", &mut reply.headers);
                     self.send(flow, reply.to_bytes());
                 }
                 self.emit(Event::Malformed {

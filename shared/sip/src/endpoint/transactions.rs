@@ -98,7 +98,7 @@ impl Endpoint {
             }
         };
         self.add_via(flow, &mut request, &branch);
-        self.add_product(&mut request.headers);
+        self.add_product("User-Agent", &mut request.headers);
         let key = ClientKey::new(flow, &branch, request.method.clone());
         Some(self.insert_client(now, flow, reliable, request, serves, key))
     }

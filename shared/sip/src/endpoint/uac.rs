@@ -263,7 +263,7 @@ impl Endpoint {
         ack.headers.copy_from(&sent.headers, "Authorization");
         ack.headers.copy_from(&sent.headers, "Proxy-Authorization");
         self.add_via(flow, &mut ack, &branch);
-        self.add_product(&mut ack.headers);
+        self.add_product("User-Agent", &mut ack.headers);
         let bytes = ack.to_bytes();
         if let Some(call) = self.calls.get_mut(&handle) {
             call.ack = Some((cseq.number, bytes.clone()));

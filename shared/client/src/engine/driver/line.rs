@@ -59,7 +59,7 @@ impl Driver {
             self.flush_endpoint_once(now);
             self.finish_leaving();
         }
-        let instance = format!("urn:uuid:{}", uuid::Uuid::new_v4());
+        let instance = self.config.installation.to_string();
         match SignIn::new(
             self.config.role,
             server,
