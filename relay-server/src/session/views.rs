@@ -2,7 +2,7 @@
 //!
 //! One thread owns the store, because it may touch the disk; whoever has news puts it into a
 //! bounded queue and never waits. A view that cannot be written is dropped and counted: the
-//! journal has it, and the next start rebuilds every view from there (architecture rule 4).
+//! journal has it, and the next start rebuilds every view from there (docs/adr/0002).
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};

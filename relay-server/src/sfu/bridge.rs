@@ -2,7 +2,7 @@
 //!
 //! Everyone hears the sum of the others: the telephone hears the interpreter and the caller, the
 //! interpreter hears the telephone and the caller, the caller hears the telephone and the
-//! interpreter. It decodes, mixes and encodes every 20 ms and keeps nothing (architecture rule 9).
+//! interpreter. It decodes, mixes and encodes every 20 ms and keeps nothing.
 
 use std::collections::VecDeque;
 

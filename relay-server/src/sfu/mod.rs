@@ -3,7 +3,7 @@
 //! What it is: [`Sfu`] is the handle that sessions hold; [`driver`] is the loop on its own thread;
 //! [`mod@line`] is one telephone and its bridge; [`demux`] finds the leg a datagram belongs to.
 //! What it is not: it decides nothing about calls, and no media passes through a session task
-//! (architecture rule 5).
+//! (docs/ARCHITECTURE.md, "Two planes").
 //! Start reading at [`Sfu`].
 
 pub mod bridge;

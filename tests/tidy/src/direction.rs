@@ -1,4 +1,4 @@
-//! Who may know whom: the direction of dependencies (docs/ARCHITECTURE.md, invariants 1 to 3).
+//! Who may know whom: the direction of dependencies (docs/ARCHITECTURE.md, "Direction").
 
 use crate::Complaint;
 use crate::tree::File;
