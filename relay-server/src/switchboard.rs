@@ -87,6 +87,7 @@ pub fn start(parts: Parts, signalling: ActorConfig<'_>, halt: &CancellationToken
         clock: parts.clock,
         trunks: parts.trunks,
         ring_timeout: parts.ring_timeout,
+        halt: halt.clone(),
     };
     let (arrivals, arrived) = mpsc::channel(ARRIVALS_WAITING_MAX);
     let actor = Actor::new(signalling, services);

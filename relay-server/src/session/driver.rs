@@ -9,6 +9,7 @@ use std::time::Duration;
 use relay_core::session::{Action, Decline, Input, Placed, Session, State, Step};
 use relay_core::sfu::PeerNews;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, error, info, info_span};
 use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, SessionId, SessionState};
 
@@ -49,6 +50,8 @@ pub struct Services {
     pub trunks: Arc<[Trunk]>,
     /// How long the telephone may ring.
     pub ring_timeout: Duration,
+    /// Cancelled when everything ends, finished or not.
+    pub halt: CancellationToken,
 }
 
 /// Starts the task of a new session.
@@ -56,7 +59,9 @@ pub fn spawn(services: Services, place: Place) {
     let session = place.session;
     let inbox = services.directory.open(session);
     let span = info_span!("session", %session, correlation = place.correlation);
-    tokio::spawn(run(services, place, inbox).instrument(span));
+    let halt = services.halt.clone();
+    let running = run(services, place, inbox).instrument(span);
+    tokio::spawn(halt.run_until_cancelled_owned(running));
 }
 
 async fn run(services: Services, place: Place, inbox: mpsc::Receiver<Message>) {

@@ -17,6 +17,7 @@ use vrs_sip::{CallHandle, Endpoint, EndpointConfig, FlowAddress, FlowId, Output,
 use super::auth::Auth;
 use super::flows::Flows;
 use super::intake::Invited;
+use super::invitations::Closing;
 use super::registrar::Registrar;
 use super::{Command, outgoing, wire};
 use crate::edge::{Arrival, Opened};
@@ -79,6 +80,7 @@ pub struct Actor {
     pub(super) stopping: CancellationToken,
     pub(super) calls: BTreeMap<CallHandle, Use>,
     pub(super) legs: BTreeMap<(SessionId, Leg), CallHandle>,
+    pub(super) closing: Closing,
     /// What session ids are made from.
     random: StdRng,
 }
@@ -128,6 +130,7 @@ impl Actor {
             stopping: config.stopping,
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
+            closing: Closing::default(),
             random: StdRng::from_seed(Sha256::digest(config.seed).into()),
         }
     }

@@ -26,6 +26,13 @@ const SDP: &str = "application/sdp";
 
 impl Actor {
     pub(super) fn on_event(&mut self, now: Instant, event: Event) {
+        if let Event::HungUp { call }
+        | Event::Ended { call, .. }
+        | Event::Failed { call, .. }
+        | Event::Cancelled { call } = event
+        {
+            self.on_call_over(now, call);
+        }
         match event {
             Event::IncomingInvite {
                 call,

@@ -2,13 +2,14 @@
 //!
 //! What it is: one task that owns the SIP endpoint, the registrar and the table of flows.
 //! [`intake`] turns what peers ask into words of the service, [`outgoing`] turns what sessions
-//! want into SIP. What it is not: it decides nothing about calls and touches no media.
+//! want into SIP, [`invitations`] asks interpreters one at a time. What it is not: it decides nothing about calls and touches no media.
 //! Start reading at [`Command`] and [`actor::Actor`].
 
 pub mod actor;
 mod auth;
 mod flows;
 mod intake;
+mod invitations;
 mod outgoing;
 pub mod registrar;
 pub mod wire;

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use relay_core::session::Decline;
 use tracing::{debug, info};
-use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, SessionId};
+use vrs_domain::{EndReason, Leg, PhoneNumber, SessionId};
 use vrs_sip::{Body, InviteParams, NameAddr, Uri};
 
 use super::actor::{Actor, Use};
+use super::invitations::Invitation;
 use super::{Command, wire};
 use crate::session::Message;
 
@@ -58,7 +58,7 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
                 number,
                 languages,
             };
-            invite(actor, now, invitation);
+            actor.invite(now, invitation);
         }
         Command::Dial {
             session,
@@ -82,72 +82,13 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
             reason,
             session,
             epoch,
-        } => cancel_invitation(actor, now, session, epoch, reason),
+        } => actor.cancel_invitation(now, session, epoch, reason),
         Command::Status {
             leg,
             session,
             status,
         } => tell(actor, now, session, leg, &status),
     }
-}
-
-struct Invitation {
-    session: SessionId,
-    ca: CaId,
-    epoch: Epoch,
-    sdp: String,
-    number: PhoneNumber,
-    languages: LanguagePair,
-}
-
-/// Asks the interpreter at the device they registered last.
-fn invite(actor: &mut Actor, now: Instant, invitation: Invitation) {
-    let Invitation {
-        session,
-        ca,
-        epoch,
-        sdp,
-        number,
-        languages,
-    } = invitation;
-    let binding = actor.registrar.bindings(ca.as_str()).last().cloned();
-    let target = binding
-        .as_ref()
-        .and_then(|binding| Uri::parse(&binding.contact));
-    let (Some(binding), Some(target)) = (binding, target) else {
-        let how = Decline::Lost;
-        actor
-            .directory()
-            .tell(session, Message::InterpreterRefused { ca, epoch, how });
-        return;
-    };
-    let mut headers = session_headers(session);
-    headers.extend([
-        (wire::EPOCH.to_owned(), epoch.to_string()),
-        (wire::CALLED_NUMBER.to_owned(), number.to_string()),
-        (wire::LANGUAGES.to_owned(), languages.to_string()),
-        ("Recv-Info".to_owned(), String::new()),
-    ]);
-    headers.extend(actor.correlation_header(session));
-    let from = NameAddr {
-        display: Some("Relay".into()),
-        ..NameAddr::new(Uri::sip("relay", &actor.domain))
-    };
-    let to = NameAddr::new(Uri::sip(ca.as_str(), &actor.domain));
-    let params = InviteParams {
-        target,
-        from,
-        to,
-        contact_user: "relay".into(),
-        headers,
-        body: Body::sdp(&sdp),
-        credentials: None,
-    };
-    let call = actor.endpoint.invite(now, binding.flow, params);
-    let mut used = Use::new(session, Leg::Interpreter, Some(ca.to_string()));
-    used.invited = Some((ca, epoch));
-    used.instance = binding.instance;
-    actor.remember(call, used);
 }
 
 fn dial(
@@ -206,36 +147,7 @@ fn hang_up(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, reason
             .endpoint
             .reject(now, call, if status < 300 { 487 } else { status }, headers);
     } else {
-        let headers = wire::reason_headers(reason);
-        actor.endpoint.hang_up_with(now, call, None, headers);
-    }
-}
-
-/// Takes back one asking, however many came after it.
-fn cancel_invitation(
-    actor: &mut Actor,
-    now: Instant,
-    session: SessionId,
-    epoch: Epoch,
-    reason: EndReason,
-) {
-    let is_it = |used: &Use| {
-        used.session == session
-            && used
-                .invited
-                .as_ref()
-                .is_some_and(|(_, asked)| *asked == epoch)
-    };
-    let call = actor
-        .calls
-        .iter()
-        .find(|(_, used)| is_it(used))
-        .map(|(call, _)| *call);
-    if let Some(call) = call {
-        actor.forget(call);
-        actor
-            .endpoint
-            .hang_up_with(now, call, None, wire::reason_headers(reason));
+        actor.end(now, call, used, reason);
     }
 }
 
@@ -261,7 +173,7 @@ fn tell(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, status: &
     actor.endpoint.info(now, call, headers, body);
 }
 
-fn session_headers(session: SessionId) -> Vec<(String, String)> {
+pub(super) fn session_headers(session: SessionId) -> Vec<(String, String)> {
     vec![(wire::SESSION.to_owned(), session.to_string())]
 }
 

@@ -1,0 +1,312 @@
+//! What must never happen: watched while a run goes on, and read in its journal afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use relay_server::journal::{Kind, Record, Replay};
+use sha2::{Digest, Sha256};
+use vrs_domain::PhoneNumber;
+
+/// Requests that came this close together may be served in either order, in milliseconds.
+const AT_ONCE_MS: u64 = 2_000;
+/// For how long a decline is remembered, in milliseconds ([`relay_core::queue::DECLINE_MEMORY`]).
+const DECLINE_MEMORY_MS: u64 = 30_000;
+
+/// What people saw; shared by all of them.
+#[derive(Debug, Clone, Default)]
+pub struct Witness(Arc<Mutex<Seen>>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    /// Session and canonical state, as a person was told.
+    told: BTreeSet<(String, String)>,
+    violations: Vec<String>,
+    calls: u64,
+}
+
+impl Witness {
+    /// Somebody was told that a session is in a state.
+    pub fn told(&self, session: &str, state: &str) {
+        self.seen()
+            .told
+            .insert((session.to_owned(), state.to_owned()));
+    }
+
+    /// A request was sent.
+    pub fn called(&self) {
+        self.seen().calls += 1;
+    }
+
+    /// Something happened that must not.
+    pub fn violation(&self, what: String) {
+        self.seen().violations.push(what);
+    }
+
+    /// How many requests were sent.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.seen().calls
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the journal and the witness say about a run that is over.
+#[derive(Debug, Clone, Default)]
+pub struct Verdict {
+    /// What must never happen and did.
+    pub violations: Vec<String>,
+    /// Over every record.
+    pub hash: String,
+    /// Records in the journal.
+    pub records: u64,
+    /// Sessions in the journal.
+    pub sessions: usize,
+}
+
+/// Reads the journal in `folder` and holds it to the promises.
+#[must_use]
+pub fn verdict(folder: &Path, witness: &Witness, timeline: &Timeline) -> Verdict {
+    let mut audit = Audit {
+        timeline: timeline.clone(),
+        ..Audit::default()
+    };
+    let mut replay = Replay::default();
+    let read = relay_server::journal::read(folder, |record| {
+        replay.take(&record);
+        audit.take(&record);
+    });
+    let mut violations = std::mem::take(&mut witness.seen().violations);
+    match read {
+        Ok(records) => audit.records = records,
+        Err(error) => violations.push(format!("journal: {error}")),
+    }
+    for fault in replay.faults() {
+        violations.push(format!("replay != state: {fault:?}"));
+    }
+    for session in replay.open().keys() {
+        violations.push(format!("Q3: session {session} never ended"));
+    }
+    // What somebody was told must be in the journal, whatever died meanwhile.
+    for (session, state) in &witness.seen().told {
+        let known = audit.reached.get(session);
+        if !known.is_some_and(|reached| reached.contains(state.as_str())) {
+            violations.push(format!(
+                "{session} was told {state}, of which the journal knows nothing"
+            ));
+        }
+    }
+    violations.append(&mut audit.violations);
+    Verdict {
+        violations,
+        hash: hex::encode(audit.hash.finalize()),
+        records: audit.records,
+        sessions: audit.sessions.len(),
+    }
+}
+
+/// When the wall clock was set, so that its stamps can be read.
+#[derive(Debug, Clone, Default)]
+pub struct Timeline {
+    /// UTC at the beginning of the run, in milliseconds.
+    pub zero_ms: u64,
+    /// Since when (milliseconds into the run) the clock has been wrong by how much.
+    pub steps: Vec<(u64, i64)>,
+}
+
+impl Timeline {
+    /// How long into the run a stamp was made: the only stretch of the run in which the clock
+    /// showed it.
+    fn elapsed(&self, stamp_ms: u64) -> u64 {
+        let stretches = self
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(index, (since, wrong))| {
+                let until = self
+                    .steps
+                    .get(index + 1)
+                    .map_or(u64::MAX, |(next, _)| *next);
+                (*since, until, *wrong)
+            });
+        let first = self.steps.first().map_or(u64::MAX, |(next, _)| *next);
+        std::iter::once((0, first, 0))
+            .chain(stretches)
+            .find_map(|(since, until, wrong)| {
+                let elapsed = stamp_ms
+                    .checked_add_signed(-wrong)?
+                    .checked_sub(self.zero_ms)?;
+                (since..=until).contains(&elapsed).then_some(elapsed)
+            })
+            .unwrap_or(0)
+    }
+}
+
+#[derive(Default)]
+struct Audit {
+    timeline: Timeline,
+    sessions: BTreeMap<String, Session>,
+    /// Interpreter to the session they are in.
+    engaged: BTreeMap<String, String>,
+    /// When an interpreter would not take a session.
+    declined: BTreeMap<(String, String), u64>,
+    reached: BTreeMap<String, BTreeSet<&'static str>>,
+    violations: Vec<String>,
+    hash: Sha256,
+    records: u64,
+}
+
+struct Session {
+    placed: u64,
+    placed_ms: u64,
+    emergency: bool,
+    languages: String,
+    invited: Option<(String, u32)>,
+    assigned: Option<String>,
+    epoch: u32,
+    ended: bool,
+}
+
+impl Audit {
+    fn take(&mut self, record: &Record) {
+        let bytes = serde_json::to_vec(record).unwrap_or_default();
+        self.hash.update(&bytes);
+        let entry = &record.entry;
+        let at_ms = self.timeline.elapsed(entry.at_ms);
+        let id = entry.session.clone();
+        let reached = self.reached.entry(id.clone()).or_default();
+        match &entry.kind {
+            Kind::CallPlaced {
+                number, languages, ..
+            } => {
+                reached.insert("request_received");
+                let number: Option<PhoneNumber> = number.parse().ok();
+                let session = Session {
+                    placed: record.sequence,
+                    placed_ms: at_ms,
+                    emergency: number.is_some_and(|number| number.is_emergency()),
+                    languages: languages.clone(),
+                    invited: None,
+                    assigned: None,
+                    epoch: 0,
+                    ended: false,
+                };
+                self.sessions.insert(id, session);
+            }
+            Kind::InterpreterInvited { interpreter, epoch } => {
+                self.invited(at_ms, &id, interpreter, *epoch);
+            }
+            Kind::InvitationDeclined { interpreter, .. } => {
+                let key = (id.clone(), interpreter.clone());
+                self.declined.insert(key, at_ms);
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.invited = None;
+                }
+            }
+            Kind::InterpreterAssigned { interpreter, epoch } => {
+                reached.insert("interpreter_assigned");
+                self.assigned(&id, interpreter, *epoch);
+            }
+            Kind::LegConnected { .. } | Kind::TelephoneRang => {}
+            Kind::DialingStarted => drop(reached.insert("hearing_party_dialing")),
+            Kind::HearingAnswered => drop(reached.insert("relay_active")),
+            Kind::Ended {
+                total_ms,
+                conversation_ms,
+                ..
+            } => {
+                reached.insert("call_ended");
+                if conversation_ms > total_ms {
+                    self.complain(&id, "talked longer than the session lasted".into());
+                }
+                self.ended(&id);
+            }
+        }
+    }
+
+    fn invited(&mut self, now: u64, id: &str, interpreter: &str, epoch: u32) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        let again = session.invited.is_some() || session.assigned.is_some();
+        let stale = epoch <= session.epoch;
+        session.invited = Some((interpreter.to_owned(), epoch));
+        session.epoch = epoch;
+        if again {
+            self.complain(id, "Q1: somebody asked while somebody else has it".into());
+        }
+        if stale {
+            self.complain(id, format!("Q4: epoch {epoch} is not newer"));
+        }
+        if let Some(other) = self.engaged.get(interpreter) {
+            let what = format!("Q2: {interpreter} is asked while in {other}");
+            self.complain(id, what);
+        }
+        self.overtaking(now, id, interpreter);
+    }
+
+    /// Q5 and Q6: nobody who waits longer, or more urgently, is passed over.
+    fn overtaking(&mut self, now: u64, id: &str, interpreter: &str) {
+        let Some(chosen) = self.sessions.get(id) else {
+            return;
+        };
+        let mut passed = Vec::new();
+        for (other_id, other) in &self.sessions {
+            let waits = !other.ended && other.assigned.is_none() && other.invited.is_none();
+            let sooner = (!other.emergency, other.placed) < (!chosen.emergency, chosen.placed);
+            let long = now.saturating_sub(other.placed_ms) > AT_ONCE_MS
+                && chosen.placed_ms.abs_diff(other.placed_ms) > AT_ONCE_MS;
+            let refused = self
+                .declined
+                .get(&(other_id.clone(), interpreter.to_owned()))
+                .is_some_and(|at| now.saturating_sub(*at) <= DECLINE_MEMORY_MS + AT_ONCE_MS);
+            if waits && sooner && long && !refused && other.languages == chosen.languages {
+                passed.push(other_id.clone());
+            }
+        }
+        for other in passed {
+            self.complain(
+                id,
+                format!("Q5/Q6: {interpreter} was asked although {other} waits"),
+            );
+        }
+    }
+
+    fn assigned(&mut self, id: &str, interpreter: &str, epoch: u32) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        let expected = session.invited.take();
+        let twice = session.assigned.replace(interpreter.to_owned());
+        if expected != Some((interpreter.to_owned(), epoch)) {
+            self.complain(id, format!("Q4: {interpreter} took it without being asked"));
+        }
+        if let Some(other) = twice {
+            self.complain(id, format!("Q1: {interpreter} took it from {other}"));
+        }
+        if let Some(other) = self.engaged.insert(interpreter.to_owned(), id.to_owned()) {
+            let what = format!("Q2: {interpreter} took it while in {other}");
+            self.complain(id, what);
+        }
+    }
+
+    fn ended(&mut self, id: &str) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        let twice = std::mem::replace(&mut session.ended, true);
+        if let Some(interpreter) = session.assigned.take() {
+            self.engaged.remove(&interpreter);
+        }
+        if twice {
+            self.complain(id, "Q3: ended twice".into());
+        }
+    }
+
+    fn complain(&mut self, id: &str, what: String) {
+        self.violations.push(format!("{id}: {what}"));
+    }
+}

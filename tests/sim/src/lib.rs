@@ -1,0 +1,24 @@
+//! The server's own tasks in virtual time, under seeded faults.
+//!
+//! What it is: signalling, queue, sessions and journal exactly as `relay-server` runs them
+//! ([`relay_server::switchboard`]), in one thread whose clock jumps from one event to the next.
+//! Around them stand a network that loses and delays ([`network`]), a disk that fails ([`disk`]),
+//! a media plane that only answers ([`media`]), and people ([`person`]) who are impatient, decline,
+//! sleep and vanish. Everything a run does is drawn from its seed beforehand ([`plan`]); what it
+//! must never do is checked while it runs and afterwards in its journal ([`check`]).
+//! What it is not: fast or slow; time is not measured here. No packet of media is forwarded.
+//!
+//! The same seed gives the same journal, byte for byte; a failing seed is shortened ([`shrink`]).
+//! Start reading at [`world::run`].
+
+pub mod check;
+pub mod disk;
+pub mod media;
+pub mod network;
+pub mod person;
+pub mod plan;
+pub mod shrink;
+pub mod world;
+
+pub use plan::Plan;
+pub use world::{Cast, Outcome, run};

@@ -1,0 +1,163 @@
+//! A media plane that only answers: it keeps count of rooms and lines, and says who connected.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use relay_core::sfu::PeerNews;
+use relay_server::sfu::{Command, MediaNews, Sfu, SfuError};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use vrs_domain::{Leg, SessionId};
+
+/// A path is found after so long.
+const CONNECTS_AFTER: Duration = Duration::from_millis(120);
+/// Nobody looks for a path longer than this.
+const GIVES_UP_AFTER: Duration = Duration::from_secs(30);
+/// What a person writes into their SDP when their media is never to connect.
+pub const NO_MEDIA: &str = "no-media";
+/// News that may wait.
+const NEWS_MAX: usize = 4096;
+
+/// What is open in the media plane.
+#[derive(Debug, Clone, Default)]
+pub struct Rooms(Arc<Mutex<BTreeMap<SessionId, BTreeSet<Leg>>>>);
+
+impl Rooms {
+    /// How many legs there are.
+    #[must_use]
+    pub fn legs(&self) -> usize {
+        let rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.values().map(BTreeSet::len).sum()
+    }
+
+    fn put(&self, session: SessionId, leg: Leg) {
+        let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.entry(session).or_default().insert(leg);
+    }
+
+    fn remove(&self, session: SessionId, leg: Option<Leg>) {
+        let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (rooms.get_mut(&session), leg) {
+            (Some(legs), Some(leg)) => drop(legs.remove(&leg)),
+            (Some(_), None) => drop(rooms.remove(&session)),
+            (None, _) => {}
+        }
+    }
+
+    /// Whether a person still sees anything in this session.
+    #[must_use]
+    pub fn shows(&self, session: &str, leg: Leg) -> bool {
+        session.parse().is_ok_and(|session| self.has(session, leg))
+    }
+
+    fn has(&self, session: SessionId, leg: Leg) -> bool {
+        let rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.get(&session).is_some_and(|legs| legs.contains(&leg))
+    }
+}
+
+/// Starts the plane; it ends with `halt`, and everything in it is gone then.
+#[must_use]
+pub fn start(halt: CancellationToken) -> (Sfu, mpsc::Receiver<MediaNews>, Rooms) {
+    let (sfu, commands) = Sfu::channel();
+    let (news, told) = mpsc::channel(NEWS_MAX);
+    let rooms = Rooms::default();
+    let plane = Plane {
+        rooms: rooms.clone(),
+        news,
+        halt: halt.clone(),
+    };
+    tokio::spawn(halt.run_until_cancelled_owned(plane.run(commands)));
+    (sfu, told, rooms)
+}
+
+struct Plane {
+    rooms: Rooms,
+    news: mpsc::Sender<MediaNews>,
+    halt: CancellationToken,
+}
+
+impl Plane {
+    async fn run(self, mut commands: mpsc::Receiver<Command>) {
+        while let Some(command) = commands.recv().await {
+            self.on_command(command);
+        }
+    }
+
+    fn on_command(&self, command: Command) {
+        // Whoever asked may be gone; nothing is to be done about that.
+        match command {
+            Command::Offer {
+                session,
+                leg,
+                reply,
+            } => {
+                self.rooms.put(session, leg);
+                let _gone = reply.send(Ok("v=0 offer".into()));
+            }
+            Command::Answer {
+                session,
+                leg,
+                offer,
+                reply,
+            } => {
+                self.rooms.put(session, leg);
+                self.connect(session, leg, &offer);
+                let _gone = reply.send(Ok("v=0 answer".into()));
+            }
+            Command::AcceptAnswer {
+                session,
+                leg,
+                answer,
+                reply,
+            } => {
+                let known = self.rooms.has(session, leg);
+                if known {
+                    self.connect(session, leg, &answer);
+                }
+                let _gone = reply.send(known.then_some(()).ok_or(SfuError::Gone));
+            }
+            Command::Try { reply, .. } => drop(reply.send(Ok(()))),
+            Command::Reoffered { reply, .. } => drop(reply.send(Ok("v=0 answer".into()))),
+            Command::Leave { session, leg } => self.rooms.remove(session, Some(leg)),
+            Command::TrunkOffer { session, reply, .. } => {
+                self.rooms.put(session, Leg::Hearing);
+                let _gone = reply.send(Ok("v=0 trunk".into()));
+            }
+            Command::TrunkAnswer { session, reply, .. } => {
+                let known = self.rooms.has(session, Leg::Hearing);
+                let _gone = reply.send(known.then_some(()).ok_or(SfuError::Gone));
+            }
+            Command::Close { session } => self.rooms.remove(session, None),
+        }
+    }
+
+    fn connect(&self, session: SessionId, leg: Leg, sdp: &str) {
+        let works = !sdp.contains(NO_MEDIA);
+        let (news, rooms) = (self.news.clone(), self.rooms.clone());
+        let telling = async move {
+            tokio::time::sleep(if works {
+                CONNECTS_AFTER
+            } else {
+                GIVES_UP_AFTER
+            })
+            .await;
+            if !rooms.has(session, leg) {
+                return;
+            }
+            let what = if works {
+                PeerNews::Connected
+            } else {
+                PeerNews::Failed("no path".into())
+            };
+            let told = MediaNews {
+                session,
+                leg,
+                news: what,
+            };
+            let _full = news.try_send(told);
+        };
+        tokio::spawn(self.halt.clone().run_until_cancelled_owned(telling));
+    }
+}

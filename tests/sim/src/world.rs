@@ -1,0 +1,367 @@
+//! One run: a server and its people, from the first call to the last record.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use relay_server::accounts::{Account, AccountStore, Digests, Role};
+use relay_server::config::{Trunk, TrunkHost, TrunkTransport};
+use relay_server::journal::{Host, Journal, Replay};
+use relay_server::session::clock::Clock;
+use relay_server::session::views::Views;
+use relay_server::signalling::actor::ActorConfig;
+use relay_server::switchboard::{self, Parts, Switchboard};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use vrs_domain::Sensitive;
+
+use crate::check::{Timeline, Verdict, Witness, verdict};
+use crate::disk::SimDisk;
+use crate::media::{self, Rooms};
+use crate::network::{Network, Server};
+use crate::person::{self, DOMAIN, PASSWORD, Surroundings, TRUNK};
+use crate::plan::{Fault, Plan};
+
+/// UTC when a run begins: 2026-01-01T00:00:00Z.
+const BEGINNING_MS: u64 = 1_767_225_600_000;
+/// A journal segment is short here, so that rotation is run through.
+const SEGMENT_BYTES_MAX: u64 = 16 * 1024;
+/// After the last call everything must have come to rest: no transaction, grace, ringing or
+/// invitation lasts longer.
+const REST: Duration = Duration::from_secs(300);
+/// A session that lasts longer than this has been forgotten by everybody.
+const RUN_MAX: Duration = Duration::from_secs(3_600);
+
+/// The accounts of all runs.
+#[derive(Debug, Clone)]
+pub struct Cast(Arc<AccountStore>);
+
+impl Cast {
+    /// Makes so many callers and the interpreters, in a file in `folder`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn assemble(
+        folder: &Path,
+        callers: u32,
+        interpreters: u32,
+    ) -> Result<Self, relay_server::accounts::AccountError> {
+        let store = AccountStore::open(folder.join("accounts"))?;
+        let password = Sensitive::new(PASSWORD.to_owned());
+        let roles = (0..callers).map(|index| Role::Caller {
+            number: person::number(1, index).parse().expect("a number"),
+        });
+        let interpreters = (0..interpreters).map(|index| Role::Interpreter {
+            ca_id: person::ca_id(index).parse().expect("a CA id"),
+            languages: vec!["ase/en".parse().expect("languages")],
+            skills: Vec::new(),
+        });
+        for role in roles.chain(interpreters) {
+            store.add(Account::new(
+                role,
+                None,
+                DOMAIN,
+                &password,
+                Digests::Strong,
+            )?)?;
+        }
+        Ok(Self(Arc::new(store)))
+    }
+}
+
+/// How a run went.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Requests that were sent.
+    pub calls: u64,
+    /// The journal's and the witness's word.
+    pub verdict: Verdict,
+}
+
+thread_local! {
+    /// When this thread's run began.
+    static BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// How far this thread's run is, in virtual milliseconds.
+#[must_use]
+pub fn elapsed_ms() -> u128 {
+    BEGAN.get().map_or(0, |began| began.elapsed().as_millis())
+}
+
+/// Runs a plan to its end; `folder` takes its journal and should be empty.
+///
+/// # Panics
+/// When the real file system or the runtime fails.
+#[must_use]
+pub fn run(plan: &Plan, cast: &Cast, folder: &Path) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let mut world = World::new(plan, cast, folder);
+        BEGAN.set(Some(world.began));
+        world.live(plan).await;
+        world.finish(folder)
+    })
+}
+
+struct World<'a> {
+    cast: &'a Cast,
+    folder: &'a Path,
+    began: Instant,
+    disk: SimDisk,
+    dice: StdRng,
+    wall: Arc<AtomicI64>,
+    wrong_ms: i64,
+    timeline: Timeline,
+    place: Surroundings,
+    life: u32,
+    running: Option<Life>,
+}
+
+struct Life {
+    halt: CancellationToken,
+    switchboard: Switchboard,
+    rooms: Rooms,
+}
+
+impl<'a> World<'a> {
+    fn new(plan: &Plan, cast: &'a Cast, folder: &'a Path) -> Self {
+        Self {
+            cast,
+            folder,
+            began: Instant::now(),
+            disk: SimDisk::default(),
+            dice: StdRng::seed_from_u64(plan.seed ^ 0x776f_726c_6421),
+            wall: Arc::default(),
+            wrong_ms: 0,
+            timeline: Timeline {
+                zero_ms: BEGINNING_MS,
+                steps: Vec::new(),
+            },
+            place: Surroundings {
+                network: Network::new(plan.seed, plan.weather),
+                witness: Witness::default(),
+                over: CancellationToken::new(),
+                seed: plan.seed,
+            },
+            life: 0,
+            running: None,
+        }
+    }
+
+    async fn live(&mut self, plan: &Plan) {
+        self.start_server().await;
+        let mut people = JoinSet::new();
+        let mut callers = JoinSet::new();
+        people.spawn(person::gateway(self.place.clone(), plan.calls.clone()));
+        for one in &plan.interpreters {
+            people.spawn(person::interpreter(self.place.clone(), one.clone()));
+        }
+        for one in &plan.calls {
+            callers.spawn(person::caller(self.place.clone(), one.clone()));
+        }
+        let mut faults: Vec<(Instant, Blow)> = plan
+            .faults
+            .iter()
+            .flat_map(|fault| blows(*fault))
+            .map(|(at, blow)| (self.began + Duration::from_millis(at), blow))
+            .collect();
+        faults.sort_by_key(|(at, _)| *at);
+        for (at, blow) in faults {
+            sleep_until(at).await;
+            self.strike(blow).await;
+        }
+        let end = self.began + RUN_MAX;
+        let calls_over = async { while callers.join_next().await.is_some() {} };
+        if tokio::time::timeout_at(end, calls_over).await.is_err() {
+            self.complain("callers are still busy after an hour");
+        }
+        sleep(REST).await;
+        self.at_rest();
+        self.place.over.cancel();
+        while let Some(one) = people.join_next().await {
+            if one.is_err() {
+                self.complain("a person panicked");
+            }
+        }
+    }
+
+    /// No session, leg or port may be left.
+    fn at_rest(&self) {
+        let Some(life) = &self.running else { return };
+        let (sessions, legs) = (life.switchboard.running(), life.rooms.legs());
+        if sessions > 0 {
+            self.complain(&format!("{sessions} sessions are left"));
+        }
+        if legs > 0 {
+            self.complain(&format!("{legs} legs are left in the media plane"));
+        }
+    }
+
+    fn finish(mut self, folder: &Path) -> Outcome {
+        if let Some(life) = self.running.take() {
+            life.halt.cancel();
+        }
+        Outcome {
+            calls: self.place.witness.calls(),
+            verdict: verdict(folder, &self.place.witness, &self.timeline),
+        }
+    }
+
+    fn complain(&self, what: &str) {
+        self.place.witness.violation(what.to_owned());
+    }
+
+    async fn strike(&mut self, blow: Blow) {
+        match blow {
+            Blow::Kill => self.kill_server(),
+            Blow::Revive => {
+                if self.running.is_none() {
+                    self.start_server().await;
+                }
+            }
+            Blow::Disk { failing } => self.disk.set_failing(failing),
+            Blow::Part { ms } => self.place.network.part(Duration::from_millis(ms)),
+            Blow::Clock { by_ms } => {
+                self.wrong_ms += by_ms;
+                self.wall.fetch_add(by_ms, Ordering::Relaxed);
+                self.timeline.steps.push((self.elapsed_ms(), self.wrong_ms));
+            }
+        }
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn kill_server(&mut self) {
+        let Some(life) = self.running.take() else {
+            return;
+        };
+        self.disk.die();
+        self.place.network.set_server(None);
+        life.halt.cancel();
+    }
+
+    /// As `relay_server::app` does it: journal first, then everybody else.
+    async fn start_server(&mut self) {
+        if self.disk.come_back(&mut self.dice).is_err() {
+            return self.complain("the run's own files cannot be cut");
+        }
+        let utc = BEGINNING_MS + self.elapsed_ms();
+        let utc = i64::try_from(utc).unwrap_or(i64::MAX) + self.wrong_ms;
+        self.wall.store(utc, Ordering::Relaxed);
+        let clock = Clock::held(Arc::clone(&self.wall));
+        let mut replay = Replay::default();
+        let opened = Journal::open_on(
+            self.folder,
+            |record| drop(replay.take(&record)),
+            self.disk.clone(),
+            SEGMENT_BYTES_MAX,
+            Host::Task,
+        );
+        let journal = match opened {
+            Ok((journal, _)) => Arc::new(journal),
+            // A full disk: an operator would try again.
+            Err(_) => return self.try_again_later(),
+        };
+        for session in replay.finish().0 {
+            if switchboard::end_after_restart(&journal, session, &clock)
+                .await
+                .is_err()
+            {
+                return self.try_again_later();
+            }
+        }
+        self.life += 1;
+        let halt = CancellationToken::new();
+        let (sfu, media_news, rooms) = media::start(halt.clone());
+        let parts = Parts {
+            journal,
+            views: Views::discarded(),
+            sfu,
+            media_news,
+            clock,
+            trunks: [trunk()].into(),
+            invitation_timeout: vrs_domain::limit::INVITATION_TIMEOUT,
+            ring_timeout: vrs_domain::limit::HEARING_RING_TIMEOUT,
+        };
+        let signalling = ActorConfig {
+            domain: DOMAIN.into(),
+            realm: DOMAIN,
+            nonce_seeds: [self.dice.random(), self.dice.random()],
+            allow_md5: false,
+            accounts: Arc::clone(&self.cast.0),
+            product: "sim".into(),
+            stopping: CancellationToken::new(),
+            seed: self.dice.random(),
+        };
+        let switchboard = switchboard::start(parts, signalling, &halt);
+        self.place.network.set_server(Some(Server {
+            arrivals: switchboard.arrivals.clone(),
+            halt: halt.clone(),
+            life: self.life,
+            rooms: rooms.clone(),
+        }));
+        self.running = Some(Life {
+            halt,
+            switchboard,
+            rooms,
+        });
+    }
+
+    /// The next [`Blow::Revive`] does; the last one comes when the disk works again.
+    fn try_again_later(&self) {
+        self.disk.die();
+    }
+}
+
+/// A fault's single effects.
+#[derive(Debug, Clone, Copy)]
+enum Blow {
+    Kill,
+    Revive,
+    Disk { failing: bool },
+    Part { ms: u64 },
+    Clock { by_ms: i64 },
+}
+
+/// When each effect comes, in milliseconds into the run.
+fn blows(fault: Fault) -> Vec<(u64, Blow)> {
+    match fault {
+        Fault::ServerDies { at_ms, down_ms } => {
+            vec![(at_ms, Blow::Kill), (at_ms + down_ms, Blow::Revive)]
+        }
+        Fault::DiskFails { at_ms, for_ms } => vec![
+            (at_ms, Blow::Disk { failing: true }),
+            (at_ms + for_ms, Blow::Disk { failing: false }),
+            (at_ms + for_ms, Blow::Revive),
+        ],
+        Fault::Partition { at_ms, for_ms } => vec![(at_ms, Blow::Part { ms: for_ms })],
+        Fault::ClockSteps { at_ms, by_ms } => vec![(at_ms, Blow::Clock { by_ms })],
+    }
+}
+
+fn trunk() -> Trunk {
+    let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
+    Trunk {
+        name: TRUNK.into(),
+        host: TrunkHost::Address(loopback),
+        port: 5060,
+        transport: TrunkTransport::Udp,
+        plaintext: true,
+        ca_file: None,
+        srtp: false,
+        local: (loopback, 0).into(),
+        media_address: loopback,
+    }
+}
