@@ -441,6 +441,35 @@ fn r03_a_full_disk_closes_the_journal_until_it_is_reopened_and_loses_nothing() {
     );
 }
 
+#[test]
+fn r03_what_cannot_be_refused_is_kept_in_order_and_written_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = TestDisk::default();
+    let (journal, _) =
+        Journal::open_on(folder.path(), |_| {}, disk.clone(), u64::MAX, Host::Thread).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        journal.append(entry(0, 0)).await.unwrap();
+        set(&disk, "append", true);
+        for event in 1..4 {
+            let kept = journal.append_or_keep(entry(0, event)).await;
+            assert!(matches!(kept, Err(AppendError::Kept(_))), "{kept:?}");
+            let refused = journal.append(entry(9, 0)).await;
+            assert!(matches!(refused, Err(AppendError::Failed(_))));
+        }
+        assert!(journal.reopen().await.is_err());
+        set(&disk, "append", false);
+        journal.reopen().await.unwrap();
+        assert_eq!(journal.append(entry(0, 4)).await, Ok(5));
+    });
+    journal.close();
+    let list = records(folder.path()).unwrap();
+    let events: Vec<_> = list.iter().map(|r| (r.sequence, r.entry.event)).collect();
+    assert_eq!(events, [(1, 0), (2, 1), (3, 2), (4, 3), (5, 4)]);
+}
+
 fn set(disk: &TestDisk, what: &str, fails: bool) {
     let mut script = disk.0.lock().unwrap();
     if what == "append" {

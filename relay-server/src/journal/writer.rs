@@ -1,6 +1,7 @@
 //! The one thread that writes: gathers records, writes them at once, makes them durable with one
 //! fsync, then acknowledges. After an error it refuses everything until it is reopened.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
@@ -16,17 +17,23 @@ use super::scan::{Chain, JournalError, TornTail, scan, segment_name};
 
 /// Appends that may wait for the writer; past it the asking task waits (the journal never drops).
 const APPENDS_WAITING_MAX: usize = 1024;
+/// Entries that may wait in memory for a disk that failed.
+const KEPT_MAX: usize = 100_000;
 /// Most records of one group.
 const GROUP_RECORDS_MAX: usize = 512;
 /// A segment is closed when it has grown past this size, in bytes.
 const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Why a record was not written. Nothing may be done that depends on it.
+/// Why a record was not written. Nothing new may begin that depends on it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// The disk failed, now or earlier; see [`Journal::reopen`].
     #[error("the journal cannot be written: {0}")]
     Failed(String),
+    /// The disk failed, and the entry waits for it in memory, in order: only a crash before it
+    /// works again can lose it.
+    #[error("the journal cannot be written; the record waits: {0}")]
+    Kept(String),
     /// The record is larger than a record may be.
     #[error("a journal record of {0} bytes is larger than {max} bytes", max = limit::JOURNAL_RECORD_BYTES_MAX)]
     TooLarge(usize),
@@ -65,6 +72,7 @@ pub struct Journal {
 enum Request {
     Append {
         entry: Entry,
+        keep: bool,
         done: oneshot::Sender<Result<u64, AppendError>>,
     },
     Reopen {
@@ -106,6 +114,7 @@ impl Journal {
             chain: scan.chain,
             segment: None,
             position: scan.last,
+            kept: VecDeque::new(),
         };
         writer
             .continue_segment()
@@ -139,8 +148,21 @@ impl Journal {
     /// # Errors
     /// When it is not durable; then nothing that depends on it may happen.
     pub async fn append(&self, entry: Entry) -> Result<u64, AppendError> {
+        self.ask(entry, false).await
+    }
+
+    /// Like [`Journal::append`], for what cannot be refused any more: while the disk fails the
+    /// entry is kept, and written before anything else when it works again (R03).
+    ///
+    /// # Errors
+    /// [`AppendError::Kept`] when it waits, others as for [`Journal::append`].
+    pub async fn append_or_keep(&self, entry: Entry) -> Result<u64, AppendError> {
+        self.ask(entry, true).await
+    }
+
+    async fn ask(&self, entry: Entry, keep: bool) -> Result<u64, AppendError> {
         let (done, answer) = oneshot::channel();
-        self.send(Request::Append { entry, done }).await?;
+        self.send(Request::Append { entry, keep, done }).await?;
         answer.await.unwrap_or(Err(AppendError::Closed))
     }
 
@@ -152,7 +174,11 @@ impl Journal {
         let (done, answer) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or(AppendError::Closed)?;
         queue
-            .blocking_send(Request::Append { entry, done })
+            .blocking_send(Request::Append {
+                entry,
+                keep: false,
+                done,
+            })
             .map_err(|_| AppendError::Closed)?;
         answer.blocking_recv().unwrap_or(Err(AppendError::Closed))
     }
@@ -229,11 +255,19 @@ struct Writer {
     segment: Option<Box<dyn SegmentFile>>,
     /// The segment being written and its acknowledged length, in bytes; kept through failures.
     position: Option<(PathBuf, u64)>,
+    /// What came while the disk failed, in order.
+    kept: VecDeque<Entry>,
+}
+
+struct Append {
+    entry: Entry,
+    keep: bool,
+    done: oneshot::Sender<Result<u64, AppendError>>,
 }
 
 struct Waiting {
     sequence: u64,
-    done: oneshot::Sender<Result<u64, AppendError>>,
+    append: Append,
 }
 
 impl Writer {
@@ -259,7 +293,7 @@ impl Writer {
         let mut appends = Vec::with_capacity(group.len());
         for request in group {
             match request {
-                Request::Append { entry, done } => appends.push((entry, done)),
+                Request::Append { entry, keep, done } => appends.push(Append { entry, keep, done }),
                 Request::Reopen { done } => {
                     // Order is kept: what was asked before is answered before.
                     self.commit(std::mem::take(&mut appends), health);
@@ -270,36 +304,21 @@ impl Writer {
         self.commit(appends, health);
     }
 
-    fn commit(
-        &mut self,
-        appends: Vec<(Entry, oneshot::Sender<Result<u64, AppendError>>)>,
-        health: &watch::Sender<Health>,
-    ) {
+    fn commit(&mut self, appends: Vec<Append>, health: &watch::Sender<Health>) {
         if appends.is_empty() {
             return;
         }
         let mut bytes = Vec::with_capacity(appends.len() * 512);
         let mut chain = self.chain;
         let mut waiting = Vec::with_capacity(appends.len());
-        for (entry, done) in appends {
-            let record = Record {
-                sequence: chain.sequence.saturating_add(1),
-                entry,
-            };
-            // Strings and numbers always serialise.
-            let payload = serde_json::to_vec(&record).unwrap_or_default();
-            match frame::encode(&mut bytes, &chain.hash, record.sequence, &payload) {
-                Some(hash) => {
-                    chain = Chain {
-                        sequence: record.sequence,
-                        hash,
-                    };
-                    waiting.push(Waiting {
-                        sequence: record.sequence,
-                        done,
-                    });
+        for append in appends {
+            match chain.link(&append.entry, &mut bytes) {
+                Ok(next) => {
+                    chain = next;
+                    let sequence = chain.sequence;
+                    waiting.push(Waiting { sequence, append });
                 }
-                None => answer(done, Err(AppendError::TooLarge(payload.len()))),
+                Err(length) => answer(append.done, Err(AppendError::TooLarge(length))),
             }
         }
         let failed = Health::clone(&health.borrow());
@@ -310,8 +329,8 @@ impl Writer {
         match outcome {
             Ok(()) => {
                 self.chain = chain;
-                for w in waiting {
-                    answer(w.done, Ok(w.sequence));
+                for Waiting { sequence, append } in waiting {
+                    answer(append.done, Ok(sequence));
                 }
             }
             Err(cause) => {
@@ -320,10 +339,20 @@ impl Writer {
                 }) {
                     tracing::error!(event = "journal_failed", %cause, "the journal cannot be written; new calls are refused");
                 }
-                for w in waiting {
-                    answer(w.done, Err(AppendError::Failed(cause.clone())));
+                for Waiting { append, .. } in waiting {
+                    let error = self.keep(append.entry, append.keep, &cause);
+                    answer(append.done, Err(error));
                 }
             }
+        }
+    }
+
+    fn keep(&mut self, entry: Entry, keep: bool, cause: &str) -> AppendError {
+        if keep && self.kept.len() < KEPT_MAX {
+            self.kept.push_back(entry);
+            AppendError::Kept(cause.to_owned())
+        } else {
+            AppendError::Failed(cause.to_owned())
         }
     }
 
@@ -397,10 +426,40 @@ impl Writer {
     fn reopen(&mut self) -> Result<(), String> {
         self.continue_segment().map_err(|e| e.to_string())?;
         let scan = scan(&self.folder, &mut |_| Ok(())).map_err(|e| e.to_string())?;
-        if scan.chain == self.chain {
-            Ok(())
-        } else {
-            Err("the files no longer hold what was acknowledged".into())
+        if scan.chain != self.chain {
+            return Err("the files no longer hold what was acknowledged".into());
+        }
+        let mut bytes = Vec::new();
+        let mut chain = self.chain;
+        for entry in &self.kept {
+            // One that is too large was refused, and is not among them.
+            chain = chain
+                .link(entry, &mut bytes)
+                .map_err(|length| format!("{length} bytes"))?;
+        }
+        if !bytes.is_empty() {
+            self.write(&bytes).map_err(|e| e.to_string())?;
+        }
+        self.chain = chain;
+        self.kept.clear();
+        Ok(())
+    }
+}
+
+impl Chain {
+    /// Encodes an entry as the next record; gives the chain after it, or the entry's length when
+    /// that is too large.
+    fn link(self, entry: &Entry, bytes: &mut Vec<u8>) -> Result<Self, usize> {
+        let record = Record {
+            sequence: self.sequence.saturating_add(1),
+            entry: entry.clone(),
+        };
+        // Strings and numbers always serialise.
+        let payload = serde_json::to_vec(&record).unwrap_or_default();
+        let sequence = record.sequence;
+        match frame::encode(bytes, &self.hash, sequence, &payload) {
+            Some(hash) => Ok(Self { sequence, hash }),
+            None => Err(payload.len()),
         }
     }
 }

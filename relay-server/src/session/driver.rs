@@ -24,9 +24,6 @@ use crate::sfu::Sfu;
 use crate::signalling::wire::Status;
 use crate::signalling::{Command, Signalling};
 
-/// What the journal could not take is tried again this often.
-const WRITE_RETRY: Duration = Duration::from_secs(1);
-
 /// What every session needs of the server.
 #[derive(Clone)]
 pub struct Services {
@@ -77,7 +74,6 @@ async fn run(services: Services, place: Place, inbox: mpsc::Receiver<Message>) {
         id,
         session,
         offer: place.offer,
-        unwritten: VecDeque::new(),
         trunk: 0,
         position: None,
         ring_deadline: None,
@@ -85,7 +81,6 @@ async fn run(services: Services, place: Place, inbox: mpsc::Receiver<Message>) {
     };
     if driver.begin(step).await {
         driver.serve(inbox).await;
-        driver.write_the_rest().await;
     }
     driver.services.publisher.remove(id);
     driver.services.directory.close(id);
@@ -97,8 +92,6 @@ struct Driver {
     session: Session,
     /// The caller's SDP offer, answered once an interpreter is there.
     offer: String,
-    /// Events that the journal could not take yet, oldest first.
-    unwritten: VecDeque<Entry>,
     /// Which of the trunks is being tried.
     trunk: usize,
     position: Option<u32>,
@@ -112,11 +105,23 @@ impl Driver {
     /// A bad offer is refused before anybody is asked. A good one is answered when an interpreter
     /// is there: a peer that waited in the queue would have given up looking for a path by then.
     async fn begin(&mut self, step: Step) -> bool {
-        if let Err(error) = self.services.journal.append(Entry::from(&step.event)).await {
-            error!(%error, "a call is refused because the journal cannot be written");
-            self.hang_up(Leg::Caller, EndReason::JournalUnavailable)
-                .await;
-            return false;
+        let entry = Entry::from(&step.event);
+        let journal = &self.services.journal;
+        // Nobody who calls for help is turned away for the record's sake (R03, F18).
+        let written = if self.session.placed().number.is_emergency() {
+            journal.append_or_keep(entry).await
+        } else {
+            journal.append(entry).await
+        };
+        match written {
+            Ok(_) => {}
+            Err(error @ AppendError::Kept(_)) => error!(%error, "an emergency call goes on"),
+            Err(error) => {
+                error!(%error, "a call is refused because the journal cannot be written");
+                self.hang_up(Leg::Caller, EndReason::JournalUnavailable)
+                    .await;
+                return false;
+            }
         }
         self.recorded(&step);
         match self.services.sfu.try_offer(self.offer.clone()).await {
@@ -375,11 +380,11 @@ impl Driver {
     }
 
     async fn commit(&mut self, step: Step) {
-        self.unwritten.push_back(Entry::from(&step.event));
-        if let Err(error) = self.write().await {
+        let entry = Entry::from(&step.event);
+        if let Err(error) = self.services.journal.append_or_keep(entry).await {
             // The call goes on (R03): cutting off a conversation helps nobody. New calls are
-            // refused, and the event is written before the session's next one.
-            error!(%error, event = step.event.kind.word(), "a transition waits for the journal");
+            // refused.
+            error!(%error, event = step.event.kind.word(), "a transition is not in the journal");
         }
         if let Err(misfit) = self.session.apply(&step.event) {
             error!(?misfit, "a proposed event did not fit");
@@ -387,25 +392,6 @@ impl Driver {
         }
         self.recorded(&step);
         self.perform(step.actions).await;
-    }
-
-    /// Brings everything unwritten into the journal, in order.
-    async fn write(&mut self) -> Result<(), AppendError> {
-        while let Some(entry) = self.unwritten.front() {
-            self.services.journal.append(entry.clone()).await?;
-            self.unwritten.pop_front();
-        }
-        Ok(())
-    }
-
-    /// The record of an ended session is completed however long the journal takes to recover.
-    async fn write_the_rest(&mut self) {
-        while let Err(error) = self.write().await {
-            if matches!(error, AppendError::Closed) {
-                return;
-            }
-            tokio::time::sleep(WRITE_RETRY).await;
-        }
     }
 
     /// Log, metrics and snapshot of what is now in the journal.

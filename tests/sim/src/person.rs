@@ -42,6 +42,9 @@ pub struct Surroundings {
     pub over: CancellationToken,
     /// The run's seed.
     pub seed: u64,
+    /// Nothing ever stands still so long that a transaction times out (RFC 3261, timer B): then
+    /// a party may think itself in a call that the other has given up.
+    pub unparted: bool,
 }
 
 /// The number of a caller, or of the telephone that the caller dials.
@@ -188,14 +191,14 @@ impl Agent {
     /// What the server tells about a session.
     fn notice(&self, headers: &Headers, state: &str) {
         if let Some(session) = headers.get("VRS-Session") {
-            self.place.witness.told(session, state);
+            self.place.witness.told(session, state, self.life());
         }
     }
 
     fn notice_status(&self, body: &[u8]) -> Option<String> {
         let status: serde_json::Value = serde_json::from_slice(body).ok()?;
         let (session, state) = (status["session"].as_str()?, status["state"].as_str()?);
-        self.place.witness.told(session, state);
+        self.place.witness.told(session, state, self.life());
         Some(state.to_owned())
     }
 }
@@ -495,7 +498,7 @@ impl Seat {
     fn invited(&mut self, call: CallHandle, session: &str) {
         let life = self.agent.life();
         if let Some((_, its, _)) = self.session {
-            if its == life {
+            if its == life && self.agent.place.unparted {
                 let account = self.agent.account.clone().unwrap_or_default();
                 let what = format!("Q2: {account} got a second invitation");
                 self.agent.place.witness.violation(what);

@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use relay_server::accounts::{Account, AccountStore, Digests, Role};
 use relay_server::config::{Trunk, TrunkHost, TrunkTransport};
-use relay_server::journal::{Host, Journal, Replay};
+use relay_server::journal::{Health, Host, Journal, Replay};
 use relay_server::session::clock::Clock;
 use relay_server::session::views::Views;
 use relay_server::signalling::actor::ActorConfig;
@@ -128,6 +128,7 @@ struct World<'a> {
 }
 
 struct Life {
+    journal: Arc<Journal>,
     halt: CancellationToken,
     switchboard: Switchboard,
     rooms: Rooms,
@@ -152,6 +153,10 @@ impl<'a> World<'a> {
                 witness: Witness::default(),
                 over: CancellationToken::new(),
                 seed: plan.seed,
+                unparted: !plan
+                    .faults
+                    .iter()
+                    .any(|fault| matches!(fault, Fault::Partition { .. })),
             },
             life: 0,
             running: None,
@@ -247,6 +252,9 @@ impl<'a> World<'a> {
         let Some(life) = self.running.take() else {
             return;
         };
+        if *life.journal.health().borrow() != Health::Working {
+            self.place.witness.forgive(self.life);
+        }
         self.disk.die();
         self.place.network.set_server(None);
         life.halt.cancel();
@@ -286,7 +294,7 @@ impl<'a> World<'a> {
         let halt = CancellationToken::new();
         let (sfu, media_news, rooms) = media::start(halt.clone());
         let parts = Parts {
-            journal,
+            journal: Arc::clone(&journal),
             views: Views::discarded(),
             sfu,
             media_news,
@@ -313,6 +321,7 @@ impl<'a> World<'a> {
             rooms: rooms.clone(),
         }));
         self.running = Some(Life {
+            journal,
             halt,
             switchboard,
             rooms,
