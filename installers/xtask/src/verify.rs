@@ -7,6 +7,9 @@ use std::process::Stdio;
 use crate::steps::{Steps, cargo, check, check_lines};
 use crate::{Failure, demo, setup};
 
+/// Seeds of 50 calls that are simulated each time.
+const SEEDS: &str = "2000";
+
 /// Runs all steps; the last line counts the tests.
 pub(crate) fn run(yes: bool) -> Result<(), Failure> {
     let mut steps = Steps::new();
@@ -41,6 +44,7 @@ pub(crate) fn run(yes: bool) -> Result<(), Failure> {
             &mut tests,
         )
     })?;
+    steps.run("sim", simulate)?;
     steps.run("docs", || {
         let mut command = cargo();
         command.args(["doc", "--locked", "--workspace", "--no-deps"]);
@@ -62,6 +66,27 @@ pub(crate) fn run(yes: bool) -> Result<(), Failure> {
         shown(&out)
     );
     Ok(())
+}
+
+/// Thousands of simulated runs; `cargo sim` goes on for as long as one likes.
+fn simulate() -> Result<String, Failure> {
+    let mut command = cargo();
+    command.args([
+        "run",
+        "--locked",
+        "--profile",
+        "sim",
+        "--package",
+        "vrs-sim",
+    ]);
+    command.args(["--", "--seed", "1", "--calls", "50", "--seeds", SEEDS]);
+    let mut last = String::new();
+    check_lines(&mut command, |line| {
+        if line.starts_with("calls=") {
+            line.clone_into(&mut last);
+        }
+    })?;
+    Ok(last)
 }
 
 fn recorded_call(out: &Path) -> Result<String, Failure> {

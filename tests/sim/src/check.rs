@@ -175,6 +175,8 @@ struct Audit {
 struct Session {
     placed: u64,
     placed_ms: u64,
+    /// Since when nobody is being asked.
+    waits_since_ms: u64,
     emergency: bool,
     languages: String,
     invited: Option<(String, u32)>,
@@ -200,6 +202,7 @@ impl Audit {
                 let session = Session {
                     placed: record.sequence,
                     placed_ms: at_ms,
+                    waits_since_ms: at_ms,
                     emergency: number.is_some_and(|number| number.is_emergency()),
                     languages: languages.clone(),
                     invited: None,
@@ -217,6 +220,7 @@ impl Audit {
                 self.declined.insert(key, at_ms);
                 if let Some(session) = self.sessions.get_mut(&id) {
                     session.invited = None;
+                    session.waits_since_ms = at_ms;
                 }
             }
             Kind::InterpreterAssigned { interpreter, epoch } => {
@@ -272,7 +276,8 @@ impl Audit {
         for (other_id, other) in &self.sessions {
             let waits = !other.ended && other.assigned.is_none() && other.invited.is_none();
             let sooner = (!other.emergency, other.placed) < (!chosen.emergency, chosen.placed);
-            let long = now.saturating_sub(other.placed_ms) > AT_ONCE_MS
+            let long = now.saturating_sub(other.waits_since_ms) > ONE_MOMENT_MS
+                && now.saturating_sub(other.placed_ms) > AT_ONCE_MS
                 && chosen.placed_ms.abs_diff(other.placed_ms) > AT_ONCE_MS;
             let refused = self
                 .declined

@@ -169,8 +169,8 @@ impl Plan {
                 .map(|i| interpreter(i, &mut dice))
                 .collect(),
             calls: (0..calls).map(|i| call(i, &mut dice)).collect(),
-            faults: (0..calls / CALLS_PER_FAULT)
-                .filter_map(|_| (!calm).then(|| fault(&mut dice)))
+            faults: (0..if calm { 0 } else { calls / CALLS_PER_FAULT })
+                .map(|_| fault(&mut dice))
                 .collect(),
             weather,
         }

@@ -52,6 +52,11 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         &["vrs-client", "vrs-domain", "vrs-e2e", "vrs-telephone"],
         &[],
     ),
+    (
+        "vrs-sim",
+        &["vrs-domain", "vrs-sip", "relay-core", "relay-server"],
+        &[],
+    ),
     ("vrs-tidy", &[], &[]),
     ("xtask", &[], &[]),
 ];
