@@ -33,6 +33,20 @@ fn u17_a_whole_call_is_taken_and_ended_by_keys_alone() {
 }
 
 #[test]
+fn an_invitation_is_declined_by_button_and_by_key() {
+    for by_key in [false, true] {
+        let mut rig = signed_in(LIGHT, false);
+        invite(&mut rig);
+        if by_key {
+            rig.keys(&[Key::Escape]);
+        } else {
+            rig.press("Decline");
+        }
+        assert_eq!(rig.twin.take_asked(), [Command::Decline]);
+    }
+}
+
+#[test]
 fn one_escape_never_ends_a_call_and_leaving_a_field_is_not_one_of_two() {
     let mut rig = talking(LIGHT);
     drop(rig.twin.take_asked());

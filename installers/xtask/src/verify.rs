@@ -71,14 +71,8 @@ pub(crate) fn run(yes: bool) -> Result<(), Failure> {
 /// Thousands of simulated runs; `cargo sim` goes on for as long as one likes.
 fn simulate() -> Result<String, Failure> {
     let mut command = cargo();
-    command.args([
-        "run",
-        "--locked",
-        "--profile",
-        "sim",
-        "--package",
-        "vrs-sim",
-    ]);
+    command.args(["run", "--locked", "--profile", "sim"]);
+    command.args(["--package", "vrs-sim", "--bin", "sim"]);
     command.args(["--", "--seed", "1", "--calls", "50", "--seeds", SEEDS]);
     let mut last = String::new();
     check_lines(&mut command, |line| {

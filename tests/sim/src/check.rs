@@ -12,8 +12,15 @@ use vrs_domain::PhoneNumber;
 const AT_ONCE_MS: u64 = 2_000;
 /// Records this close together may stand in either order, in milliseconds.
 const ONE_MOMENT_MS: u64 = 10;
+/// Somebody who is free and somebody who waits find each other within this time (Q8).
+const FOUND_WITHIN_MS: u64 = 3_000;
+/// The two clocks are read a moment apart, in milliseconds.
+const CLOCKS_APART_MS: u64 = 50;
 /// For how long a decline is remembered, in milliseconds ([`relay_core::queue::DECLINE_MEMORY`]).
 const DECLINE_MEMORY_MS: u64 = 30_000;
+
+/// Interpreters who are there all the time are signed in by then, in milliseconds.
+const SIGNED_IN_MS: u64 = 2_000;
 
 /// What people saw; shared by all of them.
 #[derive(Debug, Clone, Default)]
@@ -77,9 +84,18 @@ pub struct Verdict {
 
 /// Reads the journal in `folder` and holds it to the promises.
 #[must_use]
-pub fn verdict(folder: &Path, witness: &Witness, timeline: &Timeline) -> Verdict {
+pub fn verdict(
+    folder: &Path,
+    witness: &Witness,
+    timeline: &Timeline,
+    always_there: &[String],
+) -> Verdict {
     let mut audit = Audit {
         timeline: timeline.clone(),
+        free_since: always_there
+            .iter()
+            .map(|ca| (ca.clone(), SIGNED_IN_MS))
+            .collect(),
         ..Audit::default()
     };
     let mut replay = Replay::default();
@@ -129,36 +145,29 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// How long into the run a stamp was made: the only stretch of the run in which the clock
-    /// showed it.
-    fn elapsed(&self, stamp_ms: u64) -> u64 {
-        let stretches = self
-            .steps
-            .iter()
-            .enumerate()
-            .map(|(index, (since, wrong))| {
-                let until = self
-                    .steps
-                    .get(index + 1)
-                    .map_or(u64::MAX, |(next, _)| *next);
-                (*since, until, *wrong)
-            });
-        let first = self.steps.first().map_or(u64::MAX, |(next, _)| *next);
-        std::iter::once((0, first, 0))
-            .chain(stretches)
-            .find_map(|(since, until, wrong)| {
-                let elapsed = stamp_ms
-                    .checked_add_signed(-wrong)?
-                    .checked_sub(self.zero_ms)?;
-                (since..=until).contains(&elapsed).then_some(elapsed)
+    /// How long into the run a stamp was made, after one that was made `last_ms` into it: the
+    /// first stretch of the run in which the clock can have shown it.
+    fn elapsed(&self, stamp_ms: u64, last_ms: u64) -> u64 {
+        let begins = std::iter::once((0, 0)).chain(self.steps.iter().copied());
+        let ends = self.steps.iter().map(|(since, _)| *since);
+        begins
+            .zip(ends.chain([u64::MAX]))
+            .filter_map(|((since, wrong), until)| {
+                let right = stamp_ms.checked_add_signed(-wrong)?;
+                let elapsed = right.checked_sub(self.zero_ms)?;
+                let after = elapsed + CLOCKS_APART_MS >= last_ms;
+                ((since..=until).contains(&elapsed) && after).then_some(elapsed)
             })
-            .unwrap_or(0)
+            .min()
+            .unwrap_or(last_ms)
     }
 }
 
 #[derive(Default)]
 struct Audit {
     timeline: Timeline,
+    /// How far into the run the last record was made.
+    now_ms: u64,
     sessions: BTreeMap<String, Session>,
     /// Interpreter to the session they are in.
     engaged: BTreeMap<String, String>,
@@ -168,6 +177,10 @@ struct Audit {
     violations: Vec<String>,
     /// When, who was passed over, and the words for it.
     suspected: Vec<(u64, String, String)>,
+    /// Interpreters who are there all the time and have nothing to do, since when.
+    free_since: BTreeMap<String, u64>,
+    /// Those of them who are asked or engaged.
+    busy: BTreeSet<String>,
     hash: Sha256,
     records: u64,
 }
@@ -182,6 +195,8 @@ struct Session {
     invited: Option<(String, u32)>,
     assigned: Option<String>,
     epoch: u32,
+    /// When the telephone was answered, on the session clock.
+    answered_ms: Option<u64>,
     ended: bool,
 }
 
@@ -190,8 +205,10 @@ impl Audit {
         let bytes = serde_json::to_vec(record).unwrap_or_default();
         self.hash.update(&bytes);
         let entry = &record.entry;
-        let at_ms = self.timeline.elapsed(entry.at_ms);
+        let at_ms = self.timeline.elapsed(entry.at_ms, self.now_ms);
+        self.now_ms = self.now_ms.max(at_ms);
         let id = entry.session.clone();
+        self.liveness(at_ms);
         let reached = self.reached.entry(id.clone()).or_default();
         match &entry.kind {
             Kind::CallPlaced {
@@ -208,6 +225,7 @@ impl Audit {
                     invited: None,
                     assigned: None,
                     epoch: 0,
+                    answered_ms: None,
                     ended: false,
                 };
                 self.sessions.insert(id, session);
@@ -222,6 +240,7 @@ impl Audit {
                     session.invited = None;
                     session.waits_since_ms = at_ms;
                 }
+                self.set_free(interpreter, at_ms);
             }
             Kind::InterpreterAssigned { interpreter, epoch } => {
                 reached.insert("interpreter_assigned");
@@ -229,18 +248,23 @@ impl Audit {
             }
             Kind::LegConnected { .. } | Kind::TelephoneRang => {}
             Kind::DialingStarted => drop(reached.insert("hearing_party_dialing")),
-            Kind::HearingAnswered => drop(reached.insert("relay_active")),
+            Kind::HearingAnswered => {
+                reached.insert("relay_active");
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.answered_ms = Some(entry.session_ms);
+                }
+            }
             Kind::Ended {
+                reason,
                 total_ms,
                 conversation_ms,
                 ..
             } => {
                 reached.insert("call_ended");
-                if conversation_ms > total_ms {
-                    self.complain(&id, "talked longer than the session lasted".into());
-                }
+                let clock = (*total_ms, *conversation_ms, entry.session_ms);
+                self.clocks(&id, at_ms, clock, reason == "server_restarted");
                 self.clear(at_ms, &id);
-                self.ended(&id);
+                self.ended(&id, at_ms);
             }
         }
     }
@@ -263,8 +287,80 @@ impl Audit {
             let what = format!("Q2: {interpreter} is asked while in {other}");
             self.complain(id, what);
         }
+        self.longest_idle(id, now, interpreter);
+        self.busy.insert(interpreter.to_owned());
         self.clear(now, id);
         self.overtaking(now, id, interpreter);
+    }
+
+    /// Both durations to the millisecond, whatever the wall clock does (F32, F33, F40).
+    fn clocks(&mut self, id: &str, now: u64, clock: (u64, u64, u64), restarted: bool) {
+        let (total, conversation, session_ms) = clock;
+        let Some(session) = self.sessions.get(id) else {
+            return;
+        };
+        let talked = session
+            .answered_ms
+            .map_or(0, |at| session_ms.saturating_sub(at));
+        let lasted = now.saturating_sub(session.placed_ms);
+        if total != session_ms || conversation != talked {
+            let what = format!("{conversation} ms of {total} ms talked, not {talked}");
+            self.complain(id, what);
+        }
+        // The clock stands still while there is no server.
+        if !restarted && total.abs_diff(lasted) > CLOCKS_APART_MS {
+            self.complain(id, format!("lasted {lasted} ms and not {total} ms"));
+        }
+    }
+
+    /// Q8: nobody waits while somebody who could come has nothing to do.
+    fn liveness(&mut self, now: u64) {
+        let mut left = Vec::new();
+        for (id, session) in &mut self.sessions {
+            let waits = !session.ended && session.assigned.is_none() && session.invited.is_none();
+            if !waits || now.saturating_sub(session.waits_since_ms) < FOUND_WITHIN_MS {
+                continue;
+            }
+            let free = self.free_since.iter().find(|(ca, since)| {
+                let refused = self.declined.get(&(id.clone(), (*ca).clone()));
+                let forgotten = DECLINE_MEMORY_MS + FOUND_WITHIN_MS;
+                !self.busy.contains(*ca)
+                    && now.saturating_sub(**since) >= FOUND_WITHIN_MS
+                    && refused.is_none_or(|at| now.saturating_sub(*at) > forgotten)
+            });
+            if let Some((ca, _)) = free {
+                left.push((id.clone(), format!("Q8: waits although {ca} is free")));
+                session.waits_since_ms = now;
+            }
+        }
+        for (id, what) in left {
+            self.complain(&id, what);
+        }
+    }
+
+    /// Of those who are free, the one who has been so for longest is asked.
+    fn longest_idle(&mut self, id: &str, now: u64, interpreter: &str) {
+        let Some(chosen) = self.free_since.get(interpreter).copied() else {
+            return;
+        };
+        let passed = self.free_since.iter().find(|(ca, since)| {
+            let refused = self.declined.get(&(id.to_owned(), (*ca).clone()));
+            let forgotten = DECLINE_MEMORY_MS + FOUND_WITHIN_MS;
+            !self.busy.contains(*ca)
+                && **since + AT_ONCE_MS < chosen
+                && refused.is_none_or(|at| now.saturating_sub(*at) > forgotten)
+        });
+        if let Some((ca, _)) = passed {
+            let what = format!("{interpreter} was asked although {ca} has been idle for longer");
+            self.complain(id, what);
+        }
+    }
+
+    fn set_free(&mut self, interpreter: &str, now: u64) {
+        self.busy.remove(interpreter);
+        if let Some(since) = self.free_since.get_mut(interpreter) {
+            *since = now;
+        }
     }
 
     /// Q5 and Q6: nobody who waits longer, or more urgently, is passed over.
@@ -317,13 +413,17 @@ impl Audit {
         }
     }
 
-    fn ended(&mut self, id: &str) {
+    fn ended(&mut self, id: &str, now: u64) {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
         let twice = std::mem::replace(&mut session.ended, true);
-        if let Some(interpreter) = session.assigned.take() {
-            self.engaged.remove(&interpreter);
+        let (assigned, invited) = (session.assigned.take(), session.invited.take());
+        if let Some(interpreter) = &assigned {
+            self.engaged.remove(interpreter);
+        }
+        if let Some(interpreter) = assigned.or(invited.map(|(ca, _)| ca)) {
+            self.set_free(&interpreter, now);
         }
         if twice {
             self.complain(id, "Q3: ended twice".into());

@@ -28,6 +28,8 @@ pub const TRUNK: &str = "carrier";
 const CONNECT_AGAIN: Duration = Duration::from_millis(700);
 /// A picture that stands still is looked at for so long.
 const FROZEN: Duration = Duration::from_secs(35);
+/// A call that cannot be is refused within this time, in milliseconds.
+const REFUSED_WITHIN_MS: u64 = 40_000;
 /// After this many attempts somebody without a server gives up.
 const CONNECTS_MAX: u32 = 120;
 
@@ -298,7 +300,11 @@ fn place_call(agent: &mut Agent, account: &str, plan: &CallPlan) -> CallHandle {
         target,
         from: NameAddr::new(Uri::sip(account, DOMAIN)),
         contact_user: account.to_owned(),
-        headers: wants_status(),
+        headers: if plan.foreign {
+            vec![("VRS-Languages".into(), "ase/es".into())]
+        } else {
+            wants_status()
+        },
         body: Body::sdp(offer),
         credentials: Some(credentials(account)),
     };
@@ -337,6 +343,10 @@ impl Story {
                 true
             }
             Happening::Time => {
+                if plan.foreign && plan.patience_ms > REFUSED_WITHIN_MS && agent.place.unparted {
+                    let what = format!("caller {} was never refused", plan.index);
+                    agent.place.witness.violation(what);
+                }
                 agent.endpoint.hang_up(now(), self.call, None);
                 self.deadline = Instant::now() + Duration::from_secs(3600);
                 true

@@ -27,6 +27,8 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     /// How bad the network is throughout.
     pub weather: Weather,
+    /// Nothing breaks and no interpreter vanishes: then a call must not wait without a cause.
+    pub calm: bool,
 }
 
 /// One interpreter.
@@ -73,6 +75,8 @@ pub struct CallPlan {
     pub at_ms: u64,
     /// Whether they call 911.
     pub emergency: bool,
+    /// Whether they ask for languages that nobody interprets.
+    pub foreign: bool,
     /// How long they wait for an interpreter.
     pub patience_ms: u64,
     /// How long they talk before they hang up.
@@ -166,19 +170,25 @@ impl Plan {
         Self {
             seed,
             interpreters: (0..INTERPRETERS)
-                .map(|i| interpreter(i, &mut dice))
+                .map(|i| interpreter(i, calm, &mut dice))
                 .collect(),
             calls: (0..calls).map(|i| call(i, &mut dice)).collect(),
             faults: (0..if calm { 0 } else { calls / CALLS_PER_FAULT })
                 .map(|_| fault(&mut dice))
                 .collect(),
             weather,
+            calm,
         }
     }
 }
 
-fn interpreter(index: u32, dice: &mut StdRng) -> InterpreterPlan {
-    let habits = (0..dice.random_range(3..9)).map(|_| habit(dice)).collect();
+fn interpreter(index: u32, calm: bool, dice: &mut StdRng) -> InterpreterPlan {
+    let stays = |habit: &Habit| !calm || !matches!(habit, Habit::Vanish { .. });
+    let mut habits: Vec<_> = (0..dice.random_range(3..9)).map(|_| habit(dice)).collect();
+    habits.retain(stays);
+    if habits.is_empty() {
+        habits.push(Habit::Sleep);
+    }
     InterpreterPlan { index, habits }
 }
 
@@ -217,6 +227,7 @@ fn call(index: u32, dice: &mut StdRng) -> CallPlan {
         index,
         at_ms: dice.random_range(0..CALLS_WITHIN_MS),
         emergency: dice.random_ratio(1, 12),
+        foreign: dice.random_ratio(1, 20),
         patience_ms: dice.random_range(200..180_000),
         talk_ms: dice.random_range(100..90_000),
         cut,

@@ -109,7 +109,7 @@ pub fn run(plan: &Plan, cast: &Cast, folder: &Path) -> Outcome {
         let mut world = World::new(plan, cast, folder);
         BEGAN.set(Some(world.began));
         world.live(plan).await;
-        world.finish(folder)
+        world.finish(plan)
     })
 }
 
@@ -212,13 +212,20 @@ impl<'a> World<'a> {
         }
     }
 
-    fn finish(mut self, folder: &Path) -> Outcome {
+    fn finish(mut self, plan: &Plan) -> Outcome {
         if let Some(life) = self.running.take() {
             life.halt.cancel();
         }
+        let there = plan.interpreters.iter().filter(|_| plan.calm);
+        let always_there: Vec<_> = there.map(|one| person::ca_id(one.index)).collect();
         Outcome {
             calls: self.place.witness.calls(),
-            verdict: verdict(folder, &self.place.witness, &self.timeline),
+            verdict: verdict(
+                self.folder,
+                &self.place.witness,
+                &self.timeline,
+                &always_there,
+            ),
         }
     }
 

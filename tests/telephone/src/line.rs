@@ -155,6 +155,7 @@ impl Line {
             packets_sent: stats.packets_sent,
             packets_received: stats.packets_received,
             codec: stats.codec.map(str::to_owned),
+            crypto_suite: stats.crypto_suite.map(str::to_owned),
             digits: self.digits.clone(),
             duration_ms: u64::try_from(answered.as_millis()).unwrap_or(u64::MAX),
             ..Report::unanswered(call, "answered")

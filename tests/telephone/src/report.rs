@@ -24,6 +24,8 @@ pub struct Report {
     pub packets_received: u64,
     /// The codec that was agreed on, such as `PCMU`.
     pub codec: Option<String>,
+    /// The SRTP suite that was agreed on; none on a plain line.
+    pub crypto_suite: Option<String>,
     /// Digits that were keyed at the far end.
     pub digits: String,
     /// From answering until the end, in milliseconds.
@@ -42,6 +44,7 @@ impl Report {
             packets_sent: 0,
             packets_received: 0,
             codec: None,
+            crypto_suite: None,
             digits: String::new(),
             duration_ms: 0,
         }

@@ -43,12 +43,13 @@ const APP_FIELDS: [&str; 18] = [
 ];
 
 /// What the telephone's report says that ours passes on.
-const TELEPHONE_FIELDS: [&str; 6] = [
+const TELEPHONE_FIELDS: [&str; 7] = [
     "heard_hz",
     "level_dbfs",
     "packets_sent",
     "packets_received",
     "codec",
+    "crypto_suite",
     "duration_ms",
 ];
 
