@@ -12,6 +12,10 @@ use super::{StoreError, StoreResult};
 
 /// Longest time a store may take to open and be read through.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a store that is locked is tried again, and after how long each time.
+const LOCKED_TRIES: u32 = 20;
+/// See [`LOCKED_TRIES`].
+const LOCKED_PAUSE: Duration = Duration::from_millis(100);
 /// Memory sled may use for its cache, in bytes; it uses several times as much.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 /// How often sled writes back on its own, in milliseconds.
@@ -31,16 +35,29 @@ pub struct Quarantined {
 /// # Errors
 /// When another process has it open, or not even an empty store can be made there.
 pub fn open(folder: &Path) -> StoreResult<(SledStore, Option<Quarantined>)> {
-    match guarded(folder, OPEN_TIMEOUT) {
+    match patiently(folder) {
         Ok(store) => Ok((store, None)),
         Err(StoreError::Locked) => Err(StoreError::Locked),
         Err(why) => {
             let aside = put_aside(folder).map_err(StoreError::Folder)?;
             tracing::error!(event = "store_quarantined", %why, folder = %aside.display(), "the store is damaged; it is rebuilt from the journal");
-            let store = guarded(folder, OPEN_TIMEOUT)?;
+            let store = patiently(folder)?;
             Ok((store, Some(Quarantined { folder: aside, why })))
         }
     }
+}
+
+/// The engine's own threads hold its lock for a moment after it was closed.
+fn patiently(folder: &Path) -> StoreResult<SledStore> {
+    let mut opened = guarded(folder, OPEN_TIMEOUT);
+    for _ in 0..LOCKED_TRIES {
+        if !matches!(opened, Err(StoreError::Locked)) {
+            break;
+        }
+        std::thread::sleep(LOCKED_PAUSE);
+        opened = guarded(folder, OPEN_TIMEOUT);
+    }
+    opened
 }
 
 fn guarded(folder: &Path, patience: Duration) -> StoreResult<SledStore> {
