@@ -22,7 +22,7 @@ use crate::config::Trunk;
 use crate::journal::{AppendError, Entry, Journal};
 use crate::sfu::Sfu;
 use crate::signalling::wire::Status;
-use crate::signalling::{Command, Signalling};
+use crate::signalling::{Command, Invitation, Signalling};
 
 /// What every session needs of the server.
 #[derive(Clone)]
@@ -487,7 +487,7 @@ impl Driver {
         let session = self.id;
         match self.services.sfu.offer(session, Leg::Interpreter).await {
             Ok(sdp) => {
-                let invite = Command::Invite {
+                let invitation = Invitation {
                     session,
                     ca,
                     epoch,
@@ -495,6 +495,7 @@ impl Driver {
                     number,
                     languages,
                 };
+                let invite = Command::Invite(invitation);
                 self.services.signalling.send(invite).await;
             }
             Err(error) => {

@@ -18,13 +18,19 @@ use crate::session::Message;
 
 /// What an interpreter is asked.
 #[derive(Debug)]
-pub(super) struct Invitation {
-    pub(super) session: SessionId,
-    pub(super) ca: CaId,
-    pub(super) epoch: Epoch,
-    pub(super) sdp: String,
-    pub(super) number: PhoneNumber,
-    pub(super) languages: LanguagePair,
+pub struct Invitation {
+    /// For which session.
+    pub session: SessionId,
+    /// Who is asked.
+    pub ca: CaId,
+    /// Which assignment this would be.
+    pub epoch: Epoch,
+    /// Our SDP offer.
+    pub sdp: String,
+    /// The number to be called.
+    pub number: PhoneNumber,
+    /// What is to be interpreted.
+    pub languages: LanguagePair,
 }
 
 /// Legs of interpreters that are being ended, and who waits for that.

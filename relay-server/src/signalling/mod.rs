@@ -2,7 +2,8 @@
 //!
 //! What it is: one task that owns the SIP endpoint, the registrar and the table of flows.
 //! [`intake`] turns what peers ask into words of the service, [`outgoing`] turns what sessions
-//! want into SIP, [`invitations`] asks interpreters one at a time. What it is not: it decides nothing about calls and touches no media.
+//! want into SIP, [`invitations`] asks interpreters one at a time. What it is not: it decides
+//! nothing about calls and touches no media.
 //! Start reading at [`Command`] and [`actor::Actor`].
 
 pub mod actor;
@@ -15,7 +16,9 @@ pub mod registrar;
 pub mod wire;
 
 use tokio::sync::mpsc;
-use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, SessionId};
+use vrs_domain::{EndReason, Epoch, Leg, PhoneNumber, SessionId};
+
+pub use invitations::Invitation;
 
 /// Commands that may wait for the signalling task.
 pub const COMMANDS_WAITING_MAX: usize = 4096;
@@ -47,20 +50,7 @@ pub enum Command {
         sdp: Option<String>,
     },
     /// Ask an interpreter.
-    Invite {
-        /// For which session.
-        session: SessionId,
-        /// Who is asked.
-        ca: CaId,
-        /// Which assignment this would be.
-        epoch: Epoch,
-        /// Our SDP offer.
-        sdp: String,
-        /// The number to be called.
-        number: PhoneNumber,
-        /// What is to be interpreted.
-        languages: LanguagePair,
-    },
+    Invite(Invitation),
     /// Call the telephone.
     Dial {
         /// For which session.

@@ -7,7 +7,6 @@ use vrs_domain::{EndReason, Leg, PhoneNumber, SessionId};
 use vrs_sip::{Body, InviteParams, NameAddr, Uri};
 
 use super::actor::{Actor, Use};
-use super::invitations::Invitation;
 use super::{Command, wire};
 use crate::session::Message;
 
@@ -42,24 +41,7 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
             let body = sdp.as_deref().map(Body::sdp);
             actor.endpoint.answer_reinvite(now, call, status, body);
         }
-        Command::Invite {
-            session,
-            ca,
-            epoch,
-            sdp,
-            number,
-            languages,
-        } => {
-            let invitation = Invitation {
-                session,
-                ca,
-                epoch,
-                sdp,
-                number,
-                languages,
-            };
-            actor.invite(now, invitation);
-        }
+        Command::Invite(invitation) => actor.invite(now, invitation),
         Command::Dial {
             session,
             trunk,

@@ -18,11 +18,14 @@ use vrs_e2e::{Program, Service};
 /// When it is not installed.
 #[must_use]
 pub fn installed(name: &str, package: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
+    find(name).unwrap_or_else(|| panic!("{name} is not installed: install the package {package}"))
+}
+
+fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
         .map(|folder| folder.join(name))
-        .find(|file| file.is_file());
-    found.unwrap_or_else(|| panic!("{name} is not installed: install the package {package}"))
+        .find(|file| file.is_file())
 }
 
 /// Headless Chromium with JsSIP, signed in as somebody.
@@ -89,10 +92,7 @@ impl Browser {
 /// Distributions name it differently.
 fn chromium() -> PathBuf {
     let names = ["chromium-browser", "google-chrome"];
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let other = std::env::split_paths(&path)
-        .flat_map(|folder| names.map(|name| folder.join(name)))
-        .find(|file| file.is_file());
+    let other = names.into_iter().find_map(find);
     other.unwrap_or_else(|| installed("chromium", "chromium"))
 }
 

@@ -4,7 +4,7 @@ use std::net::UdpSocket;
 use std::process::Command as Process;
 
 use vrs_client::Command;
-use vrs_e2e::{Party, Program, ServiceBuilder};
+use vrs_e2e::{Party, Program, Service, ServiceBuilder};
 use vrs_peers::installed;
 
 /// A UDP port of loopback that nobody has at the moment.
@@ -33,16 +33,22 @@ fn hears_themselves(party: &mut Party) {
     assert!(heard.level_dbfs.is_some_and(|level| level > -40.0));
 }
 
-#[test]
-fn sipp_answers_and_the_interpreters_tone_travels_there_and_back() {
-    let (_telephone, sip) = sipp(&["-sn", "uas"]);
-    let mut service = ServiceBuilder::default()
+/// A whole call to the telephone behind this port; the service is still running afterwards.
+fn converse_and_hang_up(sip: &str) -> Service {
+    let service = ServiceBuilder::default()
         .gateway(&format!("127.0.0.1:{sip}"), "udp")
         .start();
     let (caller, mut interpreter) = service.conversation();
     hears_themselves(&mut interpreter);
     caller.send(Command::HangUp);
     interpreter.ended();
+    service
+}
+
+#[test]
+fn sipp_answers_and_the_interpreters_tone_travels_there_and_back() {
+    let (_telephone, sip) = sipp(&["-sn", "uas"]);
+    let mut service = converse_and_hang_up(&sip);
     service.stop_and_verify();
 }
 
@@ -50,13 +56,7 @@ fn sipp_answers_and_the_interpreters_tone_travels_there_and_back() {
 #[test]
 fn a_gateway_may_announce_before_it_answers_and_change_its_media_in_the_call() {
     let (mut telephone, sip) = sipp(&["-sf", "announces_and_reoffers.xml"]);
-    let mut service = ServiceBuilder::default()
-        .gateway(&format!("127.0.0.1:{sip}"), "udp")
-        .start();
-    let (caller, mut interpreter) = service.conversation();
-    hears_themselves(&mut interpreter);
-    caller.send(Command::HangUp);
-    interpreter.ended();
+    let mut service = converse_and_hang_up(&sip);
     telephone.succeeds();
     service.stop_and_verify();
 }
