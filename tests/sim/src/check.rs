@@ -175,7 +175,7 @@ struct Audit {
     declined: BTreeMap<(String, String), u64>,
     reached: BTreeMap<String, BTreeSet<&'static str>>,
     violations: Vec<String>,
-    /// When, who was passed over, and the words for it.
+    /// When, which session or interpreter was passed over, and the words for it.
     suspected: Vec<(u64, String, String)>,
     /// Interpreters who are there all the time and have nothing to do, since when.
     free_since: BTreeMap<String, u64>,
@@ -290,6 +290,7 @@ impl Audit {
         self.longest_idle(id, now, interpreter);
         self.busy.insert(interpreter.to_owned());
         self.clear(now, id);
+        self.clear(now, interpreter);
         self.overtaking(now, id, interpreter);
     }
 
@@ -351,8 +352,9 @@ impl Audit {
                 && refused.is_none_or(|at| now.saturating_sub(*at) > forgotten)
         });
         if let Some((ca, _)) = passed {
-            let what = format!("{interpreter} was asked although {ca} has been idle for longer");
-            self.complain(id, what);
+            let what =
+                format!("{id}: {interpreter} was asked although {ca} has been idle for longer");
+            self.suspected.push((now, ca.clone(), what));
         }
     }
 
@@ -390,9 +392,9 @@ impl Audit {
     }
 
     /// Decisions of one moment may be written in another order than they were made.
-    fn clear(&mut self, now: u64, id: &str) {
+    fn clear(&mut self, now: u64, passed: &str) {
         self.suspected
-            .retain(|(at, other, _)| other != id || now.saturating_sub(*at) > ONE_MOMENT_MS);
+            .retain(|(at, other, _)| other != passed || now.saturating_sub(*at) > ONE_MOMENT_MS);
     }
 
     fn assigned(&mut self, id: &str, interpreter: &str, epoch: u32) {
