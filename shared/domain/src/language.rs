@@ -30,6 +30,18 @@ words! {
 }
 
 words! {
+    /// What a caller may ask for in an interpreter (domain list F5).
+    Gender, "gender" {
+        /// A woman.
+        Female = "female",
+        /// A man.
+        Male = "male",
+        /// Neither, or both.
+        Nonbinary = "nonbinary",
+    }
+}
+
+words! {
     /// A field in which an interpreter is trained.
     Skill, "skill" {
         /// Medical appointments, pharmacies.

@@ -6,6 +6,7 @@
 //! [`std::fmt::Display`] and [`std::str::FromStr`] are its only written forms.
 //! Start reading at [`SessionState`] and [`EndReason`].
 
+pub mod call;
 pub mod id;
 pub mod language;
 pub mod limit;
@@ -14,9 +15,10 @@ pub mod reason;
 pub mod sensitive;
 pub mod state;
 
+pub use call::{CallCenter, CallKind, Legs, ReliefReason, Urgency};
 pub use id::{CaId, Epoch, SessionId};
-pub use language::{LanguagePair, SignLanguage, Skill, SpokenLanguage};
+pub use language::{Gender, LanguagePair, SignLanguage, Skill, SpokenLanguage};
 pub use number::PhoneNumber;
 pub use reason::EndReason;
 pub use sensitive::Sensitive;
-pub use state::{Availability, Leg, SessionState, TelephoneState};
+pub use state::{Availability, Leg, Seat, SessionState, TelephoneState};

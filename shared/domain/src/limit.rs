@@ -39,6 +39,15 @@ pub const TEXT_PENDING_BYTES_MAX: usize = 4096;
 pub const INVITATION_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long the telephone may ring before the call ends as not answered.
 pub const HEARING_RING_TIMEOUT: Duration = Duration::from_secs(180);
+/// An interpreter stays with a call for this long of conversation, save for named reasons
+/// (47 CFR 64.604(a)(1)(v); domain list F4).
+pub const RELIEF_AFTER: Duration = Duration::from_secs(600);
+/// How long a conversation that lost its interpreter waits for another one.
+pub const REASSIGN_TIMEOUT: Duration = Duration::from_secs(300);
+/// A lost party of an emergency call is called back this often at most (domain list F21).
+pub const EMERGENCY_RECALLS_MAX: u32 = 150;
+/// The time between two of these calls.
+pub const EMERGENCY_RECALL_PAUSE: Duration = Duration::from_secs(2);
 /// How long a leg may be without packets before it counts as gone.
 pub const MEDIA_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A handshake (TLS, WebSocket) must be done within this time.

@@ -15,7 +15,9 @@ words! {
         InterpreterHungUp = "interpreter_hung_up",
         /// The hearing party hung up.
         HearingHungUp = "hearing_hung_up",
-        /// The caller gave up before an interpreter answered.
+        /// The called subscriber hung up.
+        CalleeHungUp = "callee_hung_up",
+        /// Whoever called gave up before an interpreter, or the called subscriber, answered.
         CallerCancelled = "caller_cancelled",
         /// No interpreter is signed in for these languages.
         NoInterpreter = "no_interpreter",
@@ -25,6 +27,16 @@ words! {
         HearingBusy = "hearing_busy",
         /// The telephone was not answered.
         HearingNoAnswer = "hearing_no_answer",
+        /// Every device of the called subscriber is busy.
+        SubscriberBusy = "subscriber_busy",
+        /// The called subscriber did not answer.
+        SubscriberNoAnswer = "subscriber_no_answer",
+        /// The called subscriber declined.
+        SubscriberDeclined = "subscriber_declined",
+        /// The called subscriber has no device signed in.
+        SubscriberOffline = "subscriber_offline",
+        /// Nobody here has this number.
+        NumberUnknown = "number_unknown",
         /// The telephone company refused the number.
         NumberRefused = "number_refused",
         /// No such number can be dialled.
@@ -37,6 +49,12 @@ words! {
         InterpreterLost = "interpreter_lost",
         /// The connection to the telephone was lost.
         HearingLost = "hearing_lost",
+        /// The called subscriber's connection was lost.
+        CalleeLost = "callee_lost",
+        /// Another device of the same subscriber answered; ends a ringing, never the session.
+        AnsweredElsewhere = "answered_elsewhere",
+        /// Another interpreter took over; ends a leg, never the session.
+        Relieved = "relieved",
         /// An interpreter did not answer in time; ends the invitation, never the session.
         InvitationTimedOut = "invitation_timed_out",
         /// Picture and sound could not be agreed or connected.
@@ -57,16 +75,25 @@ impl EndReason {
     #[must_use]
     pub const fn sip_status(self) -> u16 {
         match self {
-            Self::CallerHungUp | Self::InterpreterHungUp | Self::HearingHungUp => 200,
+            Self::CallerHungUp
+            | Self::InterpreterHungUp
+            | Self::HearingHungUp
+            | Self::CalleeHungUp
+            | Self::AnsweredElsewhere
+            | Self::Relieved => 200,
             Self::CallerCancelled => 487,
-            Self::NoInterpreter | Self::HearingNoAnswer => 480,
-            Self::HearingBusy => 486,
-            Self::NumberRefused => 603,
-            Self::NumberInvalid => 404,
+            Self::NoInterpreter
+            | Self::HearingNoAnswer
+            | Self::SubscriberNoAnswer
+            | Self::SubscriberOffline => 480,
+            Self::HearingBusy | Self::SubscriberBusy => 486,
+            Self::NumberRefused | Self::SubscriberDeclined => 603,
+            Self::NumberInvalid | Self::NumberUnknown => 404,
             Self::TrunkUnavailable => 502,
             Self::CallerLost
             | Self::InterpreterLost
             | Self::HearingLost
+            | Self::CalleeLost
             | Self::InvitationTimedOut => 408,
             Self::MediaFailed => 488,
             Self::NotAllowed => 403,

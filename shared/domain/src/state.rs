@@ -74,12 +74,61 @@ words! {
 words! {
     /// One party's part in a session.
     Leg, "leg" {
-        /// The Deaf caller.
+        /// The Deaf party: who calls, or who is called from a telephone.
         Caller = "caller",
-        /// The interpreter (communications assistant).
+        /// The interpreter (communications assistant) who leads.
         Interpreter = "interpreter",
         /// The hearing party, on an ordinary telephone.
         Hearing = "hearing",
+        /// The subscriber whom another subscriber calls.
+        Callee = "callee",
+        /// The interpreter who takes over.
+        Relief = "relief",
+        /// The second interpreter of a team.
+        Team = "team",
+        /// The supervisor who assists.
+        Supervisor = "supervisor",
+    }
+}
+
+words! {
+    /// A place that an interpreter takes in a session.
+    Seat, "seat" {
+        /// Interprets the call.
+        Lead = "lead",
+        /// Takes over from the lead.
+        Relief = "relief",
+        /// Works with the lead as a team.
+        Team = "team",
+        /// Assists.
+        Supervisor = "supervisor",
+    }
+}
+
+impl Seat {
+    /// The leg of whoever takes it.
+    #[must_use]
+    pub const fn leg(self) -> Leg {
+        match self {
+            Self::Lead => Leg::Interpreter,
+            Self::Relief => Leg::Relief,
+            Self::Team => Leg::Team,
+            Self::Supervisor => Leg::Supervisor,
+        }
+    }
+}
+
+impl Leg {
+    /// The seat of an interpreter's leg; `None` for the parties of the call.
+    #[must_use]
+    pub const fn seat(self) -> Option<Seat> {
+        match self {
+            Self::Interpreter => Some(Seat::Lead),
+            Self::Relief => Some(Seat::Relief),
+            Self::Team => Some(Seat::Team),
+            Self::Supervisor => Some(Seat::Supervisor),
+            Self::Caller | Self::Hearing | Self::Callee => None,
+        }
     }
 }
 

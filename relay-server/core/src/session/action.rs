@@ -1,11 +1,13 @@
 //! What the driver has to do once an event is in the journal.
 
-use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, Leg, PhoneNumber};
+use std::time::Duration;
 
+use vrs_domain::{CaId, EndReason, Epoch, Gender, LanguagePair, Leg, Seat, Skill, Urgency, limit};
+
+use super::crew::Place;
 use super::event::{EventKind, Placed};
 use super::input::Decline;
-use super::state::State;
-use crate::queue::Priority;
+use super::state::{Parties, State};
 
 /// An order to the driver. Orders are carried out in the given order, after the event they came
 /// with is in the journal, and never fail the session by themselves: what comes of them comes
@@ -14,24 +16,30 @@ use crate::queue::Priority;
 pub enum Action {
     /// [`crate::queue::Queue::enter`].
     EnterQueue {
+        /// For which seat.
+        seat: Seat,
         /// Between which languages.
         languages: LanguagePair,
+        /// A field in which the interpreter should be trained.
+        skill: Option<Skill>,
+        /// Who the interpreter should be (F5).
+        gender: Option<Gender>,
         /// Emergency calls come first (F18).
-        priority: Priority,
+        urgency: Urgency,
     },
     /// Send the invitation to the interpreter.
     Invite {
+        /// For which seat.
+        seat: Seat,
         /// Whom.
         ca: CaId,
         /// Goes with the invitation and comes back with the answer.
         epoch: Epoch,
-        /// The number to be called, for the interpreter's screen.
-        number: PhoneNumber,
-        /// Between which languages.
-        languages: LanguagePair,
     },
     /// Take an invitation back; nothing happens if it is gone already.
     CancelInvitation {
+        /// For which seat.
+        seat: Seat,
         /// Whose.
         ca: CaId,
         /// Of that asking.
@@ -39,19 +47,38 @@ pub enum Action {
         /// What the interpreter is told.
         reason: EndReason,
     },
-    /// Answer the caller (200) and join caller and interpreter.
-    AnswerCaller,
-    /// Refuse the caller's request, which was never answered, with the reason's status.
-    RefuseCaller {
+    /// [`crate::queue::Queue::vacate`]: nobody is wanted for this seat, or whoever had it is free.
+    LeaveSeat {
+        /// Which.
+        seat: Seat,
+    },
+    /// [`crate::queue::Queue::relieve`]: the relief's leg is the interpreter's from now on.
+    Relieve,
+    /// Tell whoever called that it rings at the other end.
+    RingCalling,
+    /// Answer whoever called (200) and join them with the others.
+    AnswerCalling,
+    /// Refuse the request, which was never answered, with the reason's status.
+    RefuseCalling {
         /// Why.
         reason: EndReason,
     },
-    /// Call the telephone; [`super::Input::DialStarted`] follows, or
-    /// [`super::Input::HearingFailed`].
-    DialHearing {
-        /// The number to call.
-        number: PhoneNumber,
+    /// Call the other party: the telephone, or all devices of the subscriber at once;
+    /// [`super::Input::DialStarted`] follows, or [`super::Input::CalledFailed`].
+    Call {
+        /// After this time.
+        after: Duration,
     },
+    /// Call a lost party of an emergency call back (F21); [`super::Input::Restored`] follows, or
+    /// [`super::Input::RestoreFailed`].
+    Recall {
+        /// Which.
+        leg: Leg,
+        /// After this time.
+        after: Duration,
+    },
+    /// Take up every leg again after a restart.
+    Reconnect,
     /// Send each party the new state of the session.
     TellParties,
     /// End a leg that was answered or is being called; nothing happens if it is gone already.
@@ -63,157 +90,249 @@ pub enum Action {
     },
     /// Close the room and every media port of this session.
     CloseMedia,
-    /// [`crate::queue::Queue::leave`]: the session waits no longer, its interpreter is free.
+    /// [`crate::queue::Queue::leave`]: the session waits no longer, its interpreters are free.
     LeaveQueue,
 }
 
 /// What follows from `event`, which happened in `before`.
 pub(super) fn actions(before: &State, event: &EventKind, placed: &Placed) -> Vec<Action> {
     match event {
-        EventKind::CallPlaced(placed) => vec![Action::EnterQueue {
-            languages: placed.languages,
-            priority: Priority::of(&placed.number),
-        }],
-        EventKind::InterpreterInvited { ca, epoch } => vec![Action::Invite {
+        EventKind::CallPlaced(placed) if placed.kind.is_relayed() => {
+            vec![enter(Seat::Lead, placed.urgency, placed)]
+        }
+        EventKind::CallPlaced(_) => vec![call(Duration::ZERO)],
+        EventKind::InterpreterInvited { seat, ca, epoch } => vec![Action::Invite {
+            seat: *seat,
             ca: ca.clone(),
             epoch: *epoch,
-            number: placed.number.clone(),
-            languages: placed.languages,
         }],
         EventKind::InvitationDeclined {
-            how: Decline::Declined,
-            ..
-        } => Vec::new(),
-        EventKind::InvitationDeclined {
+            seat,
             ca,
             epoch,
-            how: how @ (Decline::TimedOut | Decline::Lost),
-        } => vec![Action::CancelInvitation {
-            ca: ca.clone(),
-            epoch: *epoch,
-            reason: if *how == Decline::TimedOut {
-                EndReason::InvitationTimedOut
-            } else {
-                EndReason::InterpreterLost
-            },
-        }],
-        EventKind::InterpreterAssigned { .. } => vec![
-            Action::AnswerCaller,
+            how,
+        } => cancel_declined(*seat, ca, *epoch, *how),
+        EventKind::InterpreterAssigned { .. } => assigned(before),
+        EventKind::InterpreterLost { .. } => vec![
+            hang_up(Leg::Interpreter, EndReason::InterpreterLost),
+            Action::LeaveSeat { seat: Seat::Lead },
+            // Those who talked already come before those who wait for their first interpreter.
+            enter(Seat::Lead, placed.urgency.min(Urgency::Urgent), placed),
             Action::TellParties,
-            Action::DialHearing {
-                number: placed.number.clone(),
-            },
         ],
-        EventKind::LegConnected { .. } => Vec::new(),
-        EventKind::DialingStarted | EventKind::TelephoneRang | EventKind::HearingAnswered => {
-            vec![Action::TellParties]
+        EventKind::InterpreterRelieved { .. } => vec![
+            hang_up(Leg::Interpreter, EndReason::Relieved),
+            Action::Relieve,
+            Action::TellParties,
+        ],
+        EventKind::SeatAsked { seat, .. } => vec![
+            enter(*seat, placed.urgency.min(Urgency::Urgent), placed),
+            Action::TellParties,
+        ],
+        EventKind::SeatLeft { seat } => seat_left(before, *seat),
+        EventKind::LegConnected { .. } | EventKind::LegBound { .. } => Vec::new(),
+        EventKind::LegDropped { leg } => vec![
+            hang_up(*leg, lost(*leg)),
+            recall(*leg, Duration::ZERO),
+            Action::TellParties,
+        ],
+        EventKind::LegStillMissing { leg } => vec![recall(*leg, limit::EMERGENCY_RECALL_PAUSE)],
+        EventKind::DialingFailed { .. } => {
+            vec![call(limit::EMERGENCY_RECALL_PAUSE), Action::TellParties]
         }
+        EventKind::CalledRang if !placed.kind.is_relayed() => {
+            vec![Action::RingCalling, Action::TellParties]
+        }
+        EventKind::CalledAnswered { .. } if !placed.kind.is_relayed() => {
+            vec![Action::AnswerCalling, Action::TellParties]
+        }
+        EventKind::LegRestored { .. }
+        | EventKind::DialingStarted { .. }
+        | EventKind::CalledRang
+        | EventKind::CalledAnswered { .. } => vec![Action::TellParties],
+        EventKind::Resumed { .. } => resumed(before, placed),
         EventKind::Ended { reason, .. } => ended(before, *reason),
     }
+}
+
+fn enter(seat: Seat, urgency: Urgency, placed: &Placed) -> Action {
+    Action::EnterQueue {
+        seat,
+        languages: placed.languages,
+        skill: placed.skill,
+        gender: placed.gender,
+        urgency,
+    }
+}
+
+const fn call(after: Duration) -> Action {
+    Action::Call { after }
+}
+
+const fn recall(leg: Leg, after: Duration) -> Action {
+    Action::Recall { leg, after }
+}
+
+const fn hang_up(leg: Leg, reason: EndReason) -> Action {
+    Action::HangUp { leg, reason }
+}
+
+const fn lost(leg: Leg) -> EndReason {
+    match leg {
+        Leg::Caller => EndReason::CallerLost,
+        Leg::Hearing => EndReason::HearingLost,
+        Leg::Callee => EndReason::CalleeLost,
+        Leg::Interpreter | Leg::Relief | Leg::Team | Leg::Supervisor => EndReason::InterpreterLost,
+    }
+}
+
+/// The first interpreter sets the call going; a later one finds it going on.
+fn assigned(before: &State) -> Vec<Action> {
+    match before {
+        State::RequestReceived { .. } => vec![
+            Action::AnswerCalling,
+            Action::TellParties,
+            call(Duration::ZERO),
+        ],
+        State::InterpreterAssigned { .. }
+        | State::HearingPartyDialing { .. }
+        | State::RelayActive { .. }
+        | State::CallEnded { .. } => vec![Action::TellParties],
+    }
+}
+
+fn cancel_declined(seat: Seat, ca: &CaId, epoch: Epoch, how: Decline) -> Vec<Action> {
+    let reason = match how {
+        Decline::Declined => return Vec::new(),
+        Decline::TimedOut => EndReason::InvitationTimedOut,
+        Decline::Lost => EndReason::InterpreterLost,
+    };
+    vec![Action::CancelInvitation {
+        seat,
+        ca: ca.clone(),
+        epoch,
+        reason,
+    }]
+}
+
+fn seat_left(before: &State, seat: Seat) -> Vec<Action> {
+    let reason = EndReason::InterpreterHungUp;
+    let mut actions = Vec::new();
+    match before.parties().map(|parties| parties.crew.place(seat)) {
+        Some(Place::Asked { asked, .. }) => actions.push(Action::CancelInvitation {
+            seat,
+            ca: asked.ca.clone(),
+            epoch: asked.epoch,
+            reason,
+        }),
+        Some(Place::Taken(_)) => actions.push(hang_up(seat.leg(), reason)),
+        Some(Place::Empty | Place::Sought { .. }) | None => {}
+    }
+    actions.extend([Action::LeaveSeat { seat }, Action::TellParties]);
+    actions
+}
+
+/// Invitations that were out when the server stopped are forgotten by now.
+fn resumed(before: &State, placed: &Placed) -> Vec<Action> {
+    let mut actions = vec![Action::Reconnect];
+    let Some(parties) = before.parties() else {
+        return actions;
+    };
+    for &seat in Seat::ALL {
+        if let Place::Sought { .. } | Place::Asked { .. } = parties.crew.place(seat) {
+            let urgency = placed.urgency.min(Urgency::Urgent);
+            actions.push(enter(seat, urgency, placed));
+        }
+    }
+    let missing = parties.missing.keys();
+    actions.extend(missing.map(|leg| recall(*leg, limit::EMERGENCY_RECALL_PAUSE)));
+    actions
 }
 
 /// Every leg that may still be there is hung up, so that none is left behind.
 fn ended(before: &State, reason: EndReason) -> Vec<Action> {
     let mut actions = Vec::new();
-    match before {
-        State::RequestReceived { invited, .. } => {
-            // A caller who cancelled has had the answer to that already (RFC 3261 section 9.2).
-            if reason != EndReason::CallerCancelled {
-                actions.push(Action::RefuseCaller { reason });
-            }
-            if let Some(asked) = invited {
-                actions.push(Action::CancelInvitation {
-                    ca: asked.ca.clone(),
-                    epoch: asked.epoch,
-                    reason,
-                });
-            }
+    let Some(parties) = before.parties() else {
+        return actions;
+    };
+    let unanswered = match before {
+        State::RequestReceived { .. } => true,
+        State::HearingPartyDialing { parties, .. } => !parties.kind.is_relayed(),
+        State::InterpreterAssigned { .. } | State::RelayActive { .. } | State::CallEnded { .. } => {
+            false
         }
-        // In InterpreterAssigned the telephone may be on its way without our knowing yet.
-        State::InterpreterAssigned { .. }
-        | State::HearingPartyDialing { .. }
-        | State::RelayActive { .. } => {
-            let gone = match reason {
-                EndReason::CallerHungUp => Some(Leg::Caller),
-                EndReason::InterpreterHungUp => Some(Leg::Interpreter),
-                EndReason::HearingHungUp => Some(Leg::Hearing),
-                EndReason::CallerCancelled
-                | EndReason::NoInterpreter
-                | EndReason::QueueFull
-                | EndReason::HearingBusy
-                | EndReason::HearingNoAnswer
-                | EndReason::NumberRefused
-                | EndReason::NumberInvalid
-                | EndReason::TrunkUnavailable
-                | EndReason::CallerLost
-                | EndReason::InterpreterLost
-                | EndReason::HearingLost
-                | EndReason::InvitationTimedOut
-                | EndReason::MediaFailed
-                | EndReason::NotAllowed
-                | EndReason::ServiceStopping
-                | EndReason::JournalUnavailable
-                | EndReason::ServerRestarted => None,
-            };
-            for leg in [Leg::Hearing, Leg::Caller, Leg::Interpreter] {
-                if gone != Some(leg) {
-                    actions.push(Action::HangUp { leg, reason });
-                }
-            }
+    };
+    let gone = gone_with(reason);
+    let mut end = |leg| {
+        if gone != Some(leg) {
+            actions.push(hang_up(leg, reason));
         }
-        State::CallEnded { .. } => {}
+    };
+    // In InterpreterAssigned the called party may be on its way without our knowing yet.
+    if !matches!(before, State::RequestReceived { .. }) {
+        end(parties.kind.called());
+        if !unanswered {
+            end(parties.kind.calling());
+        }
+        parties.crew.legs().for_each(&mut end);
     }
+    // A caller who cancelled has had the answer to that already (RFC 3261 section 9.2).
+    if unanswered && reason != EndReason::CallerCancelled {
+        actions.push(Action::RefuseCalling { reason });
+    }
+    cancel_all(&mut actions, parties, reason);
     actions.push(Action::CloseMedia);
     // Last, so that the interpreter's next invitation cannot overtake this call's end.
-    actions.push(Action::LeaveQueue);
+    if parties.kind.is_relayed() {
+        actions.push(Action::LeaveQueue);
+    }
     actions
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::session::state::{Connected, Interpreter};
-
-    fn active() -> State {
-        State::RelayActive {
-            interpreter: Interpreter {
-                ca: "1234".parse().unwrap(),
-                epoch: Epoch(1),
-            },
-            connected: Connected::default(),
-            since_ms: 10,
+fn cancel_all(actions: &mut Vec<Action>, parties: &Parties, reason: EndReason) {
+    for &seat in Seat::ALL {
+        if let Some(asked) = parties.crew.asked(seat) {
+            actions.push(Action::CancelInvitation {
+                seat,
+                ca: asked.ca.clone(),
+                epoch: asked.epoch,
+                reason,
+            });
         }
     }
+}
 
-    fn hung_up_legs(actions: &[Action]) -> Vec<Leg> {
-        let leg = |action: &Action| {
-            if let Action::HangUp { leg, .. } = action {
-                Some(*leg)
-            } else {
-                None
-            }
-        };
-        actions.iter().filter_map(leg).collect()
-    }
-
-    #[test]
-    fn every_end_leaves_no_leg_behind() {
-        for &reason in EndReason::ALL {
-            let legs = hung_up_legs(&ended(&active(), reason));
-            let gone = match reason.word() {
-                "caller_hung_up" => vec![Leg::Hearing, Leg::Interpreter],
-                "interpreter_hung_up" => vec![Leg::Hearing, Leg::Caller],
-                "hearing_hung_up" => vec![Leg::Caller, Leg::Interpreter],
-                _ => vec![Leg::Hearing, Leg::Caller, Leg::Interpreter],
-            };
-            assert_eq!(legs, gone, "{reason}");
-        }
-    }
-
-    #[test]
-    fn the_interpreter_is_free_only_after_everything_else() {
-        let actions = ended(&active(), EndReason::CallerHungUp);
-        assert_eq!(actions.last(), Some(&Action::LeaveQueue));
-        assert!(actions.contains(&Action::CloseMedia));
+/// The leg that ended by itself when a session ends for `reason`.
+const fn gone_with(reason: EndReason) -> Option<Leg> {
+    match reason {
+        EndReason::CallerHungUp => Some(Leg::Caller),
+        EndReason::InterpreterHungUp => Some(Leg::Interpreter),
+        EndReason::HearingHungUp => Some(Leg::Hearing),
+        EndReason::CalleeHungUp => Some(Leg::Callee),
+        EndReason::CallerCancelled
+        | EndReason::NoInterpreter
+        | EndReason::QueueFull
+        | EndReason::HearingBusy
+        | EndReason::HearingNoAnswer
+        | EndReason::SubscriberBusy
+        | EndReason::SubscriberNoAnswer
+        | EndReason::SubscriberDeclined
+        | EndReason::SubscriberOffline
+        | EndReason::NumberUnknown
+        | EndReason::NumberRefused
+        | EndReason::NumberInvalid
+        | EndReason::TrunkUnavailable
+        | EndReason::CallerLost
+        | EndReason::InterpreterLost
+        | EndReason::HearingLost
+        | EndReason::CalleeLost
+        | EndReason::AnsweredElsewhere
+        | EndReason::Relieved
+        | EndReason::InvitationTimedOut
+        | EndReason::MediaFailed
+        | EndReason::NotAllowed
+        | EndReason::ServiceStopping
+        | EndReason::JournalUnavailable
+        | EndReason::ServerRestarted => None,
     }
 }

@@ -5,21 +5,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
-use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, SessionState};
+use vrs_domain::{CallKind, SessionState, Urgency};
 
 use super::action::{Action, actions};
-use super::event::{EventKind, Placed};
-use super::input::{Decline, Input};
-use super::state::{Connected, Interpreter, State};
+use super::event::EventKind;
+use super::specimens::{SPECIMEN_MS, Specimens};
 use super::table::{Transition, transition};
-
-/// The session clock of every specimen, in milliseconds.
-const SPECIMEN_MS: u64 = 1_000;
 
 const HEAD: &str = "# The session, state by state
 
-Generated from the transition table in `relay-server/core/src/session/table.rs`; do not edit.
+Generated from the transition table in `relay-server/core/src/session/table/mod.rs`; do not edit.
 `UPDATE_FLOWS=1 cargo test -p relay-core` writes it anew, and a test fails when it is out of date.
 ";
 
@@ -27,144 +24,73 @@ Generated from the transition table in `relay-server/core/src/session/table.rs`;
 #[must_use]
 pub fn describe() -> String {
     let mut page = String::from(HEAD);
-    let Some(specimens) = Specimens::new() else {
-        return page;
-    };
-    diagram(&mut page, &specimens);
-    steps(&mut page, &specimens);
-    matrix(&mut page, &specimens);
+    let calls = [
+        ("A relayed call", CallKind::RelayOutbound, Urgency::Standard),
+        (
+            "A relayed call from a telephone",
+            CallKind::RelayInbound,
+            Urgency::Standard,
+        ),
+        (
+            "An emergency call",
+            CallKind::RelayOutbound,
+            Urgency::Emergency,
+        ),
+        (
+            "A call between subscribers",
+            CallKind::PointToPoint,
+            Urgency::Standard,
+        ),
+    ];
+    let mut before: Option<Specimens> = None;
+    for (title, kind, urgency) in calls {
+        let Some(specimens) = Specimens::new(kind, urgency) else {
+            return page;
+        };
+        line(&mut page, format_args!("\n# {title}"));
+        match &before {
+            None => {
+                diagram(&mut page, &specimens);
+                steps(&mut page, &specimens);
+                matrix(&mut page, &specimens);
+            }
+            Some(relayed) => differences(&mut page, relayed, &specimens),
+        }
+        before = before.or(Some(specimens));
+    }
     page
 }
 
-/// One of each state and input, with the label it has on the page.
-pub(super) struct Specimens {
-    pub(super) states: Vec<(&'static str, State)>,
-    pub(super) inputs: Vec<(String, Input)>,
-    placed: Placed,
-}
-
-impl Specimens {
-    pub(super) fn new() -> Option<Self> {
-        let ca: CaId = "1234".parse().ok()?;
-        let now = Epoch(2);
-        let placed = Placed {
-            caller: "+15550100001".parse::<PhoneNumber>().ok()?,
-            number: "+15550100199".parse::<PhoneNumber>().ok()?,
-            languages: LanguagePair::default(),
-        };
-        Some(Self {
-            states: states(&ca, now),
-            inputs: inputs(&ca, now),
-            placed,
-        })
-    }
-}
-
-fn states(ca: &CaId, epoch: Epoch) -> Vec<(&'static str, State)> {
-    let interpreter = Interpreter {
-        ca: ca.clone(),
-        epoch,
-    };
-    let connected = Connected::default();
-    let dialing = |ringing| State::HearingPartyDialing {
-        interpreter: interpreter.clone(),
-        connected,
-        since_ms: 0,
-        ringing,
-    };
-    let waiting = |latest, invited| State::RequestReceived {
-        invited,
-        latest,
-        declines: 0,
-    };
-    let ended = State::CallEnded {
-        reason: EndReason::CallerHungUp,
-        stage: SessionState::RelayActive,
-        interpreter: Some(interpreter.clone()),
-        telephone: vrs_domain::TelephoneState::Ended,
-        session_ms: SPECIMEN_MS,
-        conversation_ms: SPECIMEN_MS,
-    };
-    vec![
-        (
-            "request_received, waiting",
-            waiting(Epoch(epoch.0 - 1), None),
-        ),
-        (
-            "request_received, inviting",
-            waiting(epoch, Some(interpreter.clone())),
-        ),
-        (
-            "interpreter_assigned",
-            State::InterpreterAssigned {
-                interpreter: interpreter.clone(),
-                connected,
-            },
-        ),
-        ("hearing_party_dialing", dialing(false)),
-        ("hearing_party_dialing, ringing", dialing(true)),
-        (
-            "relay_active",
-            State::RelayActive {
-                interpreter: interpreter.clone(),
-                connected,
-                since_ms: 0,
-            },
-        ),
-        ("call_ended", ended),
-    ]
-}
-
-fn inputs(ca: &CaId, epoch: Epoch) -> Vec<(String, Input)> {
-    let mut inputs = Vec::new();
-    let mut add = |note: &str, input: Input| {
-        let word = input.word();
-        let label = if note.is_empty() {
-            word.to_owned()
-        } else {
-            format!("{word}: {note}")
-        };
-        inputs.push((label, input));
-    };
-    for (note, epoch) in [("", epoch), ("stale epoch", Epoch(epoch.0 - 1))] {
-        let ca = || ca.clone();
-        add(note, Input::Matched { ca: ca(), epoch });
-        add(note, Input::InvitationAccepted { ca: ca(), epoch });
-        for &how in Decline::ALL {
-            if note.is_empty() || how == Decline::Declined {
-                let note = if note.is_empty() { how.word() } else { note };
-                add(
-                    note,
-                    Input::InvitationDeclined {
-                        ca: ca(),
-                        epoch,
-                        how,
-                    },
-                );
+/// Every permitted step that the first kind of call does not have, or has otherwise.
+fn differences(page: &mut String, relayed: &Specimens, specimens: &Specimens) {
+    diagram(page, specimens);
+    page.push_str("\nWhere it differs from a relayed call; all else is as there.\n\n");
+    page.push_str(
+        "| state | input | event | next state | the driver then |\n|---|---|---|---|---|\n",
+    );
+    placing(page, specimens);
+    for (label, state) in &specimens.states {
+        let same = relayed.states.iter().find(|(other, _)| other == label);
+        for (word, input) in &specimens.inputs {
+            let row = |state, of: &Specimens| {
+                let step = transition(state, input, SPECIMEN_MS).ok()?;
+                let orders = orders(&actions(state, &step.event, &of.placed));
+                let next = step.next.name();
+                Some(format!("{} | {next} | {orders}", outcome(&step.event)))
+            };
+            let ours = row(state, specimens);
+            let theirs = same.and_then(|(_, state)| row(state, relayed));
+            match ours {
+                Some(ours) if Some(&ours) != theirs.as_ref() => {
+                    line(page, format_args!("| {label} | {word} | {ours} |"));
+                }
+                None if theirs.is_some() => {
+                    line(page, format_args!("| {label} | {word} | *refused* | | |"))
+                }
+                Some(_) | None => {}
             }
         }
     }
-    for &leg in Leg::ALL {
-        add(leg.word(), Input::MediaConnected(leg));
-    }
-    add("", Input::DialStarted);
-    add("", Input::HearingRang);
-    add("", Input::HearingAnswered);
-    for &reason in EndReason::ALL {
-        add(reason.word(), Input::HearingFailed { reason });
-    }
-    for &leg in Leg::ALL {
-        add(leg.word(), Input::HungUp(leg));
-    }
-    for &leg in Leg::ALL {
-        add(leg.word(), Input::Lost(leg));
-    }
-    for &reason in EndReason::ALL {
-        add(reason.word(), Input::Refused { reason });
-    }
-    add("", Input::Stop);
-    add("", Input::Restarted);
-    inputs
 }
 
 /// Each arrow once, labelled with the names of the inputs that take it.
@@ -196,17 +122,7 @@ fn steps(page: &mut String, specimens: &Specimens) {
     page.push_str(
         "| state | input | event | next state | the driver then |\n|---|---|---|---|---|\n",
     );
-    let placed = EventKind::CallPlaced(specimens.placed.clone());
-    if let Some((_, first)) = specimens.states.first() {
-        let orders = orders(&actions(first, &placed, &specimens.placed));
-        line(
-            page,
-            format_args!(
-                "| | place | {} | request_received | {orders} |",
-                placed.word()
-            ),
-        );
-    }
+    placing(page, specimens);
     for (label, state) in &specimens.states {
         for (word, input) in &specimens.inputs {
             if let Ok(Transition { event, next }) = transition(state, input, SPECIMEN_MS) {
@@ -221,6 +137,18 @@ fn steps(page: &mut String, specimens: &Specimens) {
                 );
             }
         }
+    }
+}
+
+fn placing(page: &mut String, specimens: &Specimens) {
+    let placed = EventKind::CallPlaced(specimens.placed.clone());
+    if let Some((_, first)) = specimens.states.first() {
+        let orders = orders(&actions(first, &placed, &specimens.placed));
+        let word = placed.word();
+        line(
+            page,
+            format_args!("| | place | {word} | request_received | {orders} |"),
+        );
     }
 }
 
@@ -269,15 +197,27 @@ fn orders(actions: &[Action]) -> String {
 }
 
 fn order(action: &Action) -> String {
-    match action {
-        Action::EnterQueue { .. } => "enters the queue".to_owned(),
-        Action::Invite { .. } => "invites the interpreter".to_owned(),
-        Action::CancelInvitation { .. } => "cancels the invitation".to_owned(),
-        Action::AnswerCaller => "answers the caller".to_owned(),
-        Action::RefuseCaller { reason } => {
-            format!("refuses the caller ({})", reason.sip_status())
+    let later = |after: &Duration| {
+        if after.is_zero() {
+            String::new()
+        } else {
+            format!(" after {} s", after.as_secs())
         }
-        Action::DialHearing { .. } => "calls the telephone".to_owned(),
+    };
+    match action {
+        Action::EnterQueue { seat, urgency, .. } => format!("enters the queue ({seat}, {urgency})"),
+        Action::Invite { seat, .. } => format!("invites the interpreter ({seat})"),
+        Action::CancelInvitation { .. } => "cancels the invitation".to_owned(),
+        Action::LeaveSeat { seat } => format!("gives up the seat ({seat})"),
+        Action::Relieve => "makes the relief the interpreter".to_owned(),
+        Action::RingCalling => "tells the caller that it rings".to_owned(),
+        Action::AnswerCalling => "answers whoever called".to_owned(),
+        Action::RefuseCalling { reason } => {
+            format!("refuses whoever called ({})", reason.sip_status())
+        }
+        Action::Call { after } => format!("calls the other party{}", later(after)),
+        Action::Recall { leg, after } => format!("calls {leg} back{}", later(after)),
+        Action::Reconnect => "takes up every leg again".to_owned(),
         Action::TellParties => "tells the parties".to_owned(),
         Action::HangUp { leg, .. } => format!("hangs up {leg}"),
         Action::CloseMedia => "closes the media".to_owned(),

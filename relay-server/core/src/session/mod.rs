@@ -1,19 +1,22 @@
-//! One relayed call, from request to end.
+//! One call, from request to end.
 //!
 //! ```text
 //!  place ──► request_received ──► interpreter_assigned ──► hearing_party_dialing ──► relay_active
-//!                │     ▲  │               │                        │     ▲  │             │
-//!                │     └──┘               │                        │     └──┘             │
-//!                │  invited, declined     │                        │     rings            │
-//!                └────────────────────────┴───────► call_ended ◄───┴──────────────────────┘
+//!                │     ▲  │               │                        │     ▲  │           │   ▲  │
+//!                │     └──┘               │                        │     └──┘           │   └──┘
+//!                │  invited, declined     │                        │     rings          │  relief,
+//!                └────────────────────────┴───────► call_ended ◄───┴────────────────────┘  team …
 //! ```
 //!
-//! The happy path: [`Session::place`] → `Matched` → `InvitationAccepted` → `DialStarted` →
-//! `HearingRang` → `HearingAnswered` → `HungUp`.
-//! A declined invitation leaves the session in `request_received`, waiting for the next match.
-//! Any leg that hangs up or is lost once an interpreter has taken the call ends it; so do the
-//! telephone's failure, the service's refusal and its stop. The generated picture and the whole
-//! table are in `docs/flows/session.md`.
+//! Three kinds of call go the same way. Outbound, a Deaf caller calls a telephone; inbound, a
+//! telephone calls a subscriber, whose devices then ring; between subscribers there is no
+//! interpreter and the second state is skipped ([`vrs_domain::CallKind`]). The happy path:
+//! [`Session::place`] → `Matched` → `InvitationAccepted` → `DialStarted` → `CalledRang` →
+//! `CalledAnswered` → `HungUp`.
+//!
+//! A party that hangs up or is lost ends the call, save for two: an interpreter who is lost is
+//! replaced while the others wait, and in an emergency call a lost party is called back (F21).
+//! The generated picture and the whole table are in `docs/flows/session.md`.
 //!
 //! What it is: [`table`] decides, the fold in [`replay`] changes the state, [`Action`] is what
 //! follows, [`SessionView`] is what others see.
@@ -32,28 +35,38 @@
 
 mod action;
 mod apply;
+mod crew;
 mod describe;
 mod event;
 mod input;
+mod specimens;
 mod state;
 pub mod table;
+mod talk;
+mod timing;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
-use vrs_domain::{EndReason, SessionId, limit};
+use std::net::IpAddr;
+
+use vrs_domain::{Leg, SessionId};
 
 pub use action::Action;
 pub use apply::replay;
+pub use crew::{Crew, Interpreter, Place};
 pub use describe::describe;
-pub use event::{CallEvent, EventKind, Placed};
+pub use event::{CallEvent, Dialog, EventKind, Placed};
 pub use input::{Decline, Input};
-pub use state::{Connected, Interpreter, State};
+pub use state::{Parties, State};
 pub use table::{Refusal, Why};
+pub use talk::{Stretch, Talk};
+pub use timing::Rules;
 pub use view::SessionView;
 
 use crate::clock::Now;
+use timing::Running;
 
 /// A permitted change: what to record, then what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,14 +116,57 @@ pub enum ReplayError {
     },
 }
 
-/// Where the session clock stood at a moment of this process's monotonic clock.
-#[derive(Debug, Clone, Copy)]
-struct Running {
-    mono_ms: u64,
-    session_ms: u64,
+/// When things happened for the first time, in milliseconds on the session clock.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Milestones {
+    /// An interpreter answered: their media was up (F1).
+    pub interpreter_answered_ms: Option<u64>,
+    /// The called party answered (F33).
+    pub called_answered_ms: Option<u64>,
+    /// Where the called party is (F35).
+    pub called_address: Option<IpAddr>,
 }
 
-/// One relayed call.
+impl Milestones {
+    fn note(&mut self, event: &CallEvent) {
+        let first = |mark: &mut Option<u64>| {
+            if mark.is_none() {
+                *mark = Some(event.session_ms);
+            }
+        };
+        match &event.kind {
+            EventKind::LegConnected {
+                leg: Leg::Interpreter,
+            } => first(&mut self.interpreter_answered_ms),
+            EventKind::DialingStarted { address } => self.called_address = *address,
+            EventKind::CalledAnswered { address } => {
+                first(&mut self.called_answered_ms);
+                if address.is_some() {
+                    self.called_address = *address;
+                }
+            }
+            EventKind::CallPlaced(_)
+            | EventKind::InterpreterInvited { .. }
+            | EventKind::InvitationDeclined { .. }
+            | EventKind::InterpreterAssigned { .. }
+            | EventKind::InterpreterLost { .. }
+            | EventKind::InterpreterRelieved { .. }
+            | EventKind::SeatAsked { .. }
+            | EventKind::SeatLeft { .. }
+            | EventKind::LegConnected { .. }
+            | EventKind::LegBound { .. }
+            | EventKind::LegDropped { .. }
+            | EventKind::LegStillMissing { .. }
+            | EventKind::LegRestored { .. }
+            | EventKind::DialingFailed { .. }
+            | EventKind::CalledRang
+            | EventKind::Resumed { .. }
+            | EventKind::Ended { .. } => {}
+        }
+    }
+}
+
+/// One call.
 ///
 /// Two sessions are equal when the same events made them; where this process's monotonic clock
 /// stands is not part of that.
@@ -122,6 +178,9 @@ pub struct Session {
     state: State,
     sequence: u64,
     session_ms: u64,
+    /// Of the last event, milliseconds UTC.
+    last_at_ms: u64,
+    milestones: Milestones,
     clock: Option<Running>,
 }
 
@@ -133,6 +192,8 @@ impl PartialEq for Session {
             && self.state == other.state
             && self.sequence == other.sequence
             && self.session_ms == other.session_ms
+            && self.last_at_ms == other.last_at_ms
+            && self.milestones == other.milestones
     }
 }
 
@@ -146,13 +207,12 @@ impl Session {
             id,
             placed: placed.clone(),
             placed_at_ms: now.utc_ms,
-            state: apply::initial(),
+            state: apply::initial(&placed),
             sequence: 0,
             session_ms: 0,
-            clock: Some(Running {
-                mono_ms: now.mono_ms,
-                session_ms: 0,
-            }),
+            last_at_ms: now.utc_ms,
+            milestones: Milestones::default(),
+            clock: Some(Running::from(now, 0)),
         };
         let kind = EventKind::CallPlaced(placed);
         let actions = action::actions(&session.state, &kind, &session.placed);
@@ -213,9 +273,11 @@ impl Session {
             id: event.session,
             placed: placed.clone(),
             placed_at_ms: event.at_ms,
-            state: apply::initial(),
+            state: apply::initial(placed),
             sequence: 0,
             session_ms: 0,
+            last_at_ms: event.at_ms,
+            milestones: Milestones::default(),
             clock: None,
         })
     }
@@ -244,54 +306,9 @@ impl Session {
             .map_err(|_misfit| ReplayError::Misfit { sequence, kind })?;
         self.sequence = sequence;
         self.session_ms = event.session_ms;
+        self.last_at_ms = event.at_ms;
+        self.milestones.note(event);
         Ok(())
-    }
-
-    /// Starts the clock of a replayed session. It goes on from its last event: the time for which
-    /// no server was there is counted neither as session nor as conversation.
-    pub const fn resume(&mut self, now: Now) {
-        self.clock = Some(Running {
-            mono_ms: now.mono_ms,
-            session_ms: self.session_ms,
-        });
-    }
-
-    /// When [`Self::due`] has something to say, in milliseconds on the monotonic clock.
-    /// May change with each event.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<u64> {
-        let (clock, deadline) = (self.clock?, self.ring_deadline()?);
-        let wait_ms = deadline.saturating_sub(clock.session_ms);
-        Some(clock.mono_ms.saturating_add(wait_ms))
-    }
-
-    /// The input that time alone brings: a telephone that was called for
-    /// `limit::HEARING_RING_TIMEOUT` is not answered. Handle it like any other input.
-    #[must_use]
-    pub fn due(&self, now: Now) -> Option<Input> {
-        let deadline = self.ring_deadline()?;
-        (self.session_ms(now) >= deadline).then_some(Input::HearingFailed {
-            reason: EndReason::HearingNoAnswer,
-        })
-    }
-
-    /// On the session clock.
-    fn ring_deadline(&self) -> Option<u64> {
-        let ring_ms = u64::try_from(limit::HEARING_RING_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
-        if let State::HearingPartyDialing { since_ms, .. } = self.state {
-            Some(since_ms.saturating_add(ring_ms))
-        } else {
-            None
-        }
-    }
-
-    /// The session clock at `now`: never less than at the last event, whatever is handed in.
-    fn session_ms(&self, now: Now) -> u64 {
-        let running = self.clock.map_or(0, |clock| {
-            let elapsed = now.mono_ms.saturating_sub(clock.mono_ms);
-            clock.session_ms.saturating_add(elapsed)
-        });
-        running.max(self.session_ms)
     }
 
     /// A snapshot for everybody else.
@@ -314,6 +331,8 @@ impl Session {
             telephone: self.state.telephone(),
             interpreter: self.state.interpreter().map(|i| i.ca.clone()),
             epoch: self.state.interpreter().map(|i| i.epoch),
+            kind: self.placed.kind,
+            urgency: self.placed.urgency,
             caller: self.placed.caller.clone(),
             number: self.placed.number.clone(),
             languages: self.placed.languages,
@@ -341,6 +360,18 @@ impl Session {
     #[must_use]
     pub const fn placed(&self) -> &Placed {
         &self.placed
+    }
+
+    /// When it was placed, in milliseconds UTC.
+    #[must_use]
+    pub const fn placed_at_ms(&self) -> u64 {
+        self.placed_at_ms
+    }
+
+    /// When things happened for the first time.
+    #[must_use]
+    pub const fn milestones(&self) -> &Milestones {
+        &self.milestones
     }
 
     /// The sequence of the last event.

@@ -1,88 +1,79 @@
 //! The state of a session: five variants, each with its own data.
 
-use vrs_domain::{CaId, EndReason, Epoch, Leg, SessionState, TelephoneState};
+use std::collections::BTreeMap;
 
-/// An interpreter as one asking of this session knows them: the CA id and that asking's epoch.
+use vrs_domain::{CallKind, EndReason, Leg, Legs, SessionState, TelephoneState, Urgency};
+
+use super::crew::{Crew, Interpreter};
+use super::event::Dialog;
+use super::talk::{Stretch, Talk};
+
+/// Who is in a session that is going on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Interpreter {
-    /// The interpreter's public number.
-    pub ca: CaId,
-    /// The epoch of this invitation, and of the assignment it becomes.
-    pub epoch: Epoch,
+pub struct Parties {
+    /// What kind of call it is.
+    pub kind: CallKind,
+    /// How urgent.
+    pub urgency: Urgency,
+    /// The interpreters.
+    pub crew: Crew,
+    /// Whose media has been connected at least once since they joined.
+    pub connected: Legs,
+    /// Legs of an emergency call that were lost and are being called back (F21), with how often.
+    pub missing: BTreeMap<Leg, u32>,
+    /// By what each answered leg is found again after a restart.
+    pub dialogs: BTreeMap<Leg, Dialog>,
 }
 
-/// Which legs have had their media connected at least once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Connected {
-    /// The caller's picture and sound have been connected.
-    pub caller: bool,
-    /// The interpreter's have been connected; this is when the interpreter has *answered* (F1).
-    pub interpreter: bool,
-    /// The telephone's sound has been connected.
-    pub hearing: bool,
-}
-
-impl Connected {
-    /// Whether `leg` has been connected.
+impl Parties {
+    /// Whether all who have to be there for a conversation are.
     #[must_use]
-    pub const fn has(self, leg: Leg) -> bool {
-        match leg {
-            Leg::Caller => self.caller,
-            Leg::Interpreter => self.interpreter,
-            Leg::Hearing => self.hearing,
-        }
+    pub fn are_complete(&self) -> bool {
+        let led = !self.kind.is_relayed() || self.crew.lead().is_some();
+        led && self.missing.is_empty()
     }
 
-    /// The same with `leg` connected.
+    /// Whether `leg` belongs to a call of this kind, the interpreters' as far as they have a seat.
     #[must_use]
-    pub const fn with(mut self, leg: Leg) -> Self {
-        match leg {
-            Leg::Caller => self.caller = true,
-            Leg::Interpreter => self.interpreter = true,
-            Leg::Hearing => self.hearing = true,
+    pub fn has(&self, leg: Leg) -> bool {
+        match leg.seat() {
+            Some(seat) => self.crew.taken(seat).is_some(),
+            None => leg == self.kind.calling() || leg == self.kind.called(),
         }
-        self
     }
 }
 
 /// Where a session stands. Times are milliseconds on the session clock (0 = call placed).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// The caller asked; an interpreter is being found.
+    /// Somebody asked for a call; an interpreter is being found. A call between subscribers goes
+    /// straight on.
     RequestReceived {
-        /// The one interpreter who is being asked now.
-        invited: Option<Interpreter>,
-        /// The newest epoch seen; only a newer one may be invited.
-        latest: Epoch,
-        /// How many invitations were declined, timed out or lost so far.
-        declines: u32,
+        /// Who is there: the calling leg, and whoever is asked for the lead.
+        parties: Parties,
     },
-    /// An interpreter took the session; caller and interpreter see each other.
+    /// An interpreter took the session; they and whoever called see or hear each other.
     InterpreterAssigned {
-        /// Who took it.
-        interpreter: Interpreter,
-        /// Whose media is up.
-        connected: Connected,
+        /// Who is there.
+        parties: Parties,
     },
-    /// The telephone is being called.
+    /// The other party is being called: the telephone, or the subscriber's devices.
     HearingPartyDialing {
-        /// Who interprets.
-        interpreter: Interpreter,
-        /// Whose media is up.
-        connected: Connected,
-        /// When dialling began.
+        /// Who is there.
+        parties: Parties,
+        /// When the calling began.
         since_ms: u64,
-        /// Whether the network said that it rings.
+        /// Whether it rings at the other end.
         ringing: bool,
+        /// How often an emergency call's dialling has failed so far.
+        failures: u32,
     },
-    /// All three talk.
+    /// Everybody talks.
     RelayActive {
-        /// Who interprets.
-        interpreter: Interpreter,
-        /// Whose media is up.
-        connected: Connected,
-        /// When the telephone was answered: the conversation clock's zero (F33).
-        since_ms: u64,
+        /// Who is there.
+        parties: Parties,
+        /// The conversation clock; its zero is the answer of whoever was called (F33).
+        talk: Talk,
     },
     /// Over.
     CallEnded {
@@ -90,14 +81,16 @@ pub enum State {
         reason: EndReason,
         /// The state it ended in.
         stage: SessionState,
-        /// Who interpreted, if anybody had taken it.
+        /// Who interpreted last, if anybody had taken it.
         interpreter: Option<Interpreter>,
-        /// How the telephone leg came out.
+        /// How the called leg came out.
         telephone: TelephoneState,
         /// From call placed to end.
         session_ms: u64,
-        /// From telephone answered to end; 0 when it never was.
+        /// All conversation.
         conversation_ms: u64,
+        /// The conversation, stretch by stretch.
+        stretches: Vec<Stretch>,
     },
 }
 
@@ -114,19 +107,41 @@ impl State {
         }
     }
 
-    /// Who interprets or interpreted; nobody while the session waits.
+    /// Who is there, while it goes on.
+    #[must_use]
+    pub const fn parties(&self) -> Option<&Parties> {
+        match self {
+            Self::RequestReceived { parties }
+            | Self::InterpreterAssigned { parties }
+            | Self::HearingPartyDialing { parties, .. }
+            | Self::RelayActive { parties, .. } => Some(parties),
+            Self::CallEnded { .. } => None,
+        }
+    }
+
+    pub(super) const fn parties_mut(&mut self) -> Option<&mut Parties> {
+        match self {
+            Self::RequestReceived { parties }
+            | Self::InterpreterAssigned { parties }
+            | Self::HearingPartyDialing { parties, .. }
+            | Self::RelayActive { parties, .. } => Some(parties),
+            Self::CallEnded { .. } => None,
+        }
+    }
+
+    /// Who interprets or interpreted; nobody while one is sought.
     #[must_use]
     pub const fn interpreter(&self) -> Option<&Interpreter> {
         match self {
-            Self::RequestReceived { .. } => None,
-            Self::InterpreterAssigned { interpreter, .. }
-            | Self::HearingPartyDialing { interpreter, .. }
-            | Self::RelayActive { interpreter, .. } => Some(interpreter),
+            Self::RequestReceived { parties }
+            | Self::InterpreterAssigned { parties }
+            | Self::HearingPartyDialing { parties, .. }
+            | Self::RelayActive { parties, .. } => parties.crew.lead(),
             Self::CallEnded { interpreter, .. } => interpreter.as_ref(),
         }
     }
 
-    /// What the telephone leg is doing.
+    /// What the called leg is doing.
     #[must_use]
     pub const fn telephone(&self) -> TelephoneState {
         match self {
@@ -138,43 +153,53 @@ impl State {
         }
     }
 
-    /// The conversation clock when the session clock shows `session_ms`: it starts when the
-    /// telephone is answered, never at ringing (F33, F43), and stops when the session ends.
+    /// The conversation clock when the session clock shows `session_ms`: it starts when whoever
+    /// is called answers, never at ringing (F33, F43), stands while somebody needed is missing,
+    /// and stops when the session ends.
     #[must_use]
-    pub const fn conversation_ms(&self, session_ms: u64) -> u64 {
+    pub fn conversation_ms(&self, session_ms: u64) -> u64 {
         match self {
             Self::RequestReceived { .. }
             | Self::InterpreterAssigned { .. }
             | Self::HearingPartyDialing { .. } => 0,
-            Self::RelayActive { since_ms, .. } => session_ms.saturating_sub(*since_ms),
+            Self::RelayActive { talk, .. } => talk.total_ms(session_ms),
             Self::CallEnded {
                 conversation_ms, ..
             } => *conversation_ms,
         }
     }
 
-    /// How the telephone leg comes out when a session in this state ends for `reason`.
+    /// How the called leg comes out when a session in this state ends for `reason`.
     #[must_use]
     pub(super) const fn telephone_after(&self, reason: EndReason) -> TelephoneState {
+        let failed = match self {
+            Self::RelayActive { .. } | Self::CallEnded { .. } => TelephoneState::Ended,
+            Self::RequestReceived { .. }
+            | Self::InterpreterAssigned { .. }
+            | Self::HearingPartyDialing { .. } => TelephoneState::Failed,
+        };
         match reason {
-            EndReason::HearingBusy => TelephoneState::Busy,
-            EndReason::HearingNoAnswer => TelephoneState::NoAnswer,
-            EndReason::NumberRefused | EndReason::NumberInvalid => TelephoneState::Failed,
-            EndReason::TrunkUnavailable => match self {
-                Self::RequestReceived { .. }
-                | Self::InterpreterAssigned { .. }
-                | Self::HearingPartyDialing { .. } => TelephoneState::Failed,
-                Self::RelayActive { .. } | Self::CallEnded { .. } => TelephoneState::Ended,
-            },
+            EndReason::HearingBusy | EndReason::SubscriberBusy => TelephoneState::Busy,
+            EndReason::HearingNoAnswer | EndReason::SubscriberNoAnswer => TelephoneState::NoAnswer,
+            EndReason::NumberRefused
+            | EndReason::NumberInvalid
+            | EndReason::NumberUnknown
+            | EndReason::SubscriberDeclined
+            | EndReason::SubscriberOffline
+            | EndReason::TrunkUnavailable => failed,
             EndReason::CallerHungUp
             | EndReason::InterpreterHungUp
             | EndReason::HearingHungUp
+            | EndReason::CalleeHungUp
             | EndReason::CallerCancelled
             | EndReason::NoInterpreter
             | EndReason::QueueFull
             | EndReason::CallerLost
             | EndReason::InterpreterLost
             | EndReason::HearingLost
+            | EndReason::CalleeLost
+            | EndReason::AnsweredElsewhere
+            | EndReason::Relieved
             | EndReason::InvitationTimedOut
             | EndReason::MediaFailed
             | EndReason::NotAllowed

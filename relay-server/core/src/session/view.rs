@@ -1,7 +1,8 @@
 //! What everybody else may see of a session.
 
 use vrs_domain::{
-    CaId, EndReason, Epoch, LanguagePair, PhoneNumber, SessionId, SessionState, TelephoneState,
+    CaId, CallKind, EndReason, Epoch, LanguagePair, PhoneNumber, SessionId, SessionState,
+    TelephoneState, Urgency,
 };
 
 /// A snapshot for publication: status messages, console, lists.
@@ -11,14 +12,18 @@ pub struct SessionView {
     pub session: SessionId,
     /// The canonical state.
     pub state: SessionState,
-    /// What the telephone is doing.
+    /// What the called party's leg is doing.
     pub telephone: TelephoneState,
-    /// Who interprets or interpreted; nobody while the session waits.
+    /// Who interprets or interpreted; nobody while one is sought.
     pub interpreter: Option<CaId>,
     /// The epoch of that assignment.
     pub epoch: Option<Epoch>,
-    /// The caller's number.
-    pub caller: PhoneNumber,
+    /// What kind of call it is.
+    pub kind: CallKind,
+    /// How urgent it is.
+    pub urgency: Urgency,
+    /// Who calls; `None` when the network withholds it.
+    pub caller: Option<PhoneNumber>,
     /// The number to call.
     pub number: PhoneNumber,
     /// Between which languages.
@@ -27,7 +32,7 @@ pub struct SessionView {
     pub placed_at_ms: u64,
     /// The session clock at the moment of the snapshot, in milliseconds.
     pub session_ms: u64,
-    /// The conversation clock at that moment, in milliseconds; 0 until the telephone is answered.
+    /// The conversation clock at that moment, in milliseconds; 0 until the call is answered.
     pub conversation_ms: u64,
     /// The sequence of the last event: a snapshot with a smaller one is older.
     pub sequence: u64,

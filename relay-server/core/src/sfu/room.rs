@@ -1,6 +1,8 @@
-//! One session's media: caller and interpreter, forwarded to each other.
+//! One session's media: the caller and the interpreters, forwarded to each other.
+//!
+//! The caller sees the interpreter who leads; everybody else sees the caller.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -53,23 +55,41 @@ pub enum RoomOutput {
     },
 }
 
-/// Forwards between the two WebRTC peers of a session.
+/// Forwards between the WebRTC peers of a session.
 #[derive(Default)]
 pub struct Room {
-    caller: Option<Peer>,
-    interpreter: Option<Peer>,
+    peers: BTreeMap<Leg, Peer>,
     bridged: bool,
     outputs: VecDeque<RoomOutput>,
+}
+
+/// Who sees the picture of `leg` and reads its text.
+const fn viewers(leg: Leg) -> &'static [Leg] {
+    match leg {
+        Leg::Caller => &[Leg::Interpreter, Leg::Relief, Leg::Team, Leg::Supervisor],
+        Leg::Interpreter => &[Leg::Caller],
+        Leg::Hearing | Leg::Callee | Leg::Relief | Leg::Team | Leg::Supervisor => &[],
+    }
+}
+
+/// Whose picture `leg` sees.
+const fn seen_by(leg: Leg) -> Option<Leg> {
+    match leg {
+        Leg::Caller => Some(Leg::Interpreter),
+        Leg::Interpreter | Leg::Relief | Leg::Team | Leg::Supervisor => Some(Leg::Caller),
+        Leg::Hearing | Leg::Callee => None,
+    }
 }
 
 impl Room {
     /// Puts a peer in; one that stood in this place is closed.
     ///
-    /// `leg` is [`Leg::Caller`] or [`Leg::Interpreter`]; a hearing party has no peer and is ignored.
+    /// A hearing party has no peer, and subscribers who call each other have no room: these legs
+    /// are ignored.
     pub fn join(&mut self, now: Instant, leg: Leg, peer: Peer) {
         self.leave(now, leg);
-        if let Some(place) = self.place(leg) {
-            *place = Some(peer);
+        if seen_by(leg).is_some() {
+            self.peers.insert(leg, peer);
             self.settle(now);
         }
     }
@@ -80,9 +100,21 @@ impl Room {
             peer.close(now);
             self.settle(now);
         }
-        if let Some(place) = self.place(leg) {
-            *place = None;
+        self.peers.remove(&leg);
+    }
+
+    /// A peer takes another place: the relief becomes the interpreter. Whoever stood there is
+    /// closed; those who see it now get a whole picture.
+    pub fn rename(&mut self, now: Instant, from: Leg, to: Leg) {
+        self.leave(now, to);
+        let Some(peer) = self.peers.remove(&from) else {
+            return;
+        };
+        self.peers.insert(to, peer);
+        if let Some(peer) = self.peer_mut(to) {
+            peer.request_keyframe(now);
         }
+        self.settle(now);
     }
 
     /// While on, sound goes to the bridge instead of straight to the other peer.
@@ -92,17 +124,13 @@ impl Room {
 
     /// The peer of a leg, to read its statistics or give it an answer.
     pub fn peer_mut(&mut self, leg: Leg) -> Option<&mut Peer> {
-        self.place(leg)?.as_mut()
+        self.peers.get_mut(&leg)
     }
 
     /// Counters of a leg's peer.
     #[must_use]
     pub fn stats(&self, leg: Leg) -> Option<PeerStats> {
-        match leg {
-            Leg::Caller => self.caller.as_ref().map(Peer::stats),
-            Leg::Interpreter => self.interpreter.as_ref().map(Peer::stats),
-            Leg::Hearing => None,
-        }
+        self.peers.get(&leg).map(Peer::stats)
     }
 
     /// Takes one datagram that belongs to `leg`.
@@ -128,12 +156,10 @@ impl Room {
         }
     }
 
-    /// Lets both peers act on their timers.
+    /// Lets all peers act on their timers.
     pub fn handle_timeout(&mut self, now: Instant) {
-        for leg in [Leg::Caller, Leg::Interpreter] {
-            if let Some(peer) = self.peer_mut(leg) {
-                peer.handle_timeout(now);
-            }
+        for peer in self.peers.values_mut() {
+            peer.handle_timeout(now);
         }
         self.settle(now);
     }
@@ -141,9 +167,7 @@ impl Room {
     /// When [`Room::handle_timeout`] must be called; changes after every other call.
     #[must_use]
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        let caller = self.caller.as_mut().and_then(Peer::poll_timeout);
-        let interpreter = self.interpreter.as_mut().and_then(Peer::poll_timeout);
-        caller.into_iter().chain(interpreter).min()
+        self.peers.values_mut().filter_map(Peer::poll_timeout).min()
     }
 
     /// The next thing to do; call until `None` after every other call.
@@ -152,23 +176,15 @@ impl Room {
         self.outputs.pop_front()
     }
 
-    fn place(&mut self, leg: Leg) -> Option<&mut Option<Peer>> {
-        match leg {
-            Leg::Caller => Some(&mut self.caller),
-            Leg::Interpreter => Some(&mut self.interpreter),
-            Leg::Hearing => None,
-        }
-    }
-
-    /// Empties both peers; what one received makes the other send.
+    /// Empties all peers; what one received makes others send.
     ///
     /// It ends because a peer makes events only from what it is given from outside, never from
     /// what it is asked to send.
     fn settle(&mut self, now: Instant) {
         let mut events = VecDeque::new();
         loop {
-            for leg in [Leg::Caller, Leg::Interpreter] {
-                while let Some(output) = self.peer_mut(leg).and_then(Peer::poll_output) {
+            for (&leg, peer) in &mut self.peers {
+                while let Some(output) = peer.poll_output() {
                     match output {
                         PeerOutput::Transmit {
                             source,
@@ -198,16 +214,18 @@ impl Room {
             PeerEvent::Connected => {
                 self.news(leg, PeerNews::Connected);
                 // Whoever came second starts with a whole picture.
-                self.ask_other_for_keyframe(now, leg);
+                self.ask_source_for_keyframe(now, leg);
             }
             PeerEvent::Disconnected => self.news(leg, PeerNews::Disconnected),
             PeerEvent::Failed(why) => self.news(leg, PeerNews::Failed(why)),
             PeerEvent::Rtp { kind, packet } => self.forward(now, leg, kind, &packet),
-            PeerEvent::KeyframeRequested => self.ask_other_for_keyframe(now, leg),
+            PeerEvent::KeyframeRequested => self.ask_source_for_keyframe(now, leg),
             PeerEvent::Text(text) => {
-                let taken = self
-                    .other_mut(leg)
-                    .is_some_and(|other| other.send_text(now, &text));
+                let mut taken = false;
+                for viewer in viewers(leg) {
+                    let peer = self.peers.get_mut(viewer);
+                    taken |= peer.is_some_and(|peer| peer.send_text(now, &text));
+                }
                 if !taken {
                     self.outputs.push_back(RoomOutput::TextLost { leg });
                 }
@@ -225,26 +243,22 @@ impl Room {
                 sequence,
                 opus,
             });
-        } else if let Some(other) = self.other_mut(leg) {
-            other.send_rtp(now, kind, packet);
+            return;
+        }
+        for viewer in viewers(leg) {
+            if let Some(peer) = self.peers.get_mut(viewer) {
+                peer.send_rtp(now, kind, packet);
+            }
         }
     }
 
-    fn ask_other_for_keyframe(&mut self, now: Instant, leg: Leg) {
-        if let Some(other) = self.other_mut(leg) {
-            other.request_keyframe(now);
+    fn ask_source_for_keyframe(&mut self, now: Instant, leg: Leg) {
+        if let Some(source) = seen_by(leg).and_then(|leg| self.peers.get_mut(&leg)) {
+            source.request_keyframe(now);
         }
     }
 
     fn news(&mut self, leg: Leg, news: PeerNews) {
         self.outputs.push_back(RoomOutput::News { leg, news });
-    }
-
-    fn other_mut(&mut self, leg: Leg) -> Option<&mut Peer> {
-        match leg {
-            Leg::Caller => self.peer_mut(Leg::Interpreter),
-            Leg::Interpreter => self.peer_mut(Leg::Caller),
-            Leg::Hearing => None,
-        }
     }
 }

@@ -1,12 +1,18 @@
 //! The session, as promises: walks, refusals, clocks, and random histories.
 
-use proptest::prelude::*;
 use vrs_domain::{
-    CaId, EndReason, Epoch, LanguagePair, Leg, SessionId, SessionState, TelephoneState,
+    CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, Seat, SessionId, SessionState,
+    TelephoneState, Urgency,
 };
 
-use super::describe::Specimens;
+use std::time::Duration;
+
+use super::specimens::Specimens;
 use super::*;
+
+mod kinds;
+mod random;
+mod seats;
 
 fn ca(number: u32) -> CaId {
     number.to_string().parse().unwrap()
@@ -19,11 +25,18 @@ fn at(ms: u64) -> Now {
     }
 }
 
-fn asked_for(number: &str) -> Placed {
+fn asked_for(kind: CallKind, urgency: Urgency) -> Placed {
     Placed {
-        caller: "+15550100001".parse().unwrap(),
-        number: number.parse().unwrap(),
+        kind,
+        urgency,
+        caller: Some("+15550100001".parse().unwrap()),
+        anonymous: false,
+        number: "+15550100199".parse().unwrap(),
         languages: LanguagePair::default(),
+        skill: None,
+        gender: None,
+        address: None,
+        url: None,
     }
 }
 
@@ -35,7 +48,11 @@ struct Walk {
 
 impl Walk {
     fn begin() -> Self {
-        let (session, step) = Session::place(SessionId(7), at(0), asked_for("+15550100199"));
+        Self::of(CallKind::RelayOutbound, Urgency::Standard)
+    }
+
+    fn of(kind: CallKind, urgency: Urgency) -> Self {
+        let (session, step) = Session::place(SessionId(7), at(0), asked_for(kind, urgency));
         Self {
             session,
             events: vec![step.event],
@@ -76,6 +93,7 @@ impl Walk {
 
 fn matched(number: u32, epoch: u32) -> Input {
     Input::Matched {
+        seat: Seat::Lead,
         ca: ca(number),
         epoch: Epoch(epoch),
     }
@@ -83,29 +101,35 @@ fn matched(number: u32, epoch: u32) -> Input {
 
 fn accepted(number: u32, epoch: u32) -> Input {
     Input::InvitationAccepted {
+        seat: Seat::Lead,
         ca: ca(number),
         epoch: Epoch(epoch),
+        center: None,
     }
 }
 
 fn declined(number: u32, epoch: u32, how: Decline) -> Input {
     Input::InvitationDeclined {
+        seat: Seat::Lead,
         ca: ca(number),
         epoch: Epoch(epoch),
         how,
     }
 }
 
+const DIALLED: Input = Input::DialStarted { address: None };
+const ANSWERED: Input = Input::CalledAnswered { address: None };
+
 fn assigned() -> Walk {
     Walk::begin().through([matched(1, 1), accepted(1, 1)])
 }
 
 fn dialing() -> Walk {
-    assigned().through([Input::DialStarted])
+    assigned().through([DIALLED])
 }
 
 fn active() -> Walk {
-    dialing().through([Input::HearingRang, Input::HearingAnswered])
+    dialing().through([Input::CalledRang, ANSWERED])
 }
 
 #[test]
@@ -116,9 +140,9 @@ fn a_relayed_call_goes_through_all_five_states() {
         matched(1, 1),
         accepted(1, 1),
         Input::MediaConnected(Leg::Interpreter),
-        Input::DialStarted,
-        Input::HearingRang,
-        Input::HearingAnswered,
+        DIALLED,
+        Input::CalledRang,
+        ANSWERED,
         Input::HungUp(Leg::Hearing),
     ];
     for input in inputs {
@@ -137,8 +161,8 @@ fn a_relayed_call_goes_through_all_five_states() {
             "interpreter_assigned",
             "leg_connected",
             "dialing_started",
-            "telephone_rang",
-            "hearing_answered",
+            "called_rang",
+            "called_answered",
             "ended"
         ]
     );
@@ -175,9 +199,9 @@ fn r07_a_step_of_the_wall_clock_changes_no_duration() {
 
 #[test]
 fn f43_a_telephone_that_only_rang_has_no_conversation() {
-    let mut walk = dialing().through([Input::HearingRang]);
+    let mut walk = dialing().through([Input::CalledRang]);
     let reason = EndReason::HearingBusy;
-    walk.feed(at(90_000), Input::HearingFailed { reason })
+    walk.feed(at(90_000), Input::CalledFailed { reason })
         .unwrap();
     assert_eq!(walk.ended(), (EndReason::HearingBusy, 90_000, 0));
     assert_eq!(walk.session.view(at(0)).telephone, TelephoneState::Busy);
@@ -185,16 +209,12 @@ fn f43_a_telephone_that_only_rang_has_no_conversation() {
 
 #[test]
 fn f18_an_emergency_call_enters_the_queue_first() {
-    let (_, step) = Session::place(SessionId(1), at(0), asked_for("911"));
-    let languages = LanguagePair::default();
-    let priority = crate::queue::Priority::Emergency;
-    assert_eq!(
-        step.actions,
-        [Action::EnterQueue {
-            languages,
-            priority
-        }]
-    );
+    let placed = asked_for(CallKind::RelayOutbound, Urgency::Emergency);
+    let (_, step) = Session::place(SessionId(1), at(0), placed);
+    let [Action::EnterQueue { seat, urgency, .. }] = &step.actions[..] else {
+        panic!("{:?}", step.actions);
+    };
+    assert_eq!((*seat, *urgency), (Seat::Lead, Urgency::Emergency));
 }
 
 #[test]
@@ -209,14 +229,9 @@ fn a_declined_invitation_leaves_the_session_waiting_for_the_next_match() {
         assert_eq!(cancelled, *how != Decline::Declined, "{how}");
         assert_eq!(walk.session.state().name(), SessionState::RequestReceived);
     }
-    assert!(matches!(
-        walk.session.state(),
-        State::RequestReceived {
-            invited: None,
-            latest: Epoch(3),
-            declines: 3
-        }
-    ));
+    let crew = &walk.session.state().parties().unwrap().crew;
+    assert_eq!((crew.latest, crew.declines), (Epoch(3), 3));
+    assert_eq!(crew.asked(Seat::Lead), None);
     walk.through([matched(2, 4), accepted(2, 4)]);
 }
 
@@ -241,6 +256,7 @@ fn q1_a_second_interpreter_is_refused_at_every_step() {
             walk.feed(at(9_000), accepted(1, 1)),
             Err(Why::AlreadyAssigned)
         );
+        assert_eq!(walk.feed(at(9_000), matched(2, 1)), Err(Why::StaleEpoch));
     }
 }
 
@@ -272,6 +288,7 @@ fn a_caller_who_gives_up_while_queued_leaves_nobody_ringing() {
     let mut walk = Walk::begin().through([matched(1, 1)]);
     let actions = walk.feed(at(3_000), Input::HungUp(Leg::Caller)).unwrap();
     let cancel = Action::CancelInvitation {
+        seat: Seat::Lead,
         ca: ca(1),
         epoch: Epoch(1),
         reason: EndReason::CallerCancelled,
@@ -290,7 +307,6 @@ fn whoever_hangs_up_or_is_lost_ends_the_call_under_their_name() {
         ),
         (Input::HungUp(Leg::Hearing), EndReason::HearingHungUp),
         (Input::Lost(Leg::Caller), EndReason::CallerLost),
-        (Input::Lost(Leg::Interpreter), EndReason::InterpreterLost),
         (Input::Lost(Leg::Hearing), EndReason::HearingLost),
         (Input::Stop, EndReason::ServiceStopping),
         (Input::Restarted, EndReason::ServerRestarted),
@@ -305,30 +321,25 @@ fn whoever_hangs_up_or_is_lost_ends_the_call_under_their_name() {
 
 #[test]
 fn a_telephone_that_rings_too_long_is_not_answered() {
-    let mut walk = dialing().through([Input::HearingRang]);
-    let deadline = walk.session.poll_timeout().unwrap();
+    let mut walk = dialing().through([Input::CalledRang]);
+    let rules = Rules::default();
+    let deadline = walk.session.poll_timeout(&rules).unwrap();
     assert_eq!(deadline, at(3_000 + 180_000).mono_ms);
-    assert_eq!(walk.session.due(at(182_999)), None);
-    let input = walk.session.due(at(183_000)).unwrap();
+    assert_eq!(walk.session.due(at(182_999), &rules), None);
+    let input = walk.session.due(at(183_000), &rules).unwrap();
     walk.feed(at(183_000), input).unwrap();
     assert_eq!(walk.ended(), (EndReason::HearingNoAnswer, 183_000, 0));
-    assert_eq!(walk.session.poll_timeout(), None);
-    assert_eq!(active().session.poll_timeout(), None);
+    assert_eq!(walk.session.poll_timeout(&rules), None);
+    assert_eq!(active().session.poll_timeout(&rules), None);
 }
 
 #[test]
 fn nothing_is_changed_by_a_proposal_or_a_refusal() {
     let mut walk = assigned();
     let before = walk.session.clone();
-    let step = walk
-        .session
-        .propose(at(4_000), &Input::DialStarted)
-        .unwrap();
+    let step = walk.session.propose(at(4_000), &DIALLED).unwrap();
     assert_eq!(walk.session, before);
-    assert_eq!(
-        walk.feed(at(4_000), Input::HearingAnswered),
-        Err(Why::TooEarly)
-    );
+    assert_eq!(walk.feed(at(4_000), ANSWERED), Err(Why::TooEarly));
     assert_eq!(walk.session, before);
     walk.session.apply(&step.event).unwrap();
     assert_eq!(
@@ -339,42 +350,11 @@ fn nothing_is_changed_by_a_proposal_or_a_refusal() {
 
 #[test]
 fn a_refusal_names_state_input_and_why_and_no_number() {
-    let refusal = active()
-        .session
-        .propose(at(9_000), &Input::DialStarted)
-        .unwrap_err();
+    let refusal = active().session.propose(at(9_000), &DIALLED).unwrap_err();
     assert_eq!(
         refusal.to_string(),
         "dial_started refused in relay_active: too late"
     );
-}
-
-#[test]
-fn after_a_restart_the_clock_goes_on_from_the_last_event() {
-    let walk = active();
-    let mut back = replay(&walk.events).unwrap();
-    assert_eq!(back, walk.session);
-    // Another process: its monotonic clock began anew, and two hours have passed.
-    let now = |ms| Now {
-        utc_ms: at(7_200_000).utc_ms + ms,
-        mono_ms: 10 + ms,
-    };
-    let mut closed = back.clone();
-    let step = closed.handle(now(0), &Input::Restarted).unwrap();
-    let stage = SessionState::RelayActive;
-    let reason = EndReason::ServerRestarted;
-    assert_eq!(
-        step.event.kind,
-        EventKind::Ended {
-            reason,
-            stage,
-            session_ms: 5_000,
-            conversation_ms: 0
-        }
-    );
-    back.resume(now(0));
-    let view = back.view(now(1_500));
-    assert_eq!((view.session_ms, view.conversation_ms), (6_500, 1_500));
 }
 
 #[test]
@@ -404,10 +384,10 @@ fn a_damaged_history_is_named_and_not_believed() {
         Err(ReplayError::ClockBackwards { sequence: 4 })
     );
     let mut other = events.clone();
-    other[3].kind = EventKind::TelephoneRang;
+    other[3].kind = EventKind::CalledRang;
     let misfit = ReplayError::Misfit {
         sequence: 3,
-        kind: "telephone_rang",
+        kind: "called_rang",
     };
     assert_eq!(replay(&other), Err(misfit));
     let mut longer = events;
@@ -428,30 +408,31 @@ fn a_damaged_history_is_named_and_not_believed() {
 
 #[test]
 fn r33_every_state_answers_every_input_and_no_step_goes_back() {
-    let specimens = Specimens::new().unwrap();
-    let words: std::collections::BTreeSet<_> = specimens
-        .inputs
-        .iter()
-        .map(|(_, input)| input.word())
-        .collect();
-    assert_eq!(words.len(), 13, "a specimen for each input: {words:?}");
-    for (label, state) in &specimens.states {
-        for (input_label, input) in &specimens.inputs {
-            match table::transition(state, input, 1_000) {
-                Ok(step) => assert!(step.next.name() >= state.name(), "{label}, {input_label}"),
-                Err(refusal) => {
-                    assert_ne!(refusal.why, Why::EventDoesNotFit, "{label}, {input_label}");
+    for (kind, urgency) in [
+        (CallKind::RelayOutbound, Urgency::Standard),
+        (CallKind::RelayInbound, Urgency::Standard),
+        (CallKind::RelayOutbound, Urgency::Emergency),
+        (CallKind::PointToPoint, Urgency::Standard),
+    ] {
+        let specimens = Specimens::new(kind, urgency).unwrap();
+        let words = specimens.inputs.iter().map(|(_, input)| input.word());
+        let words: std::collections::BTreeSet<_> = words.collect();
+        assert_eq!(words.len(), 19, "a specimen for each input: {words:?}");
+        for (label, state) in &specimens.states {
+            for (input_label, input) in &specimens.inputs {
+                match table::transition(state, input, 1_000) {
+                    Ok(step) => {
+                        assert!(step.next.name() >= state.name(), "{label}, {input_label}");
+                    }
+                    Err(refusal) => {
+                        assert_ne!(refusal.why, Why::EventDoesNotFit, "{label}, {input_label}");
+                    }
                 }
             }
         }
-    }
-    for &name in SessionState::ALL {
-        assert!(
-            specimens
-                .states
-                .iter()
-                .any(|(_, state)| state.name() == name)
-        );
+        let known = |name: &&SessionState| specimens.states.iter().any(|(_, s)| s.name() == **name);
+        let all = SessionState::ALL.iter().filter(known).count();
+        assert_eq!(all, if kind.is_relayed() { 5 } else { 4 });
     }
 }
 
@@ -467,131 +448,4 @@ fn docs_flows_session_is_what_the_table_says() {
         written == page,
         "docs/flows/session.md is out of date: UPDATE_FLOWS=1 cargo test -p relay-core"
     );
-}
-
-/// A random input; half of the time one that fits the state, so that walks get somewhere.
-fn pick(session: &Session, choice: u32, epoch: u32, number: u32) -> Input {
-    let legs = Leg::ALL[choice as usize % Leg::ALL.len()];
-    let reason = EndReason::ALL[number as usize % EndReason::ALL.len()];
-    let how = Decline::ALL[number as usize % Decline::ALL.len()];
-    let number = number % 3;
-    if choice.is_multiple_of(2) {
-        return match (session.state(), choice / 2 % 8) {
-            (
-                State::RequestReceived {
-                    invited: None,
-                    latest,
-                    ..
-                },
-                _,
-            ) => matched(number, latest.0 + 1),
-            (
-                State::RequestReceived {
-                    invited: Some(asked),
-                    ..
-                },
-                0..6,
-            ) => Input::InvitationAccepted {
-                ca: asked.ca.clone(),
-                epoch: asked.epoch,
-            },
-            (
-                State::RequestReceived {
-                    invited: Some(asked),
-                    ..
-                },
-                _,
-            ) => Input::InvitationDeclined {
-                ca: asked.ca.clone(),
-                epoch: asked.epoch,
-                how,
-            },
-            (State::InterpreterAssigned { .. }, _) => Input::DialStarted,
-            (State::HearingPartyDialing { ringing: false, .. }, _) => Input::HearingRang,
-            (State::HearingPartyDialing { .. }, _) => Input::HearingAnswered,
-            (State::RelayActive { .. }, _) => Input::MediaConnected(legs),
-            (State::CallEnded { .. }, _) => Input::Stop,
-        };
-    }
-    match choice / 2 % 16 {
-        0..3 => matched(number, epoch),
-        3..5 => accepted(number, epoch),
-        5..7 => declined(number, epoch, how),
-        7 => Input::MediaConnected(legs),
-        8 => Input::DialStarted,
-        9 => Input::HearingRang,
-        10 => Input::HearingAnswered,
-        11 => Input::HearingFailed { reason },
-        12 => Input::HungUp(legs),
-        13 => Input::Lost(legs),
-        14 => Input::Refused { reason },
-        _ if epoch == 0 => Input::Stop,
-        _ => Input::Restarted,
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
-    /// Q1, Q3, Q4, R33, F40 on random histories.
-    #[test]
-    fn r33_no_history_breaks_a_promise(
-        steps in prop::collection::vec((any::<u32>(), 0..6_u32, any::<u32>(), 0..90_000_u64, any::<u32>()), 0..60)
-    ) {
-        let mut walk = Walk::begin();
-        let mut now = at(0);
-        let mut interpreters: Vec<(CaId, Epoch)> = Vec::new();
-        for (choice, epoch, number, wait_ms, utc) in steps {
-            now = Now { utc_ms: utc.into(), mono_ms: now.mono_ms + wait_ms };
-            let input = pick(&walk.session, choice, epoch, number);
-            let before = walk.session.clone();
-            let rank = before.state().name();
-            match walk.feed(now, input.clone()) {
-                Err(why) => {
-                    prop_assert_eq!(&walk.session, &before);
-                    prop_assert_ne!(why, Why::EventDoesNotFit);
-                }
-                Ok(actions) => {
-                    prop_assert!(!before.is_over(), "{input:?} after the end");
-                    prop_assert!(walk.session.state().name() >= rank);
-                    let left = actions.iter().filter(|a| **a == Action::LeaveQueue).count();
-                    prop_assert_eq!(left == 1, walk.session.is_over());
-                }
-            }
-            if let Input::Matched { epoch, .. } | Input::InvitationAccepted { epoch, .. }
-                | Input::InvitationDeclined { epoch, .. } = &input
-                && let State::RequestReceived { latest, .. } = before.state()
-                && epoch < latest
-            {
-                prop_assert_eq!(&walk.session, &before, "stale {:?}", input);
-            }
-            if let Some(interpreter) = walk.session.state().interpreter() {
-                let one = (interpreter.ca.clone(), interpreter.epoch);
-                if !interpreters.contains(&one) {
-                    interpreters.push(one);
-                }
-            }
-            let view = walk.session.view(now);
-            prop_assert!(view.conversation_ms <= view.session_ms);
-        }
-        prop_assert!(interpreters.len() <= 1, "{interpreters:?}");
-        if !walk.session.is_over() {
-            walk.feed(now, Input::Stop).unwrap();
-        }
-        let ends = walk.events.iter().filter(|e| matches!(e.kind, EventKind::Ended { .. })).count();
-        prop_assert_eq!(ends, 1);
-        for (place, event) in walk.events.iter().enumerate() {
-            prop_assert_eq!(event.sequence, place as u64);
-        }
-        prop_assert_eq!(replay(&walk.events).unwrap(), walk.session);
-    }
-
-    /// Any sequence of well-formed events either replays or is refused by name; none panics.
-    #[test]
-    fn no_shuffled_history_panics(order in Just((0..7_usize).collect::<Vec<_>>()).prop_shuffle()) {
-        let events = active().through([Input::HungUp(Leg::Caller)]).events;
-        let shuffled: Vec<_> = order.iter().map(|&n| events[n].clone()).collect();
-        let sorted = order.is_sorted();
-        prop_assert_eq!(replay(&shuffled).is_ok(), sorted);
-    }
 }

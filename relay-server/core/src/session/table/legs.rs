@@ -1,0 +1,123 @@
+//! What happens to legs that were answered, and to an emergency call's that were lost.
+
+use vrs_domain::{EndReason, Leg, Urgency, limit};
+
+use super::Outcome::{self, End, Event};
+use super::reasons::called_failed;
+use super::{Why, crew};
+use crate::session::event::{Dialog, EventKind};
+use crate::session::state::Parties;
+
+pub(super) fn first_media(parties: &Parties, leg: Leg) -> Result<Outcome, Why> {
+    if !parties.has(leg) {
+        Err(Why::NoSuchLeg)
+    } else if parties.connected.has(leg) {
+        Err(Why::AlreadySo)
+    } else {
+        Ok(Event(EventKind::LegConnected { leg }))
+    }
+}
+
+pub(super) fn bound(parties: &Parties, leg: Leg, dialog: &Dialog) -> Result<Outcome, Why> {
+    if !parties.has(leg) {
+        Err(Why::NoSuchLeg)
+    } else if parties.dialogs.get(&leg) == Some(dialog) {
+        Err(Why::AlreadySo)
+    } else {
+        let dialog = dialog.clone();
+        Ok(Event(EventKind::LegBound { leg, dialog }))
+    }
+}
+
+pub(super) fn hung_up(parties: &Parties, leg: Leg) -> Result<Outcome, Why> {
+    if let Some(seat) = leg.seat() {
+        let over = End(EndReason::InterpreterHungUp);
+        return Ok(crew::left(parties, seat)?.unwrap_or(over));
+    }
+    if !parties.has(leg) {
+        return Err(Why::NoSuchLeg);
+    }
+    if parties.missing.contains_key(&leg) {
+        return Err(Why::AlreadySo);
+    }
+    Ok(End(match leg {
+        Leg::Caller => EndReason::CallerHungUp,
+        Leg::Callee => EndReason::CalleeHungUp,
+        Leg::Hearing | Leg::Interpreter | Leg::Relief | Leg::Team | Leg::Supervisor => {
+            EndReason::HearingHungUp
+        }
+    }))
+}
+
+/// A connection is gone for good. The conversation waits for another interpreter; an emergency
+/// call waits for its parties, too (F21).
+pub(super) fn gone(parties: &Parties, leg: Leg) -> Result<Outcome, Why> {
+    if let Some(seat) = leg.seat() {
+        let lead = parties.crew.taken(seat).ok_or(Why::NoSuchLeg)?;
+        let sought = EventKind::InterpreterLost {
+            ca: lead.ca.clone(),
+            epoch: lead.epoch,
+        };
+        return Ok(crew::left(parties, seat)?.unwrap_or(Event(sought)));
+    }
+    if !parties.has(leg) {
+        return Err(Why::NoSuchLeg);
+    }
+    if parties.missing.contains_key(&leg) {
+        return Err(Why::AlreadySo);
+    }
+    if parties.urgency == Urgency::Emergency && parties.kind.is_relayed() {
+        return Ok(Event(EventKind::LegDropped { leg }));
+    }
+    Ok(End(lost(leg)))
+}
+
+pub(super) const fn lost(leg: Leg) -> EndReason {
+    match leg {
+        Leg::Caller => EndReason::CallerLost,
+        Leg::Hearing => EndReason::HearingLost,
+        Leg::Callee => EndReason::CalleeLost,
+        Leg::Interpreter | Leg::Relief | Leg::Team | Leg::Supervisor => EndReason::InterpreterLost,
+    }
+}
+
+pub(super) fn restored(parties: &Parties, leg: Leg) -> Result<Outcome, Why> {
+    if parties.missing.contains_key(&leg) {
+        Ok(Event(EventKind::LegRestored { leg }))
+    } else if parties.has(leg) {
+        Err(Why::AlreadySo)
+    } else {
+        Err(Why::NoSuchLeg)
+    }
+}
+
+pub(super) fn restore_failed(parties: &Parties, leg: Leg) -> Result<Outcome, Why> {
+    match parties.missing.get(&leg) {
+        Some(tries) if *tries >= limit::EMERGENCY_RECALLS_MAX => Ok(End(lost(leg))),
+        Some(_) => Ok(Event(EventKind::LegStillMissing { leg })),
+        None if parties.has(leg) => Err(Why::AlreadySo),
+        None => Err(Why::NoSuchLeg),
+    }
+}
+
+/// An emergency call is dialled again, unless the number itself is at fault.
+pub(super) fn dialing_failed(
+    parties: &Parties,
+    failures: u32,
+    reason: EndReason,
+) -> Result<Outcome, Why> {
+    let over = called_failed(parties.kind, reason)?;
+    let hopeless = matches!(
+        reason,
+        EndReason::NumberInvalid | EndReason::NumberUnknown | EndReason::NumberRefused
+    );
+    let again = parties.urgency == Urgency::Emergency
+        && parties.kind.is_relayed()
+        && !hopeless
+        && failures < limit::EMERGENCY_RECALLS_MAX;
+    if again {
+        Ok(Event(EventKind::DialingFailed { reason }))
+    } else {
+        Ok(over)
+    }
+}

@@ -1,0 +1,301 @@
+//! Calls from a telephone, between subscribers, in an emergency; and after a restart.
+
+use super::*;
+
+fn legs(actions: &[Action]) -> Vec<Leg> {
+    let leg = |action: &Action| match action {
+        Action::HangUp { leg, .. } => Some(*leg),
+        _ => None,
+    };
+    actions.iter().filter_map(leg).collect()
+}
+
+fn emergency() -> Walk {
+    Walk::of(CallKind::RelayOutbound, Urgency::Emergency).through([
+        matched(1, 1),
+        accepted(1, 1),
+        DIALLED,
+        ANSWERED,
+    ])
+}
+
+#[test]
+fn every_end_leaves_no_leg_behind() {
+    for &reason in EndReason::ALL {
+        let input = match reason {
+            EndReason::CallerHungUp => Input::HungUp(Leg::Caller),
+            EndReason::InterpreterHungUp => Input::HungUp(Leg::Interpreter),
+            EndReason::HearingHungUp => Input::HungUp(Leg::Hearing),
+            other => Input::Refused { reason: other },
+        };
+        let Ok(actions) = active().feed(at(9_000), input.clone()) else {
+            continue;
+        };
+        let mut legs = legs(&actions);
+        if let Input::HungUp(leg) = input {
+            assert!(!legs.contains(&leg), "{reason}");
+            legs.push(leg);
+        }
+        legs.sort_unstable();
+        assert_eq!(
+            legs,
+            [Leg::Caller, Leg::Interpreter, Leg::Hearing],
+            "{reason}"
+        );
+        assert_eq!(
+            actions.last(),
+            Some(&Action::LeaveQueue),
+            "free after all else"
+        );
+        assert!(actions.contains(&Action::CloseMedia));
+    }
+}
+
+#[test]
+fn an_inbound_call_finds_its_interpreter_and_then_rings_the_subscriber() {
+    let mut walk = Walk::of(CallKind::RelayInbound, Urgency::Standard);
+    walk.feed(at(1_000), matched(1, 1)).unwrap();
+    let actions = walk.feed(at(2_000), accepted(1, 1)).unwrap();
+    assert_eq!(
+        actions,
+        [
+            Action::AnswerCalling,
+            Action::TellParties,
+            Action::Call {
+                after: Duration::ZERO
+            }
+        ]
+    );
+    walk.feed(at(3_000), DIALLED).unwrap();
+    assert_eq!(
+        walk.feed(at(3_500), Input::HungUp(Leg::Caller)),
+        Err(Why::TooEarly)
+    );
+    walk.feed(at(4_000), Input::CalledRang).unwrap();
+    walk.feed(at(5_000), ANSWERED).unwrap();
+    let actions = walk.feed(at(9_000), Input::HungUp(Leg::Caller)).unwrap();
+    assert_eq!(legs(&actions), [Leg::Hearing, Leg::Interpreter]);
+    assert_eq!(walk.ended(), (EndReason::CallerHungUp, 9_000, 4_000));
+}
+
+#[test]
+fn a_telephone_that_gives_up_waiting_cancels_an_inbound_call() {
+    let mut walk = Walk::of(CallKind::RelayInbound, Urgency::Standard);
+    assert_eq!(
+        walk.feed(at(1_000), Input::HungUp(Leg::Caller)),
+        Err(Why::NoSuchLeg)
+    );
+    walk.feed(at(1_000), Input::HungUp(Leg::Hearing)).unwrap();
+    assert_eq!(walk.ended().0, EndReason::CallerCancelled);
+}
+
+#[test]
+fn f43_a_subscriber_who_does_not_answer_is_named_and_nothing_is_billed() {
+    let mut walk = Walk::of(CallKind::RelayInbound, Urgency::Standard).through([
+        matched(1, 1),
+        accepted(1, 1),
+        DIALLED,
+    ]);
+    let wrong = EndReason::HearingBusy;
+    assert_eq!(
+        walk.feed(at(4_000), Input::CalledFailed { reason: wrong }),
+        Err(Why::ReasonDoesNotFit)
+    );
+    let input = walk.session.due(at(183_000), &Rules::default()).unwrap();
+    walk.feed(at(183_000), input).unwrap();
+    assert_eq!(walk.ended(), (EndReason::SubscriberNoAnswer, 183_000, 0));
+    assert_eq!(walk.session.view(at(0)).telephone, TelephoneState::NoAnswer);
+}
+
+#[test]
+fn subscribers_call_each_other_without_an_interpreter() {
+    let mut walk = Walk::of(CallKind::PointToPoint, Urgency::Standard);
+    assert_eq!(walk.feed(at(1), matched(1, 1)), Err(Why::NotSought));
+    walk.feed(at(1_000), DIALLED).unwrap();
+    let actions = walk.feed(at(2_000), Input::CalledRang).unwrap();
+    assert_eq!(actions[0], Action::RingCalling);
+    let actions = walk.feed(at(5_000), ANSWERED).unwrap();
+    assert_eq!(actions, [Action::AnswerCalling, Action::TellParties]);
+    assert_eq!(walk.session.view(at(7_000)).conversation_ms, 2_000);
+    let actions = walk.feed(at(9_000), Input::HungUp(Leg::Callee)).unwrap();
+    assert_eq!(
+        actions,
+        [
+            Action::HangUp {
+                leg: Leg::Caller,
+                reason: EndReason::CalleeHungUp
+            },
+            Action::CloseMedia,
+        ]
+    );
+    assert_eq!(walk.ended(), (EndReason::CalleeHungUp, 9_000, 4_000));
+}
+
+#[test]
+fn a_caller_who_gives_up_while_the_other_subscriber_rings_cancels() {
+    let mut walk = Walk::of(CallKind::PointToPoint, Urgency::Standard);
+    walk.feed(at(1_000), DIALLED).unwrap();
+    let actions = walk.feed(at(2_000), Input::HungUp(Leg::Caller)).unwrap();
+    assert_eq!(legs(&actions), [Leg::Callee]);
+    assert_eq!(walk.ended().0, EndReason::CallerCancelled);
+    let mut walk = Walk::of(CallKind::PointToPoint, Urgency::Standard);
+    walk.feed(at(1_000), DIALLED).unwrap();
+    let reason = EndReason::SubscriberDeclined;
+    let actions = walk
+        .feed(at(2_000), Input::CalledFailed { reason })
+        .unwrap();
+    assert!(actions.contains(&Action::RefuseCalling { reason }));
+}
+
+#[test]
+fn f21_either_leg_of_an_emergency_call_is_called_back_at_once() {
+    for leg in [Leg::Caller, Leg::Hearing] {
+        let mut walk = emergency();
+        let actions = walk.feed(at(10_000), Input::Lost(leg)).unwrap();
+        let after = Duration::ZERO;
+        assert!(actions.contains(&Action::Recall { leg, after }), "{leg}");
+        assert_eq!(walk.feed(at(11_000), Input::Lost(leg)), Err(Why::AlreadySo));
+        let actions = walk.feed(at(11_000), Input::RestoreFailed(leg)).unwrap();
+        let after = Duration::from_secs(2);
+        assert_eq!(actions, [Action::Recall { leg, after }]);
+        walk.feed(at(15_000), Input::Restored(leg)).unwrap();
+        walk.feed(at(16_000), Input::MediaConnected(leg)).unwrap();
+        walk.feed(at(20_000), Input::HungUp(Leg::Hearing)).unwrap();
+        // Answered at 4 s, apart from 10 s to 15 s.
+        assert_eq!(walk.ended(), (EndReason::HearingHungUp, 20_000, 11_000));
+        assert_eq!(replay(&walk.events).unwrap(), walk.session);
+    }
+}
+
+#[test]
+fn f21_calling_back_ends_some_time_and_with_whoever_hangs_up() {
+    let mut walk = emergency();
+    walk.feed(at(10_000), Input::Lost(Leg::Caller)).unwrap();
+    let mut now = 10_000;
+    while !walk.session.is_over() {
+        now += 2_000;
+        walk.feed(at(now), Input::RestoreFailed(Leg::Caller))
+            .unwrap();
+    }
+    assert_eq!(walk.ended().0, EndReason::CallerLost);
+    assert!(now > 300_000, "given up after {now} ms");
+    let mut walk = emergency();
+    walk.feed(at(10_000), Input::Lost(Leg::Caller)).unwrap();
+    let actions = walk.feed(at(12_000), Input::HungUp(Leg::Hearing)).unwrap();
+    assert!(legs(&actions).contains(&Leg::Caller), "the ringing stops");
+}
+
+#[test]
+fn f18_an_emergency_number_that_does_not_answer_is_dialled_again() {
+    let mut walk = Walk::of(CallKind::RelayOutbound, Urgency::Emergency).through([
+        matched(1, 1),
+        accepted(1, 1),
+        DIALLED,
+    ]);
+    let reason = EndReason::TrunkUnavailable;
+    let actions = walk
+        .feed(at(4_000), Input::CalledFailed { reason })
+        .unwrap();
+    assert!(matches!(actions[0], Action::Call { after } if !after.is_zero()));
+    walk.feed(at(6_000), DIALLED).unwrap();
+    walk.feed(at(7_000), ANSWERED).unwrap();
+    let mut wrong = Walk::of(CallKind::RelayOutbound, Urgency::Emergency).through([
+        matched(1, 1),
+        accepted(1, 1),
+        DIALLED,
+    ]);
+    let reason = EndReason::NumberInvalid;
+    wrong
+        .feed(at(4_000), Input::CalledFailed { reason })
+        .unwrap();
+    assert_eq!(wrong.ended().0, reason);
+}
+
+#[test]
+fn a_conversation_goes_on_after_a_restart_and_nobody_pays_for_the_gap() {
+    let dialog = Dialog("caller's".into());
+    let leg = Leg::Caller;
+    let mut walk = active();
+    walk.feed(at(6_000), Input::LegBound { leg, dialog })
+        .unwrap();
+    // The server was last known to be there at 60 s and is back at 75 s, as another process.
+    let now = |ms: u64| Now {
+        utc_ms: at(ms).utc_ms,
+        mono_ms: ms - 70_000,
+    };
+    let mut back = replay(&walk.events).unwrap();
+    assert_eq!(back, walk.session);
+    back.resume(now(75_000));
+    let alive_ms = back.session_ms_at(at(60_000).utc_ms);
+    let step = back
+        .handle(now(75_000), &Input::Resumed { alive_ms })
+        .unwrap();
+    assert_eq!(step.actions[0], Action::Reconnect);
+    let view = back.view(now(80_000));
+    assert_eq!(
+        (view.session_ms, view.conversation_ms),
+        (80_000, 55_000 + 5_000)
+    );
+    assert!(back.state().parties().unwrap().dialogs.contains_key(&leg));
+    let step = back
+        .handle(now(90_000), &Input::HungUp(Leg::Caller))
+        .unwrap();
+    let EventKind::Ended {
+        session_ms,
+        conversation_ms,
+        ..
+    } = step.event.kind
+    else {
+        panic!("not over");
+    };
+    assert_eq!((session_ms, conversation_ms), (90_000, 70_000));
+}
+
+#[test]
+fn r07_a_wall_clock_that_jumps_a_day_over_a_restart_bills_no_day() {
+    for jump_ms in [-86_400_000_i64, 86_400_000] {
+        let walk = active();
+        let utc_ms = at(60_000).utc_ms.checked_add_signed(jump_ms).unwrap();
+        let now = Now { utc_ms, mono_ms: 5 };
+        let mut back = replay(&walk.events).unwrap();
+        back.resume(now);
+        let alive_ms = back.session_ms_at(at(59_000).utc_ms);
+        back.handle(now, &Input::Resumed { alive_ms }).unwrap();
+        let view = back.view(now);
+        assert!(view.session_ms <= 3_600_000 + 5_000, "{view:?}");
+        assert!(view.conversation_ms <= 60_000, "{view:?}");
+    }
+}
+
+#[test]
+fn what_was_not_yet_a_conversation_is_not_resumed() {
+    for walk in [Walk::begin(), assigned(), dialing()] {
+        let mut back = replay(&walk.events).unwrap();
+        back.resume(at(60_000));
+        let refused = back.handle(at(60_000), &Input::Resumed { alive_ms: 0 });
+        assert_eq!(refused.unwrap_err().why, Why::TooEarly);
+        back.handle(at(60_000), &Input::Restarted).unwrap();
+    }
+}
+
+#[test]
+fn an_invitation_that_was_out_at_a_restart_is_made_again() {
+    let mut walk = active();
+    walk.feed(at(10_000), Input::Lost(Leg::Interpreter))
+        .unwrap();
+    walk.feed(at(11_000), matched(2, 2)).unwrap();
+    let mut back = replay(&walk.events).unwrap();
+    back.resume(at(20_000));
+    let step = back
+        .handle(at(20_000), &Input::Resumed { alive_ms: 0 })
+        .unwrap();
+    assert!(matches!(
+        step.actions[1],
+        Action::EnterQueue {
+            seat: Seat::Lead,
+            ..
+        }
+    ));
+    back.handle(at(21_000), &matched(2, 3)).unwrap();
+    back.handle(at(22_000), &accepted(2, 3)).unwrap();
+}
