@@ -246,41 +246,41 @@ fn forget(parties: &mut Parties, leg: Leg) {
 
 /// The calling of the other party.
 fn called(state: &State, event: &EventKind, now_ms: u64) -> Result<State, Misfit> {
-    match (state, event) {
-        (State::RequestReceived { parties }, EventKind::DialingStarted { .. })
-            if !parties.kind.is_relayed() =>
-        {
+    let started = matches!(event, EventKind::DialingStarted { .. });
+    let failed = matches!(event, EventKind::DialingFailed { .. });
+    let rang = matches!(event, EventKind::CalledRang);
+    match state {
+        State::RequestReceived { parties } if started && !parties.kind.is_relayed() => {
             Ok(dialing(parties, now_ms, false, 0))
         }
-        (State::InterpreterAssigned { parties }, EventKind::DialingStarted { .. }) => {
-            Ok(dialing(parties, now_ms, false, 0))
+        State::InterpreterAssigned { parties } if started || failed => {
+            Ok(dialing(parties, now_ms, false, failed.into()))
         }
-        (State::InterpreterAssigned { parties }, EventKind::DialingFailed { .. }) => {
-            Ok(dialing(parties, now_ms, false, 1))
-        }
-        (
-            State::HearingPartyDialing {
-                parties,
-                ringing,
-                failures,
-                since_ms,
-            },
-            event,
-        ) => match event {
-            EventKind::DialingStarted { .. } if *failures > 0 && !*ringing => {
+        State::HearingPartyDialing {
+            parties,
+            ringing,
+            failures,
+            since_ms,
+        } => {
+            if started && *failures > 0 && !*ringing {
                 Ok(dialing(parties, now_ms, false, *failures))
-            }
-            EventKind::DialingFailed { .. } => {
+            } else if failed {
                 Ok(dialing(parties, now_ms, false, failures.saturating_add(1)))
+            } else if rang && !*ringing {
+                Ok(dialing(parties, *since_ms, true, *failures))
+            } else if matches!(event, EventKind::CalledAnswered { .. }) {
+                Ok(State::RelayActive {
+                    parties: parties.clone(),
+                    talk: Talk::default(),
+                })
+            } else {
+                Err(Misfit)
             }
-            EventKind::CalledRang if !*ringing => Ok(dialing(parties, *since_ms, true, *failures)),
-            EventKind::CalledAnswered { .. } => Ok(State::RelayActive {
-                parties: parties.clone(),
-                talk: Talk::default(),
-            }),
-            _ => Err(Misfit),
-        },
-        _ => Err(Misfit),
+        }
+        State::InterpreterAssigned { .. }
+        | State::RequestReceived { .. }
+        | State::RelayActive { .. }
+        | State::CallEnded { .. } => Err(Misfit),
     }
 }
 

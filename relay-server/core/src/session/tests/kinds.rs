@@ -3,9 +3,12 @@
 use super::*;
 
 fn legs(actions: &[Action]) -> Vec<Leg> {
-    let leg = |action: &Action| match action {
-        Action::HangUp { leg, .. } => Some(*leg),
-        _ => None,
+    let leg = |action: &Action| {
+        if let Action::HangUp { leg, .. } = action {
+            Some(*leg)
+        } else {
+            None
+        }
     };
     actions.iter().filter_map(leg).collect()
 }
@@ -22,12 +25,15 @@ fn emergency() -> Walk {
 #[test]
 fn every_end_leaves_no_leg_behind() {
     for &reason in EndReason::ALL {
-        let input = match reason {
-            EndReason::CallerHungUp => Input::HungUp(Leg::Caller),
-            EndReason::InterpreterHungUp => Input::HungUp(Leg::Interpreter),
-            EndReason::HearingHungUp => Input::HungUp(Leg::Hearing),
-            other => Input::Refused { reason: other },
-        };
+        let hung_up = [
+            (EndReason::CallerHungUp, Leg::Caller),
+            (EndReason::InterpreterHungUp, Leg::Interpreter),
+            (EndReason::HearingHungUp, Leg::Hearing),
+        ];
+        let input = hung_up
+            .iter()
+            .find(|(by, _)| *by == reason)
+            .map_or(Input::Refused { reason }, |(_, leg)| Input::HungUp(*leg));
         let Ok(actions) = active().feed(at(9_000), input.clone()) else {
             continue;
         };
