@@ -32,17 +32,12 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Kind {
-    /// The caller's request was taken.
-    CallPlaced {
-        /// The caller's number.
-        caller: String,
-        /// The dialled number.
-        number: String,
-        /// Such as `ase/en`.
-        languages: String,
-    },
+    /// The request was taken.
+    CallPlaced(Box<Placed>),
     /// An interpreter is being asked.
     InterpreterInvited {
+        /// `lead`, `relief`, `team` or `supervisor`.
+        seat: String,
         /// CA id.
         interpreter: String,
         /// Number of the asking.
@@ -50,6 +45,8 @@ pub enum Kind {
     },
     /// The asked interpreter will not take it.
     InvitationDeclined {
+        /// Which seat.
+        seat: String,
         /// CA id.
         interpreter: String,
         /// Number of the asking.
@@ -57,24 +54,96 @@ pub enum Kind {
         /// `declined`, `timed_out` or `lost`.
         how: String,
     },
-    /// An interpreter took the session.
+    /// An interpreter took the seat.
     InterpreterAssigned {
+        /// Which seat.
+        seat: String,
+        /// CA id.
+        interpreter: String,
+        /// Number of the assignment.
+        epoch: u32,
+        /// Call centre or home workstation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        center: Option<String>,
+    },
+    /// The lead was lost; another one is sought.
+    InterpreterLost {
         /// CA id.
         interpreter: String,
         /// Number of the assignment.
         epoch: u32,
     },
+    /// The relief has the lead.
+    InterpreterRelieved {
+        /// CA id of who had it.
+        from: String,
+        /// CA id of who has it.
+        to: String,
+    },
+    /// The lead asked for another interpreter.
+    SeatAsked {
+        /// Which seat.
+        seat: String,
+        /// Why, for a relief.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// A seat other than the lead's is empty again.
+    SeatLeft {
+        /// Which seat.
+        seat: String,
+    },
     /// A leg's media came up.
     LegConnected {
-        /// `caller`, `interpreter` or `hearing`.
+        /// `caller`, `interpreter`, `hearing`, `callee`, `relief`, `team` or `supervisor`.
         leg: String,
     },
-    /// The telephone is being called.
-    DialingStarted,
-    /// The telephone rings.
-    TelephoneRang,
-    /// The telephone was answered.
-    HearingAnswered,
+    /// A leg was answered.
+    LegBound {
+        /// Which leg.
+        leg: String,
+        /// By what the signalling task finds it again.
+        dialog: String,
+    },
+    /// A leg of an emergency call was lost and is called back.
+    LegDropped {
+        /// Which leg.
+        leg: String,
+    },
+    /// Calling it back did not succeed.
+    LegStillMissing {
+        /// Which leg.
+        leg: String,
+    },
+    /// It is back.
+    LegRestored {
+        /// Which leg.
+        leg: String,
+    },
+    /// The other party is being called.
+    DialingStarted {
+        /// IP address it went to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
+    },
+    /// An emergency call's dialling failed and is tried again.
+    DialingFailed {
+        /// Why: a word of the reason list.
+        reason: String,
+    },
+    /// It rings at the called party's.
+    CalledRang,
+    /// The called party answered.
+    CalledAnswered {
+        /// Its IP address.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
+    },
+    /// The server restarted and the session goes on.
+    Resumed {
+        /// Until when the server is known to have been there, on the session clock.
+        alive_ms: u64,
+    },
     /// The session is over.
     Ended {
         /// Why: a word of the reason list.
@@ -86,4 +155,43 @@ pub enum Kind {
         /// Time of conversation, milliseconds.
         conversation_ms: u64,
     },
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// `relay_outbound`, `relay_inbound` or `point_to_point`.
+    pub call: String,
+    /// `emergency`, `urgent` or `standard`.
+    pub urgency: String,
+    /// Who calls; missing when the network withholds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// Whether the called party does not see who calls.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub anonymous: bool,
+    /// The called number.
+    pub number: String,
+    /// Such as `ase/en`.
+    pub languages: String,
+    /// A field such as `medical`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skill: Option<String>,
+    /// Such as `female`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gender: Option<String>,
+    /// IP address the request came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The address that was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands fields over by reference"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }

@@ -1,14 +1,16 @@
 //! The bridge between the telephone (G.711, 8 kHz) and the Opus legs.
 //!
-//! Everyone hears the sum of the others: the telephone hears the interpreter and the caller, the
-//! interpreter hears the telephone and the caller, the caller hears the telephone and the
-//! interpreter. It decodes, mixes and encodes every 20 ms and keeps nothing.
+//! Everyone hears the sum of the others, with one exception: interpreters beside the lead (relief,
+//! team, supervisor) are heard by interpreters only, so that they can help without disturbing the
+//! call. It decodes, mixes and encodes every 20 ms and keeps nothing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use opus::{Application, Channels, Encoder};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
+
+use vrs_domain::Leg;
 
 use super::voice::{BLOCK, MIX_HZ, Voice};
 
@@ -22,9 +24,6 @@ const OPUS_BYTES_MAX: usize = 400;
 /// The bridge could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BridgeError {
-    /// The Opus library refused.
-    #[error("Opus: {0}")]
-    Opus(#[from] opus::Error),
     /// The resampler refused.
     #[error("resampler: {0}")]
     Resampler(#[from] rubato::ResamplerConstructionError),
@@ -34,39 +33,39 @@ pub enum BridgeError {
 pub struct Mix {
     /// 160 samples at 8 kHz for the telephone.
     pub telephone: [i16; TELEPHONE_BLOCK],
-    /// One Opus packet for the interpreter.
-    pub interpreter: Vec<u8>,
-    /// One Opus packet for the caller.
-    pub caller: Vec<u8>,
+    /// One Opus packet for each leg that listens.
+    pub packets: Vec<(Leg, Vec<u8>)>,
 }
 
-/// Mixes three voices.
+/// Mixes the telephone and the voices of the Opus legs.
 pub struct Bridge {
-    /// What the interpreter says.
-    pub interpreter: Voice,
-    /// What the caller says, when they choose to speak.
-    pub caller: Voice,
+    voices: BTreeMap<Leg, Voice>,
+    ears: BTreeMap<Leg, Encoder>,
     telephone: VecDeque<i16>,
     up: Converter,
     down: Converter,
-    to_interpreter: Encoder,
-    to_caller: Encoder,
+}
+
+/// Whether the parties of the call hear `leg`, and not only the interpreters.
+const fn is_on_air(leg: Leg) -> bool {
+    match leg {
+        Leg::Caller | Leg::Interpreter | Leg::Hearing | Leg::Callee => true,
+        Leg::Relief | Leg::Team | Leg::Supervisor => false,
+    }
 }
 
 impl Bridge {
     /// A silent bridge.
     ///
     /// # Errors
-    /// When a codec or a resampler cannot be made.
+    /// When a resampler cannot be made.
     pub fn new() -> Result<Self, BridgeError> {
         Ok(Self {
-            interpreter: Voice::new()?,
-            caller: Voice::new()?,
+            voices: BTreeMap::new(),
+            ears: BTreeMap::new(),
             telephone: VecDeque::with_capacity(TELEPHONE_SAMPLES_MAX),
             up: Converter::new(8_000, MIX_HZ as usize, TELEPHONE_BLOCK)?,
             down: Converter::new(MIX_HZ as usize, 8_000, BLOCK)?,
-            to_interpreter: Encoder::new(MIX_HZ, Channels::Mono, Application::Voip)?,
-            to_caller: Encoder::new(MIX_HZ, Channels::Mono, Application::Voip)?,
         })
     }
 
@@ -77,8 +76,38 @@ impl Bridge {
         self.telephone.drain(..excess);
     }
 
-    /// Mixes the next 20 ms.
-    pub fn tick(&mut self) -> Mix {
+    /// Takes one Opus packet that `leg` said.
+    pub fn push(&mut self, leg: Leg, sequence: u16, opus: &[u8]) {
+        // Without memory for a decoder this voice stays silent, and the others go on.
+        if !self.voices.contains_key(&leg)
+            && let Ok(voice) = Voice::new()
+        {
+            self.voices.insert(leg, voice);
+        }
+        if let Some(voice) = self.voices.get_mut(&leg) {
+            voice.push(sequence, opus);
+        }
+    }
+
+    /// A leg is gone, or another one is in its place now.
+    pub fn forget(&mut self, leg: Leg) {
+        self.voices.remove(&leg);
+        self.ears.remove(&leg);
+    }
+
+    /// A leg takes another place, with what it was about to say and hear.
+    pub fn rename(&mut self, from: Leg, to: Leg) {
+        self.forget(to);
+        if let Some(voice) = self.voices.remove(&from) {
+            self.voices.insert(to, voice);
+        }
+        if let Some(ear) = self.ears.remove(&from) {
+            self.ears.insert(to, ear);
+        }
+    }
+
+    /// Mixes the next 20 ms for those who listen.
+    pub fn tick(&mut self, listeners: impl IntoIterator<Item = Leg>) -> Mix {
         let mut line = [0_i16; TELEPHONE_BLOCK];
         if self.telephone.len() >= TELEPHONE_BLOCK {
             for (slot, sample) in line.iter_mut().zip(self.telephone.drain(..TELEPHONE_BLOCK)) {
@@ -86,29 +115,51 @@ impl Bridge {
             }
         }
         let line: [i16; BLOCK] = self.up.convert(&line);
-        let interpreter = self.interpreter.block().unwrap_or([0; BLOCK]);
-        let caller = self.caller.block().unwrap_or([0; BLOCK]);
+        let said: Vec<(Leg, [i16; BLOCK])> = self
+            .voices
+            .iter_mut()
+            .filter_map(|(leg, voice)| Some((*leg, voice.block()?)))
+            .collect();
+        let mut packets = Vec::new();
+        for leg in listeners {
+            let backstage = leg.seat().is_some();
+            let heard = |from: Leg| from != leg && (backstage || is_on_air(from));
+            let block = sum(line, &said, heard);
+            if let Some(packet) = self.encode(leg, &block) {
+                packets.push((leg, packet));
+            }
+        }
         Mix {
-            telephone: self.down.convert(&sum(&interpreter, &caller)),
-            interpreter: encode(&mut self.to_interpreter, &sum(&line, &caller)),
-            caller: encode(&mut self.to_caller, &sum(&line, &interpreter)),
+            telephone: self.down.convert(&sum([0; BLOCK], &said, is_on_air)),
+            packets,
         }
     }
+
+    fn encode(&mut self, leg: Leg, block: &[i16; BLOCK]) -> Option<Vec<u8>> {
+        if !self.ears.contains_key(&leg) {
+            let encoder = Encoder::new(MIX_HZ, Channels::Mono, Application::Voip).ok()?;
+            self.ears.insert(leg, encoder);
+        }
+        // Only a wrong block size can fail, and the type fixes it.
+        self.ears
+            .get_mut(&leg)?
+            .encode_vec(block, OPUS_BYTES_MAX)
+            .ok()
+    }
 }
 
-fn sum(a: &[i16; BLOCK], b: &[i16; BLOCK]) -> [i16; BLOCK] {
-    let mut out = [0; BLOCK];
-    for (slot, (a, b)) in out.iter_mut().zip(a.iter().zip(b)) {
-        *slot = a.saturating_add(*b);
+fn sum(
+    start: [i16; BLOCK],
+    said: &[(Leg, [i16; BLOCK])],
+    heard: impl Fn(Leg) -> bool,
+) -> [i16; BLOCK] {
+    let mut out = start;
+    for (_, block) in said.iter().filter(|(leg, _)| heard(*leg)) {
+        for (slot, sample) in out.iter_mut().zip(block) {
+            *slot = slot.saturating_add(*sample);
+        }
     }
     out
-}
-
-fn encode(encoder: &mut Encoder, block: &[i16; BLOCK]) -> Vec<u8> {
-    // Only a wrong block size can fail, and the type fixes it; an empty packet is never sent.
-    encoder
-        .encode_vec(block, OPUS_BYTES_MAX)
-        .unwrap_or_default()
 }
 
 /// A sample rate converter for blocks of one size.
@@ -177,45 +228,78 @@ mod tests {
         2.0 * re.hypot(im) / pcm.len() as f32 / 32_768.0
     }
 
-    #[test]
-    fn everyone_hears_the_others_and_never_themselves() {
+    /// Who says what: each leg its own tone.
+    const TONES: [(Leg, f32); 3] = [
+        (Leg::Interpreter, 440.0),
+        (Leg::Caller, 660.0),
+        (Leg::Team, 1_500.0),
+    ];
+    const TELEPHONE_HZ: f32 = 1_000.0;
+
+    /// Which of 440, 660, 1500 and 1000 Hz are heard on the telephone and on each leg.
+    fn heard() -> Vec<[bool; 4]> {
         let mut bridge = Bridge::new().unwrap();
-        let mut interpreter = Encoder::new(48_000, Channels::Mono, Application::Voip).unwrap();
-        let mut caller = Encoder::new(48_000, Channels::Mono, Application::Voip).unwrap();
-        let mut heard_by_interpreter = opus::Decoder::new(MIX_HZ, Channels::Mono).unwrap();
-        let mut heard_by_caller = opus::Decoder::new(MIX_HZ, Channels::Mono).unwrap();
-        let (mut telephone, mut at_interpreter, mut at_caller) = (vec![], vec![], vec![]);
+        let encoder = || Encoder::new(48_000, Channels::Mono, Application::Voip).unwrap();
+        let mut mouths = TONES.map(|(leg, hz)| (leg, hz, encoder()));
+        let decoder = || opus::Decoder::new(MIX_HZ, Channels::Mono).unwrap();
+        let mut ears = TONES.map(|(leg, _)| (leg, decoder(), Vec::new()));
+        let mut telephone = Vec::new();
         for n in 0..100_u16 {
             let at = usize::from(n) * 960;
-            let said = interpreter
-                .encode_vec(&tone(440.0, 48_000, at, 960), 400)
-                .unwrap();
-            bridge.interpreter.push(n, &said);
-            let said = caller
-                .encode_vec(&tone(660.0, 48_000, at, 960), 400)
-                .unwrap();
-            bridge.caller.push(n, &said);
-            bridge.push_telephone(&tone(1_000.0, 8_000, at / 6, TELEPHONE_BLOCK));
-            let mix = bridge.tick();
+            for (leg, hz, mouth) in &mut mouths {
+                let said = mouth.encode_vec(&tone(*hz, 48_000, at, 960), 400).unwrap();
+                bridge.push(*leg, n, &said);
+            }
+            bridge.push_telephone(&tone(TELEPHONE_HZ, 8_000, at / 6, TELEPHONE_BLOCK));
+            let mix = bridge.tick(TONES.map(|(leg, _)| leg));
             if n < 50 {
                 continue;
             }
             telephone.extend(mix.telephone);
-            let mut pcm = [0; BLOCK];
-            heard_by_interpreter
-                .decode(&mix.interpreter, &mut pcm, false)
-                .unwrap();
-            at_interpreter.extend(pcm);
-            heard_by_caller
-                .decode(&mix.caller, &mut pcm, false)
-                .unwrap();
-            at_caller.extend(pcm);
+            for ((leg, packet), (ear, decoder, pcm)) in mix.packets.iter().zip(&mut ears) {
+                assert_eq!(leg, ear);
+                let mut block = [0; BLOCK];
+                decoder.decode(packet, &mut block, false).unwrap();
+                pcm.extend(block);
+            }
         }
-        let levels =
-            |pcm: &[i16], rate| [440.0, 660.0, 1_000.0].map(|hz| strength(pcm, hz, rate) > 0.05);
-        assert_eq!(levels(&telephone, 8_000), [true, true, false]);
-        assert_eq!(levels(&at_interpreter, MIX_HZ), [false, true, true]);
-        assert_eq!(levels(&at_caller, MIX_HZ), [true, false, true]);
+        let levels = |pcm: &[i16], rate| {
+            [440.0, 660.0, 1_500.0, TELEPHONE_HZ].map(|hz| strength(pcm, hz, rate) > 0.05)
+        };
+        let mut all = vec![levels(&telephone, 8_000)];
+        all.extend(ears.iter().map(|(_, _, pcm)| levels(pcm, MIX_HZ)));
+        all
+    }
+
+    #[test]
+    fn everyone_hears_the_others_and_a_team_helps_without_being_heard() {
+        let [telephone, interpreter, caller, team] = heard()[..] else {
+            panic!("four listen");
+        };
+        assert_eq!(telephone, [true, true, false, false]);
+        assert_eq!(interpreter, [false, true, true, true]);
+        assert_eq!(caller, [true, false, false, true]);
+        assert_eq!(team, [true, true, false, true]);
+    }
+
+    #[test]
+    fn a_relief_is_on_air_as_soon_as_they_have_the_lead() {
+        let mut bridge = Bridge::new().unwrap();
+        let mut mouth = Encoder::new(48_000, Channels::Mono, Application::Voip).unwrap();
+        let mut said = |bridge: &mut Bridge, leg, n: u16| {
+            let at = usize::from(n) * 960;
+            let packet = mouth.encode_vec(&tone(440.0, 48_000, at, 960), 400).unwrap();
+            bridge.push(leg, n, &packet);
+            let mix = bridge.tick([]);
+            mix.telephone.iter().any(|sample| sample.abs() > 1_000)
+        };
+        let before = (0..50).filter(|n| said(&mut bridge, Leg::Relief, *n)).count();
+        bridge.rename(Leg::Relief, Leg::Interpreter);
+        let after = (50..100)
+            .filter(|n| said(&mut bridge, Leg::Interpreter, *n))
+            .count();
+        assert_eq!(before, 0);
+        assert!(after > 40, "{after} of 50 blocks");
     }
 
     #[test]

@@ -50,6 +50,23 @@ impl Demux {
         }
     }
 
+    /// A peer takes another place; whoever was known there is forgotten.
+    pub(super) fn rename(&mut self, from: Owner, to: Owner) {
+        self.remove(to);
+        let Some(known) = self.known.remove(&from) else {
+            return;
+        };
+        for ufrag in &known.ufrags {
+            self.by_ufrag.insert(ufrag.clone(), to);
+        }
+        for address in &known.addresses {
+            if self.by_address.get(address) == Some(&from) {
+                self.by_address.insert(*address, to);
+            }
+        }
+        self.known.insert(to, known);
+    }
+
     /// The owner of a datagram, or `None` for a stranger's.
     pub(super) fn owner(&mut self, source: SocketAddr, bytes: &[u8]) -> Option<Owner> {
         let checked =
@@ -123,6 +140,22 @@ mod tests {
             assert_eq!(demux.owner(address(port), &[0x80; 40]), Some(CALLER));
         }
         assert_eq!(demux.by_address.len(), ADDRESSES_PER_PEER_MAX);
+    }
+
+    #[test]
+    fn a_relief_that_becomes_the_interpreter_is_found_under_the_new_name() {
+        let (relief, lead) = (
+            (SessionId(1), Leg::Relief),
+            (SessionId(1), Leg::Interpreter),
+        );
+        let mut demux = Demux::default();
+        demux.add("before", lead);
+        demux.add("mine", relief);
+        assert_eq!(demux.owner(address(1), &check("mine:x")), Some(relief));
+        demux.rename(relief, lead);
+        assert_eq!(demux.owner(address(1), &[0x80; 40]), Some(lead));
+        assert_eq!(demux.owner(address(2), &check("mine:x")), Some(lead));
+        assert_eq!(demux.owner(address(3), &check("before:x")), None);
     }
 
     #[test]

@@ -204,11 +204,8 @@ impl Driver {
                     sequence,
                     opus,
                 } => {
-                    let Some(line) = &mut slot.line else { continue };
-                    match leg {
-                        Leg::Caller => line.bridge.caller.push(sequence, &opus),
-                        Leg::Interpreter => line.bridge.interpreter.push(sequence, &opus),
-                        Leg::Hearing => {}
+                    if let Some(line) = &mut slot.line {
+                        line.bridge.push(leg, sequence, &opus);
                     }
                 }
             }
@@ -275,6 +272,10 @@ impl Driver {
                 self.leave(now, session, leg);
                 session
             }
+            Command::Rename { session, from, to } => {
+                self.rename(now, session, from, to);
+                session
+            }
             Command::TrunkOffer {
                 session,
                 local,
@@ -282,9 +283,31 @@ impl Driver {
                 secure,
                 reply,
             } => {
-                let line = self
-                    .open_line(now, session, local, advertised, secure)
-                    .await;
+                let place = Place {
+                    session,
+                    local,
+                    advertised,
+                    secure,
+                };
+                let line = self.open_line(now, place, None).await;
+                answer(reply, line);
+                session
+            }
+            Command::TrunkAccept {
+                session,
+                local,
+                advertised,
+                secure,
+                offer,
+                reply,
+            } => {
+                let place = Place {
+                    session,
+                    local,
+                    advertised,
+                    secure,
+                };
+                let line = self.open_line(now, place, Some(&offer)).await;
                 answer(reply, line);
                 session
             }
@@ -297,7 +320,7 @@ impl Driver {
                 session
             }
             Command::Close { session } => {
-                for leg in [Leg::Caller, Leg::Interpreter, Leg::Hearing] {
+                for &leg in Leg::ALL {
                     self.leave(now, session, leg);
                 }
                 self.settle(session);
@@ -394,29 +417,40 @@ impl Driver {
             return;
         };
         slot.room.leave(now, leg);
+        if let Some(line) = &mut slot.line {
+            line.bridge.forget(leg);
+        }
         if leg == Leg::Hearing {
             slot.room.set_bridged(false);
             slot.line = None;
         }
     }
 
+    fn rename(&mut self, now: Instant, session: SessionId, from: Leg, to: Leg) {
+        self.demux.rename((session, from), (session, to));
+        let Some(slot) = self.slots.get_mut(&session) else {
+            return;
+        };
+        slot.room.rename(now, from, to);
+        if let Some(line) = &mut slot.line {
+            line.bridge.rename(from, to);
+        }
+    }
+
+    /// With an offer of the gateway the line is up at once.
     async fn open_line(
         &mut self,
         now: Instant,
-        session: SessionId,
-        local: IpAddr,
-        advertised: IpAddr,
-        secure: bool,
+        place: Place,
+        offer: Option<&str>,
     ) -> Result<String, SfuError> {
-        let place = Place {
-            session,
-            local,
-            advertised,
-            secure,
-        };
-        let (line, offer) = Line::open(now, place, seed()?, self.line_sender.clone()).await?;
-        self.slots.get_mut(&session).ok_or(SfuError::Gone)?.line = Some(line);
-        Ok(offer)
+        let session = place.session;
+        let (line, sdp) =
+            Line::open(now, place, seed()?, offer, self.line_sender.clone()).await?;
+        let slot = self.slots.entry(session).or_default();
+        slot.line = Some(line);
+        slot.room.set_bridged(offer.is_some());
+        Ok(sdp)
     }
 
     fn trunk_answer(

@@ -8,7 +8,7 @@ use relay_core::sfu::Room;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use vrs_domain::{Leg, SessionId};
+use vrs_domain::SessionId;
 use vrs_media::trunk::{TrunkConfig, TrunkLeg, TrunkOutput};
 
 use super::SfuError;
@@ -52,11 +52,13 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Opens a socket and makes the offer.
+    /// Opens a socket and makes the offer, or answers the gateway's; the bridge starts to tick
+    /// with the answer.
     pub(super) async fn open(
         now: Instant,
         place: Place,
         seed: [u8; 32],
+        offer: Option<&str>,
         datagrams: mpsc::Sender<LineDatagram>,
     ) -> Result<(Self, String), SfuError> {
         let resources = |error: &dyn std::fmt::Display| SfuError::Resources(error.to_string());
@@ -71,7 +73,11 @@ impl Line {
             seed,
             latch: false,
         };
-        let (trunk, offer) = TrunkLeg::offerer(config, now);
+        let (trunk, sdp) = match offer {
+            None => TrunkLeg::offerer(config, now),
+            Some(offer) => TrunkLeg::answerer(config, now, offer)
+                .map_err(|e| SfuError::NotAcceptable(e.to_string()))?,
+        };
         let bridge = Bridge::new().map_err(|e| resources(&e))?;
         let reader = tokio::spawn(read(place.session, Arc::clone(&socket), datagrams));
         let line = Self {
@@ -79,10 +85,10 @@ impl Line {
             socket,
             reader,
             bridge,
-            next_tick: None,
+            next_tick: offer.map(|_| now + TICK),
             timestamp: 0,
         };
-        Ok((line, offer))
+        Ok((line, sdp))
     }
 
     /// Takes the gateway's answer; the bridge starts to tick.
@@ -137,16 +143,11 @@ impl Line {
             if due > now {
                 break;
             }
-            let mix = self.bridge.tick();
+            let mix = self.bridge.tick(room.legs());
             self.trunk.send_pcm(now, &mix.telephone);
             self.timestamp = self.timestamp.wrapping_add(OPUS_TICKS);
-            for (leg, opus) in [
-                (Leg::Interpreter, &mix.interpreter),
-                (Leg::Caller, &mix.caller),
-            ] {
-                if !opus.is_empty() {
-                    room.send_voice(now, leg, self.timestamp, opus);
-                }
+            for (leg, opus) in &mix.packets {
+                room.send_voice(now, *leg, self.timestamp, opus);
             }
             due += TICK;
         }

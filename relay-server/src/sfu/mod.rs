@@ -80,6 +80,12 @@ pub enum Command {
     },
     /// [`Sfu::try_offer`].
     Try { offer: String, reply: Reply<()> },
+    /// [`Sfu::rename`].
+    Rename {
+        session: SessionId,
+        from: Leg,
+        to: Leg,
+    },
     /// [`Sfu::reoffered`].
     Reoffered {
         session: SessionId,
@@ -95,6 +101,15 @@ pub enum Command {
         local: IpAddr,
         advertised: IpAddr,
         secure: bool,
+        reply: Reply<String>,
+    },
+    /// [`Sfu::trunk_accept`].
+    TrunkAccept {
+        session: SessionId,
+        local: IpAddr,
+        advertised: IpAddr,
+        secure: bool,
+        offer: String,
         reply: Reply<String>,
     },
     /// [`Sfu::trunk_answer`].
@@ -225,6 +240,30 @@ impl Sfu {
         .await
     }
 
+    /// Opens a telephone line that answers the gateway's offer; from now on sound is mixed.
+    ///
+    /// # Errors
+    /// [`SfuError::NotAcceptable`] when the offer cannot be answered (SIP 488),
+    /// [`SfuError::Resources`] when no socket is to be had.
+    pub async fn trunk_accept(
+        &self,
+        session: SessionId,
+        local: IpAddr,
+        advertised: IpAddr,
+        secure: bool,
+        offer: String,
+    ) -> Result<String, SfuError> {
+        self.ask(|reply| Command::TrunkAccept {
+            session,
+            local,
+            advertised,
+            secure,
+            offer,
+            reply,
+        })
+        .await
+    }
+
     /// Gives the telephone line the gateway's answer; from now on sound is mixed.
     ///
     /// # Errors
@@ -242,6 +281,14 @@ impl Sfu {
     pub async fn leave(&self, session: SessionId, leg: Leg) {
         // A stopped media plane has no legs left to close.
         let _stopped = self.commands.send(Command::Leave { session, leg }).await;
+    }
+
+    /// A leg takes another place in its session, with all that it sends and sees; whoever was
+    /// there is closed.
+    pub async fn rename(&self, session: SessionId, from: Leg, to: Leg) {
+        let rename = Command::Rename { session, from, to };
+        // A stopped media plane has no legs left.
+        let _stopped = self.commands.send(rename).await;
     }
 
     /// Closes every leg of a session.

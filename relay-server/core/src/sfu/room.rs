@@ -117,6 +117,12 @@ impl Room {
         self.settle(now);
     }
 
+    /// The legs that are in it.
+    #[must_use]
+    pub fn legs(&self) -> Vec<Leg> {
+        self.peers.keys().copied().collect()
+    }
+
     /// While on, sound goes to the bridge instead of straight to the other peer.
     pub fn set_bridged(&mut self, bridged: bool) {
         self.bridged = bridged;
