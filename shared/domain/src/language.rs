@@ -1,4 +1,4 @@
-//! Languages and skills an interpreter is asked for.
+//! Languages, skills and genders an interpreter is asked for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -38,6 +38,18 @@ words! {
         Legal = "legal",
         /// Computers and their repair.
         Technical = "technical",
+    }
+}
+
+words! {
+    /// The gender of an interpreter; a caller may ask for one, as best effort (F5).
+    Gender, "gender" {
+        /// Female.
+        Female = "female",
+        /// Male.
+        Male = "male",
+        /// Neither.
+        Nonbinary = "nonbinary",
     }
 }
 

@@ -15,8 +15,8 @@ pub mod sensitive;
 pub mod state;
 
 pub use id::{CaId, Epoch, SessionId};
-pub use language::{LanguagePair, SignLanguage, Skill, SpokenLanguage};
+pub use language::{Gender, LanguagePair, SignLanguage, Skill, SpokenLanguage};
 pub use number::PhoneNumber;
 pub use reason::EndReason;
 pub use sensitive::Sensitive;
-pub use state::{Availability, Leg, SessionState, TelephoneState};
+pub use state::{Activity, Availability, Leg, Seat, SessionState, TelephoneState};
