@@ -1,4 +1,4 @@
-//! Languages and skills an interpreter is asked for.
+//! Languages, skills and genders an interpreter is asked for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,18 +30,6 @@ words! {
 }
 
 words! {
-    /// What a caller may ask for in an interpreter (domain list F5).
-    Gender, "gender" {
-        /// A woman.
-        Female = "female",
-        /// A man.
-        Male = "male",
-        /// Neither, or both.
-        Nonbinary = "nonbinary",
-    }
-}
-
-words! {
     /// A field in which an interpreter is trained.
     Skill, "skill" {
         /// Medical appointments, pharmacies.
@@ -50,6 +38,18 @@ words! {
         Legal = "legal",
         /// Computers and their repair.
         Technical = "technical",
+    }
+}
+
+words! {
+    /// The gender of an interpreter; a caller may ask for one, as best effort (F5).
+    Gender, "gender" {
+        /// Female.
+        Female = "female",
+        /// Male.
+        Male = "male",
+        /// Neither.
+        Nonbinary = "nonbinary",
     }
 }
 

@@ -21,4 +21,4 @@ pub use language::{Gender, LanguagePair, SignLanguage, Skill, SpokenLanguage};
 pub use number::PhoneNumber;
 pub use reason::EndReason;
 pub use sensitive::Sensitive;
-pub use state::{Availability, Leg, Seat, SessionState, TelephoneState};
+pub use state::{Activity, Availability, Leg, Seat, SessionState, TelephoneState};

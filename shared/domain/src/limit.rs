@@ -22,7 +22,7 @@ pub const SDP_MEDIA_MAX: usize = 16;
 /// Largest datagram we send on a media leg, in bytes, SRTP included.
 pub const MEDIA_DATAGRAM_BYTES_MAX: usize = 1200;
 
-/// Most sessions that may wait for an interpreter.
+/// Most seats (sessions, and their second interpreters) that may wait for an interpreter.
 pub const QUEUE_SESSIONS_MAX: usize = 10_000;
 /// Most devices of one account registered at once.
 pub const BINDINGS_PER_ACCOUNT_MAX: usize = 10;
@@ -37,6 +37,12 @@ pub const TEXT_PENDING_BYTES_MAX: usize = 4096;
 
 /// How long an interpreter is asked before the next one is.
 pub const INVITATION_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a caller waits for the interpreter they wished for before anybody may come.
+pub const WISH_PATIENCE: Duration = Duration::from_secs(30);
+/// Invitations in a row that an interpreter may leave unanswered before they count as away.
+pub const MISSED_INVITATIONS_MAX: u32 = 2;
+/// Calls of one interpreter that are remembered to measure how busy they were.
+pub const RECENT_CALLS_MAX: usize = 128;
 /// How long the telephone may ring before the call ends as not answered.
 pub const HEARING_RING_TIMEOUT: Duration = Duration::from_secs(180);
 /// An interpreter stays with a call for this long of conversation, save for named reasons

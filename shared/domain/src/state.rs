@@ -1,4 +1,5 @@
-//! The five states of a session, its three legs, and what the telephone and interpreters are doing.
+//! The five states of a session, its legs and seats, and what the telephone and interpreters are
+//! doing.
 
 use std::fmt;
 use std::str::FromStr;
@@ -91,20 +92,6 @@ words! {
     }
 }
 
-words! {
-    /// A place that an interpreter takes in a session.
-    Seat, "seat" {
-        /// Interprets the call.
-        Lead = "lead",
-        /// Takes over from the lead.
-        Relief = "relief",
-        /// Works with the lead as a team.
-        Team = "team",
-        /// Assists.
-        Supervisor = "supervisor",
-    }
-}
-
 impl Seat {
     /// The leg of whoever takes it.
     #[must_use]
@@ -155,7 +142,21 @@ words! {
 }
 
 words! {
-    /// Whether an interpreter takes calls.
+    /// The place that an interpreter takes in a session.
+    Seat, "seat" {
+        /// Interprets the call.
+        Lead = "lead",
+        /// Takes over the lead.
+        Relief = "relief",
+        /// A second interpreter; both work together.
+        Team = "team",
+        /// Assists the interpreter.
+        Supervisor = "supervisor",
+    }
+}
+
+words! {
+    /// Whether an interpreter takes calls, as everybody sees it.
     Availability, "availability" {
         /// Ready for an invitation.
         Available = "available",
@@ -163,8 +164,46 @@ words! {
         Invited = "invited",
         /// In a session.
         InCall = "in_call",
-        /// Signed in, taking no calls.
+        /// Finishing the paperwork of the last call.
+        WrapUp = "wrap_up",
+        /// At a break.
+        Break = "break",
+        /// At a meal.
+        Meal = "meal",
+        /// In a training.
+        Training = "training",
+        /// Signed in and taking no calls: by choice, or after not answering several invitations.
         Away = "away",
+        /// Not signed in.
+        Offline = "offline",
+    }
+}
+
+words! {
+    /// What an interpreter chooses to do; calls and invitations come before it.
+    Activity, "activity" {
+        /// Takes calls.
+        Available = "available",
+        /// At a break.
+        Break = "break",
+        /// At a meal.
+        Meal = "meal",
+        /// In a training.
+        Training = "training",
+        /// Takes no calls.
+        Away = "away",
+    }
+}
+
+impl From<Activity> for Availability {
+    fn from(activity: Activity) -> Self {
+        match activity {
+            Activity::Available => Self::Available,
+            Activity::Break => Self::Break,
+            Activity::Meal => Self::Meal,
+            Activity::Training => Self::Training,
+            Activity::Away => Self::Away,
+        }
     }
 }
 
@@ -179,5 +218,19 @@ mod tests {
         }
         let error = "relay".parse::<SessionState>().unwrap_err();
         assert_eq!(error.to_string(), "'relay' is not a known session state");
+    }
+
+    #[test]
+    fn what_is_chosen_and_what_is_seen_have_the_same_words() {
+        for &activity in Activity::ALL {
+            assert_eq!(activity.word(), Availability::from(activity).word());
+            assert_eq!(activity.word().parse(), Ok(activity));
+        }
+        for &availability in Availability::ALL {
+            assert_eq!(availability.word().parse(), Ok(availability));
+        }
+        for &seat in Seat::ALL {
+            assert_eq!(seat.word().parse(), Ok(seat));
+        }
     }
 }

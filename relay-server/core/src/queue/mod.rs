@@ -1,8 +1,8 @@
-//! Interpreters and waiting sessions: who is asked for which call.
+//! Interpreters and waiting seats: who is asked for which call.
 //!
-//! What it is: the single authority on who is asked and who has whom. A session has at most one
-//! interpreter (Q1), an interpreter at most one invitation or session (Q2); emergency calls come
-//! first (Q5), then first come, first served within a language pair (Q6); among the free
+//! What it is: the single authority on who is asked and who has whom. A seat of a session has at
+//! most one interpreter (Q1), an interpreter at most one invitation or seat (Q2); emergency calls
+//! come first (Q5), then urgent ones, then first come, first served (Q6); among the free
 //! interpreters the one who has been idle longest is asked, then the smaller CA id.
 //! What it is not: it invites nobody and has no lock, clock or timer; one driver owns it.
 //! Start reading at [`Queue::next`].
@@ -13,266 +13,208 @@
 //!    lapsed; its session is told `InvitationDeclined { how: TimedOut }`.
 //! 2. [`Queue::next`] until it returns `None`: each answer is a [`Match`] that already counts as
 //!    invited; its session is told `Matched`.
+//! 3. [`Queue::poll_change`] until it returns `None`: each answer is an interpreter whose
+//!    [`Queue::availability`] is to be published.
 //!
 //! When an interpreter answers, the queue is asked *first* ([`Queue::accepted`],
-//! [`Queue::declined`]), then the session. [`QueueError::Stale`] means that the word is about an
-//! asking that is over (Q4): that interpreter's leg is hung up and the session hears nothing.
-//! When the session is over, [`Queue::leave`] frees whoever was with it.
+//! [`Queue::declined`]), then the session. [`QueueError::Stale`], [`QueueError::UnknownSession`]
+//! and [`QueueError::UnknownInterpreter`] mean that the word is about an asking that is over (Q4):
+//! that interpreter's leg is hung up and the session hears nothing.
+//!
+//! # Sessions and seats
+//! A session asks for each [`Seat`] with [`Queue::enter`], and gives it up with
+//! [`Queue::vacate`]. [`Queue::relieve`] puts the relief in the lead's place. Until
+//! [`Queue::leave`] the session is known, seats or none, and its epochs grow.
+//!
+//! # Who fits
+//! Languages are never given up. A supervisor's seat is offered to supervisors, who are otherwise
+//! interpreters like all the others. Skill and gender are wishes:
+//! - Somebody free who fulfils all wishes is preferred; then skill without gender, then gender
+//!   without skill, then anybody.
+//! - A wish binds for `wish_patience`, and only while somebody signed in and not away could fulfil
+//!   it, in a call or not (F14, F5). Gender is given up first: it binds while somebody could
+//!   fulfil it *with* the skill that binds. After the patience neither binds.
+//! - Emergency calls have no wishes.
 //!
 //! # Who is asked again
-//! An interpreter who declined a session (or let it lapse, or was lost) is passed over for that
-//! session for [`DECLINE_MEMORY`], or until they turn away and available again, or sign out and in.
+//! An interpreter who declined a session (or let it lapse, or was relieved in it) is passed over
+//! for every seat of that session for [`DECLINE_MEMORY`], or until they become available anew, or
+//! sign out and in, or somebody accepts a seat of it.
 //! Meanwhile everybody else is asked; when all who are free have declined, the session keeps its
 //! place and waits, and those behind it may be served by the same interpreters. Declining ends an
 //! interpreter's idle time, so within a round nobody is asked twice before all have been asked.
 //! At most [`DECLINES_REMEMBERED_MAX`] declines are remembered per session and per interpreter,
 //! the oldest is forgotten: this bounds the search and not the waiting.
 //!
+//! # Who is left alone
+//! - After a call: wrap-up for `QueueRules::wrap_up`, unless they chose something else meanwhile
+//!   or say that they are available. Idle time counts from the end of the call, so that nobody
+//!   loses their turn by it.
+//! - After too large a share of time in calls: a rest until the share is below the rule
+//!   ([`Queue::is_resting`]). Saying "available" does not end it, signing out does.
+//! - After `missed_max` invitations in a row that lapsed: away until they choose available.
+//!
+//! Emergency calls are offered to those in wrap-up or at rest too, if nobody else is willing.
+//!
 //! # Cost
-//! n sessions and m interpreters: each operation is O(log n + log m), with a constant bounded by
-//! the number of language pairs and [`DECLINES_REMEMBERED_MAX`].
+//! n seats and m interpreters: each operation is O(log n + log m), with a constant bounded by the
+//! number of language pairs × skills × genders and [`DECLINES_REMEMBERED_MAX`].
 
+mod choose;
+mod class;
 mod declines;
 mod lane;
+mod line;
+mod occupancy;
 mod roster;
+mod shelves;
+mod types;
 
 #[cfg(test)]
 mod model;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_rules;
+#[cfg(test)]
+mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use vrs_domain::{Availability, CaId, Epoch, LanguagePair, PhoneNumber, SessionId, Skill, limit};
+use vrs_domain::{Activity, Availability, CaId, Epoch, LanguagePair, Seat, SessionId, limit};
 
+use choose::Search;
+use class::{CaKey, Pool, Want};
 use declines::Declines;
-use lane::Lane;
+use line::{Chair, Line, Order, Phase};
 use roster::{Engagement, Roster};
+pub use types::{
+    InterpreterProfile, Match, Occupancy, Priority, QueueError, QueueRules, QueueSummary, Request,
+};
 
 /// For how long an interpreter who declined a session is passed over for it.
 pub const DECLINE_MEMORY: Duration = Duration::from_secs(30);
 /// Most declines remembered per session, and per interpreter.
 pub const DECLINES_REMEMBERED_MAX: usize = 16;
-/// Most interpreters signed in at once.
+/// Most interpreters signed in or in a call at once.
 pub const INTERPRETERS_MAX: usize = 10_000;
-
-/// Sessions beyond `limit::QUEUE_SESSIONS_MAX` that may wait if they are emergency calls.
+/// Interpreters whose change of availability nobody has asked for, from which on newcomers are
+/// refused: a driver that publishes never comes near.
+pub const CHANGES_PENDING_MAX: usize = 2 * INTERPRETERS_MAX;
+/// Most sessions known at once, waiting or with interpreters, emergencies excepted.
+pub const SESSIONS_KNOWN_MAX: usize = limit::QUEUE_SESSIONS_MAX + INTERPRETERS_MAX;
+/// Seats beyond `limit::QUEUE_SESSIONS_MAX` that may wait, and sessions beyond
+/// [`SESSIONS_KNOWN_MAX`], if they are emergency calls.
 pub const EMERGENCY_RESERVE: usize = 1_000;
-
-/// Which sessions come first; the smaller, the sooner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Priority {
-    /// Answered before everything else (F18).
-    Emergency,
-    /// Everything else.
-    Normal,
-}
-
-impl Priority {
-    /// Every value, soonest first.
-    pub const ALL: &'static [Self] = &[Self::Emergency, Self::Normal];
-
-    /// The priority of a call to `number`.
-    #[must_use]
-    pub fn of(number: &PhoneNumber) -> Self {
-        if number.is_emergency() {
-            Self::Emergency
-        } else {
-            Self::Normal
-        }
-    }
-}
-
-/// What an interpreter can do.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct InterpreterProfile {
-    /// Between which languages they interpret.
-    pub languages: Vec<LanguagePair>,
-    /// In which fields they are trained; shown, not yet asked for (F14).
-    pub skills: Vec<Skill>,
-}
-
-/// An interpreter for a session: an invitation, or the assignment it became.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Match {
-    /// Which session.
-    pub session: SessionId,
-    /// Which interpreter.
-    pub ca: CaId,
-    /// Grows with each asking for this session.
-    pub epoch: Epoch,
-}
-
-/// Why the queue did nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum QueueError {
-    /// Too many sessions wait, or too many interpreters are signed in; try later.
-    #[error("the queue is full")]
-    Full,
-    /// The session is in the queue already; the driver's mistake.
-    #[error("the session is in the queue already")]
-    AlreadyWaiting,
-    /// No interpreter with this CA id is signed in.
-    #[error("this interpreter is not signed in")]
-    UnknownInterpreter,
-    /// The word is about an asking that is over, or never was (Q4).
-    #[error("this invitation or assignment is over")]
-    Stale,
-}
-
-/// How many are where, for gauges and the console.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct QueueSummary {
-    /// Sessions without an interpreter, those being offered included.
-    pub waiting: usize,
-    /// Interpreters ready for an invitation.
-    pub available: usize,
-    /// Interpreters being asked.
-    pub invited: usize,
-    /// Interpreters in a session.
-    pub in_call: usize,
-    /// Interpreters signed in and taking no calls.
-    pub away: usize,
-}
-
-/// A session as the queue knows it.
-#[derive(Debug)]
-struct Entry {
-    languages: LanguagePair,
-    priority: Priority,
-    /// Order of arrival; a decline does not change it.
-    arrival: u64,
-    entered: Instant,
-    latest: Epoch,
-    phase: Phase,
-}
-
-#[derive(Debug, Clone)]
-enum Phase {
-    Waiting,
-    Invited { ca: CaId, deadline: Instant },
-    Assigned { ca: CaId },
-}
-
-impl Entry {
-    /// Who is asked or assigned.
-    fn engaged(&self) -> Option<&CaId> {
-        match &self.phase {
-            Phase::Waiting => None,
-            Phase::Invited { ca, .. } | Phase::Assigned { ca } => Some(ca),
-        }
-    }
-}
-
-/// Sessions that are ready to be matched, in the order in which they will be.
-type Ready = BTreeSet<(Priority, u64, SessionId)>;
 
 /// The queue. See the module for its protocol.
 #[derive(Debug)]
 pub struct Queue {
-    sessions: BTreeMap<SessionId, Entry>,
-    ready: BTreeMap<LanguagePair, Ready>,
-    /// Every session without an interpreter, for positions.
-    lanes: BTreeMap<(LanguagePair, Priority), Lane>,
+    rules: QueueRules,
+    /// Every session that is known, with its latest epoch.
+    epochs: BTreeMap<SessionId, Epoch>,
+    chairs: BTreeMap<(SessionId, Seat), Chair>,
+    line: Line,
     roster: Roster,
     declines: Declines,
-    deadlines: BTreeSet<(Instant, SessionId)>,
-    arrivals: u64,
-    waiting: usize,
-    invitation_timeout: Duration,
+    /// When invitations lapse.
+    deadlines: BTreeSet<(Instant, SessionId, Seat)>,
 }
 
 impl Default for Queue {
     fn default() -> Self {
-        Self::with_invitation_timeout(limit::INVITATION_TIMEOUT)
+        Self::new(QueueRules::default())
     }
 }
 
 impl Queue {
-    /// An empty queue that asks each interpreter for `limit::INVITATION_TIMEOUT`.
+    /// An empty queue.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// An empty queue that asks each interpreter for `invitation_timeout`.
-    #[must_use]
-    pub fn with_invitation_timeout(invitation_timeout: Duration) -> Self {
+    pub fn new(rules: QueueRules) -> Self {
         Self {
-            sessions: BTreeMap::new(),
-            ready: BTreeMap::new(),
-            lanes: BTreeMap::new(),
-            roster: Roster::default(),
+            rules,
+            epochs: BTreeMap::new(),
+            chairs: BTreeMap::new(),
+            line: Line::new(),
+            roster: Roster::new(rules),
             declines: Declines::default(),
             deadlines: BTreeSet::new(),
-            arrivals: 0,
-            waiting: 0,
-            invitation_timeout,
         }
     }
 
     // ---- interpreters ----
 
     /// An interpreter signed in, or refreshed it: their profile is renewed. The newly signed in are
-    /// available; others keep what they were.
+    /// available, or in the call that they were in; others keep what they were.
     ///
     /// # Errors
     /// [`QueueError::Full`] past [`INTERPRETERS_MAX`].
     pub fn sign_in(
         &mut self,
-        ca: CaId,
+        ca: &CaId,
         profile: InterpreterProfile,
         now: Instant,
     ) -> Result<(), QueueError> {
-        self.roster.sign_in(ca, profile, now)
+        self.roster.sign_in(CaKey::from(ca), profile, now)
     }
 
-    /// An interpreter takes calls (`true`) or does not. An invitation that is out stays out.
-    /// Becoming available forgets their declines.
+    /// An interpreter chose what to do. An invitation that is out stays out, a call goes on; what
+    /// was chosen holds afterwards. Becoming available ends wrap-up and the absence after
+    /// unanswered invitations, and forgets their declines. What they do already changes nothing.
     ///
     /// # Errors
     /// [`QueueError::UnknownInterpreter`].
-    pub fn set_availability(
+    pub fn set_activity(
         &mut self,
         ca: &CaId,
-        available: bool,
+        activity: Activity,
         now: Instant,
     ) -> Result<(), QueueError> {
-        if self.roster.set_available(ca, available, now)? && available {
+        let ca = CaKey::from(ca);
+        if self.roster.set_activity(ca, activity, now)? && activity == Activity::Available {
             self.declines.forget_interpreter(ca);
         }
         Ok(())
     }
 
-    /// An interpreter signed out or was lost. An invitation that was out is returned: it counts as
-    /// declined, and its session is to be told `InvitationDeclined { how: Lost }`. A session that
-    /// they are in stays theirs until [`Self::leave`] or [`Self::released`].
+    /// An interpreter signed out or was lost. An invitation that was out is returned: its session
+    /// is to be told `InvitationDeclined { how: Lost }`. A seat that they have stays theirs until
+    /// [`Self::vacate`], [`Self::relieve`] or [`Self::leave`]. All else about them is forgotten.
     pub fn sign_out(&mut self, ca: &CaId) -> Option<Match> {
-        let engagement = self.roster.sign_out(ca);
-        self.declines.forget_interpreter(ca);
-        let Some(Engagement::Invited(session)) = engagement else {
+        let key = CaKey::from(ca);
+        let engagement = self.roster.sign_out(key);
+        self.declines.forget_interpreter(key);
+        let Some(Engagement::Invited(session, seat)) = engagement else {
             return None;
         };
-        let epoch = self.sessions.get(&session)?.latest;
-        self.wait_again(session);
+        let epoch = self.chairs.get(&(session, seat))?.epoch;
+        self.wait_again(session, seat);
         Some(Match {
             session,
+            seat,
             ca: ca.clone(),
             epoch,
         })
     }
 
-    /// What an interpreter is doing; `None` when not signed in.
+    /// What an interpreter is doing.
     #[must_use]
-    pub fn availability(&self, ca: &CaId) -> Option<Availability> {
-        self.roster.availability(ca)
+    pub fn availability(&self, ca: &CaId) -> Availability {
+        self.roster.availability(CaKey::from(ca))
+    }
+
+    /// Whether an interpreter is passed over for all but emergencies because of too much time in
+    /// calls.
+    #[must_use]
+    pub fn is_resting(&self, ca: &CaId) -> bool {
+        self.roster.is_resting(CaKey::from(ca))
     }
 
     /// The profile that an interpreter signed in with.
     #[must_use]
     pub fn profile(&self, ca: &CaId) -> Option<&InterpreterProfile> {
-        self.roster.profile(ca)
+        self.roster.profile(CaKey::from(ca))
     }
 
     /// Whether anybody who interprets between these languages is signed in, free or not.
@@ -281,310 +223,372 @@ impl Queue {
         self.roster.has_any(languages)
     }
 
+    /// An interpreter whose availability changed since they were last returned, the smaller CA id
+    /// first. To be called until it returns `None`.
+    pub fn poll_change(&mut self) -> Option<CaId> {
+        self.roster.poll_change()?.id()
+    }
+
     // ---- sessions ----
 
-    /// A session begins to wait.
+    /// A seat begins to wait; its session is known from here on.
     ///
     /// # Errors
-    /// [`QueueError::Full`] past `limit::QUEUE_SESSIONS_MAX` (emergency calls: and
-    /// [`EMERGENCY_RESERVE`] more), [`QueueError::AlreadyWaiting`].
-    pub fn enter(
-        &mut self,
-        session: SessionId,
-        languages: LanguagePair,
-        priority: Priority,
-        now: Instant,
-    ) -> Result<(), QueueError> {
-        if self.sessions.contains_key(&session) {
+    /// [`QueueError::AlreadyWaiting`]; [`QueueError::Full`] past `limit::QUEUE_SESSIONS_MAX` or
+    /// [`SESSIONS_KNOWN_MAX`] (emergency calls: and [`EMERGENCY_RESERVE`] more).
+    pub fn enter(&mut self, request: Request, now: Instant) -> Result<(), QueueError> {
+        let key = (request.session, request.seat);
+        if self.chairs.contains_key(&key) {
             return Err(QueueError::AlreadyWaiting);
         }
         // Places are kept free, so that others who wait never turn an emergency call away.
-        let most = match priority {
-            Priority::Emergency => limit::QUEUE_SESSIONS_MAX + EMERGENCY_RESERVE,
-            Priority::Normal => limit::QUEUE_SESSIONS_MAX,
+        let reserve = match request.priority {
+            Priority::Emergency => EMERGENCY_RESERVE,
+            Priority::Urgent | Priority::Standard => 0,
         };
-        if self.waiting >= most {
+        let known = self.epochs.contains_key(&request.session);
+        if self.line.len() >= limit::QUEUE_SESSIONS_MAX + reserve
+            || (!known && self.epochs.len() >= SESSIONS_KNOWN_MAX + reserve)
+        {
             return Err(QueueError::Full);
         }
-        let arrival = self.arrivals;
-        self.arrivals = self.arrivals.saturating_add(1);
-        self.lanes
-            .entry((languages, priority))
-            .or_default()
-            .push(arrival);
-        self.ready
-            .entry(languages)
-            .or_default()
-            .insert((priority, arrival, session));
-        self.waiting += 1;
-        self.sessions.insert(
-            session,
-            Entry {
-                languages,
-                priority,
-                arrival,
-                entered: now,
-                latest: Epoch::default(),
-                phase: Phase::Waiting,
-            },
-        );
+        self.epochs.entry(request.session).or_default();
+        let chair = self.chair(&request, now);
+        self.line.join(&chair);
+        self.chairs.insert(key, chair);
         Ok(())
     }
 
-    /// A session is over, whatever it was waiting for. Whoever was asked or assigned is free
-    /// again and returned. Unknown sessions do nothing.
-    pub fn leave(&mut self, session: SessionId, now: Instant) -> Option<Match> {
-        let entry = self.sessions.remove(&session)?;
-        self.declines.forget_session(session);
-        match &entry.phase {
-            Phase::Waiting => self.unready(session, &entry),
+    /// A seat is over: its waiting, its invitation or its assignment. Whoever was asked or
+    /// assigned is free again and returned. The session stays known; strangers do nothing.
+    pub fn vacate(&mut self, session: SessionId, seat: Seat, now: Instant) -> Option<Match> {
+        let chair = self.chairs.remove(&(session, seat))?;
+        match chair.phase {
+            Phase::Waiting => {
+                self.line.withdraw(&chair);
+                self.line.depart(&chair);
+            }
             Phase::Invited { deadline, .. } => {
-                self.deadlines.remove(&(*deadline, session));
-                self.unlane(&entry);
+                self.deadlines.remove(&(deadline, session, seat));
+                self.line.depart(&chair);
             }
             Phase::Assigned { .. } => {}
         }
-        let ca = entry.engaged()?.clone();
-        self.roster.set_free(&ca, now);
+        let ca = chair.phase.engaged()?;
+        self.roster.set_free(ca, now);
         Some(Match {
             session,
-            ca,
-            epoch: entry.latest,
+            seat,
+            ca: ca.id()?,
+            epoch: chair.epoch,
         })
     }
 
-    /// Where a session stands among those of its languages, those being offered included:
-    /// 1 is next. `None` once an interpreter has it.
-    #[must_use]
-    pub fn position(&self, session: SessionId) -> Option<u32> {
-        let entry = self.sessions.get(&session)?;
-        if matches!(entry.phase, Phase::Assigned { .. }) {
-            return None;
+    /// The accepted relief becomes the lead. Whoever was asked for the lead or had it is free
+    /// again and returned, and a former lead is not asked to relieve their successor for
+    /// [`DECLINE_MEMORY`]. Without an accepted relief nothing changes.
+    pub fn relieve(&mut self, session: SessionId, now: Instant) -> Option<Match> {
+        let relief = self.chairs.get(&(session, Seat::Relief))?;
+        match relief.phase {
+            Phase::Assigned { .. } => {}
+            Phase::Waiting | Phase::Invited { .. } => return None,
         }
-        let sooner = |p: &&Priority| **p < entry.priority;
-        let ahead = Priority::ALL.iter().filter(sooner).map(|p| {
-            let lane = self.lanes.get(&(entry.languages, *p));
-            lane.map_or(0, Lane::len)
-        });
-        let lane = self.lanes.get(&(entry.languages, entry.priority))?;
-        Some(ahead.sum::<u32>().saturating_add(lane.rank(entry.arrival)?))
+        let lead = self.chairs.get(&(session, Seat::Lead));
+        let had_it = lead.is_some_and(|chair| matches!(chair.phase, Phase::Assigned { .. }));
+        let former = self.vacate(session, Seat::Lead, now);
+        if let Some(former) = former.as_ref().filter(|_| had_it) {
+            let until = now.checked_add(DECLINE_MEMORY).unwrap_or(now);
+            let ca = CaKey::from(&former.ca);
+            self.declines.remember(session, ca, until);
+        }
+        if let Some(mut chair) = self.chairs.remove(&(session, Seat::Relief)) {
+            chair.order.seat = Seat::Lead;
+            self.chairs.insert((session, Seat::Lead), chair);
+        }
+        former
     }
 
-    /// For how long a session has been in the queue.
+    /// A session is over with all its seats, and no longer known. Whoever was asked or assigned
+    /// is free again and returned, in the order of [`Seat::ALL`].
+    pub fn leave(&mut self, session: SessionId, now: Instant) -> Vec<Match> {
+        self.epochs.remove(&session);
+        self.declines.forget_session(session);
+        let seats = Seat::ALL.iter();
+        seats
+            .filter_map(|seat| self.vacate(session, *seat, now))
+            .collect()
+    }
+
+    /// After a restart: an assignment from the journal is put back as it was. Its interpreter need
+    /// not be signed in; once they are, they are in this call.
+    ///
+    /// # Errors
+    /// [`QueueError::AlreadyWaiting`], [`QueueError::Engaged`], [`QueueError::Full`].
+    #[expect(clippy::too_many_arguments, reason = "a line of the journal")]
+    pub fn resume(
+        &mut self,
+        session: SessionId,
+        seat: Seat,
+        ca: &CaId,
+        epoch: Epoch,
+        priority: Priority,
+        languages: LanguagePair,
+        now: Instant,
+    ) -> Result<(), QueueError> {
+        if self.chairs.contains_key(&(session, seat)) {
+            return Err(QueueError::AlreadyWaiting);
+        }
+        let ca = CaKey::from(ca);
+        self.roster.resume(ca, now)?;
+        let request = Request {
+            session,
+            seat,
+            languages,
+            priority,
+            skill: None,
+            gender: None,
+        };
+        let mut chair = self.chair(&request, now);
+        chair.epoch = epoch;
+        chair.phase = Phase::Assigned { ca };
+        self.chairs.insert((session, seat), chair);
+        let latest = self.epochs.entry(session).or_default();
+        *latest = epoch.max(*latest);
+        Ok(())
+    }
+
+    /// Where a session's lead stands among the seats of its languages, those being offered
+    /// included and supervisors' not: 1 is next. `None` once an interpreter has it.
+    #[must_use]
+    pub fn position(&self, session: SessionId) -> Option<u32> {
+        let chair = self.chairs.get(&(session, Seat::Lead))?;
+        match chair.phase {
+            Phase::Waiting | Phase::Invited { .. } => self.line.position(chair),
+            Phase::Assigned { .. } => None,
+        }
+    }
+
+    /// For how long a session's lead has been in the queue, its waiting included.
     #[must_use]
     pub fn waited(&self, session: SessionId, now: Instant) -> Option<Duration> {
-        let entry = self.sessions.get(&session)?;
-        Some(now.saturating_duration_since(entry.entered))
+        let chair = self.chairs.get(&(session, Seat::Lead))?;
+        Some(now.saturating_duration_since(chair.entered))
     }
 
     // ---- decisions ----
 
-    /// The next session and the interpreter to ask for it, who counts as invited from here on
-    /// until the invitation times out. Returns a match whenever a free interpreter and a
-    /// waiting session fit and that interpreter has not just declined that session (Q8). To be
-    /// called until it returns `None`.
+    /// The next seat and the interpreter to ask for it, who counts as invited from here on until
+    /// the invitation times out. Returns a match whenever a free interpreter and a waiting seat
+    /// fit and that interpreter has not just declined that session (Q8). To be called until it
+    /// returns `None`.
     pub fn next(&mut self, now: Instant) -> Option<Match> {
-        self.declines.forget_until(now);
-        let mut best: Option<((Priority, u64, SessionId), CaId)> = None;
-        for (languages, ready) in &self.ready {
-            let Some((order, ca)) = self.first_fit(*languages, ready) else {
-                continue;
-            };
-            if best.as_ref().is_none_or(|(sooner, _)| order < *sooner) {
-                best = Some((order, ca));
-            }
-        }
-        let ((priority, arrival, session), ca) = best?;
-        let entry = self.sessions.get_mut(&session)?;
-        if let Some(ready) = self.ready.get_mut(&entry.languages) {
-            ready.remove(&(priority, arrival, session));
-        }
-        let deadline = now.checked_add(self.invitation_timeout).unwrap_or(now);
-        entry.latest = entry.latest.next();
-        entry.phase = Phase::Invited {
-            ca: ca.clone(),
-            deadline,
+        self.advance(now);
+        let search = Search {
+            line: &self.line,
+            roster: &self.roster,
+            declines: &self.declines,
         };
-        let epoch = entry.latest;
-        self.deadlines.insert((deadline, session));
-        self.roster.engage(&ca, Engagement::Invited(session));
-        Some(Match { session, ca, epoch })
-    }
-
-    /// The first session of these languages that somebody free has not just declined, and the
-    /// longest idle of those. Both loops pass over remembered declines only, so each makes at
-    /// most `DECLINES_REMEMBERED_MAX + 1` steps.
-    fn first_fit(
-        &self,
-        languages: LanguagePair,
-        ready: &Ready,
-    ) -> Option<((Priority, u64, SessionId), CaId)> {
-        self.roster.free(languages).next()?;
-        ready.iter().find_map(|order| {
-            let willing = |ca: &&CaId| !self.declines.contains(order.2, ca);
-            let ca = self.roster.free(languages).find(willing)?;
-            Some((*order, ca.clone()))
+        let (Order { session, seat, .. }, key) = search.choose()?;
+        let ca = key.id()?;
+        let chair = self.chairs.get_mut(&(session, seat))?;
+        self.line.withdraw(chair);
+        let latest = self.epochs.entry(session).or_default();
+        *latest = latest.next();
+        let epoch = *latest;
+        let deadline = now.checked_add(self.rules.invitation_timeout);
+        let deadline = deadline.unwrap_or(now);
+        chair.epoch = epoch;
+        chair.phase = Phase::Invited { ca: key, deadline };
+        self.deadlines.insert((deadline, session, seat));
+        self.roster.invite(key, session, seat);
+        Some(Match {
+            session,
+            seat,
+            ca,
+            epoch,
         })
     }
 
-    /// The invited interpreter took the session: it is theirs (Q1, Q2).
+    /// The invited interpreter took the seat: it is theirs (Q1, Q2), and their call begins.
     ///
     /// # Errors
+    /// [`QueueError::UnknownSession`], [`QueueError::UnknownInterpreter`];
     /// [`QueueError::Stale`] when this invitation is not the one that is out.
     pub fn accepted(
         &mut self,
         session: SessionId,
+        seat: Seat,
         ca: &CaId,
         epoch: Epoch,
+        now: Instant,
     ) -> Result<(), QueueError> {
-        let deadline = self.invited(session, ca, epoch)?;
-        self.deadlines.remove(&(deadline, session));
-        let Some(mut entry) = self.sessions.remove(&session) else {
-            return Err(QueueError::Stale);
-        };
-        self.unlane(&entry);
-        entry.phase = Phase::Assigned { ca: ca.clone() };
-        self.sessions.insert(session, entry);
+        let deadline = self.invited(session, seat, ca, epoch)?;
+        self.deadlines.remove(&(deadline, session, seat));
+        let ca = CaKey::from(ca);
+        if let Some(chair) = self.chairs.get_mut(&(session, seat)) {
+            chair.phase = Phase::Assigned { ca };
+            self.line.depart(chair);
+        }
         self.declines.forget_session(session);
-        self.roster.engage(ca, Engagement::InCall(session));
+        self.roster.accept(ca, now);
         Ok(())
     }
 
-    /// The invited interpreter will not take it, or was lost: the session waits on at its old
-    /// place, the interpreter is free for others.
+    /// The invited interpreter will not take it, or was lost: the seat waits on at its old place,
+    /// the interpreter is free for others.
     ///
     /// # Errors
-    /// [`QueueError::Stale`] when this invitation is not the one that is out.
+    /// As [`Self::accepted`].
     pub fn declined(
         &mut self,
         session: SessionId,
+        seat: Seat,
         ca: &CaId,
         epoch: Epoch,
         now: Instant,
     ) -> Result<(), QueueError> {
-        self.invited(session, ca, epoch)?;
-        self.decline(session, ca, now);
+        self.invited(session, seat, ca, epoch)?;
+        let ca = CaKey::from(ca);
+        self.roster.answered(ca);
+        self.decline(session, seat, ca, now);
         Ok(())
-    }
-
-    /// The assigned interpreter is free again; the session has left the queue.
-    ///
-    /// # Errors
-    /// [`QueueError::Stale`] when this assignment is not the present one.
-    pub fn released(
-        &mut self,
-        session: SessionId,
-        ca: &CaId,
-        epoch: Epoch,
-        now: Instant,
-    ) -> Result<(), QueueError> {
-        let entry = self.sessions.get(&session).ok_or(QueueError::Stale)?;
-        match &entry.phase {
-            Phase::Assigned { ca: assigned } if assigned == ca && entry.latest == epoch => {
-                self.leave(session, now);
-                Ok(())
-            }
-            Phase::Assigned { .. } | Phase::Invited { .. } | Phase::Waiting => {
-                Err(QueueError::Stale)
-            }
-        }
     }
 
     /// When [`Self::handle_timeout`] and [`Self::next`] may have something new to say. May change
     /// with every call that changes the queue.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let lapse = self.deadlines.first().map(|(deadline, _)| *deadline);
-        match (lapse, self.declines.next_expiry()) {
-            (Some(lapse), Some(expiry)) => Some(lapse.min(expiry)),
-            (lapse, expiry) => lapse.or(expiry),
-        }
+        let lapse = self.deadlines.first().map(|(deadline, ..)| *deadline);
+        let due = [
+            lapse,
+            self.declines.next_expiry(),
+            self.roster.next_due(),
+            self.line.next_impatient(),
+        ];
+        due.into_iter().flatten().min()
     }
 
     /// An invitation that has lapsed; it counts as declined. To be called until it returns `None`.
     pub fn handle_timeout(&mut self, now: Instant) -> Option<Match> {
-        self.declines.forget_until(now);
-        let (deadline, session) = *self.deadlines.first()?;
+        self.advance(now);
+        let (deadline, session, seat) = *self.deadlines.first()?;
         if deadline > now {
             return None;
         }
-        let entry = self.sessions.get(&session)?;
+        let chair = self.chairs.get(&(session, seat))?;
+        let ca = chair.phase.engaged()?;
         let lapsed = Match {
             session,
-            ca: entry.engaged()?.clone(),
-            epoch: entry.latest,
+            seat,
+            ca: ca.id()?,
+            epoch: chair.epoch,
         };
-        self.decline(session, &lapsed.ca, now);
+        self.roster.missed(ca);
+        self.decline(session, seat, ca, now);
         Some(lapsed)
     }
 
-    /// How many are where. Counts every interpreter: for gauges, not for decisions.
+    /// How many are where.
     #[must_use]
     pub fn summary(&self) -> QueueSummary {
-        let mut summary = QueueSummary {
-            waiting: self.waiting,
-            ..QueueSummary::default()
-        };
-        for availability in self.roster.availabilities() {
-            match availability {
-                Availability::Available => summary.available += 1,
-                Availability::Invited => summary.invited += 1,
-                Availability::InCall => summary.in_call += 1,
-                Availability::Away => summary.away += 1,
-            }
+        let count = |availability| self.roster.count(availability);
+        let breaks = [
+            Availability::Break,
+            Availability::Meal,
+            Availability::Training,
+        ];
+        QueueSummary {
+            waiting: self.line.len(),
+            available: count(Availability::Available),
+            invited: count(Availability::Invited),
+            in_call: count(Availability::InCall),
+            wrap_up: count(Availability::WrapUp),
+            on_break: breaks.into_iter().map(count).sum(),
+            away: count(Availability::Away),
         }
-        summary
     }
 
     // ---- inside ----
 
+    /// Everything that ends by itself, invitations excepted.
+    fn advance(&mut self, now: Instant) {
+        self.declines.forget_until(now);
+        self.roster.advance(now);
+        while let Some((session, seat)) = self.line.pop_impatient(now) {
+            if let Some(chair) = self.chairs.get_mut(&(session, seat)) {
+                self.line.withdraw(chair);
+                chair.wishes_until = None;
+                self.line.offer(chair);
+            }
+        }
+    }
+
+    /// A seat that begins to wait now.
+    fn chair(&mut self, request: &Request, now: Instant) -> Chair {
+        let plain = Want::plain(request.languages, Pool::of(request.seat));
+        let want = match request.priority {
+            Priority::Emergency => plain,
+            Priority::Urgent | Priority::Standard => plain.wishing(request.skill, request.gender),
+        };
+        let patience = now.checked_add(self.rules.wish_patience);
+        Chair {
+            want,
+            order: Order {
+                priority: request.priority,
+                arrival: self.line.arrive(),
+                session: request.session,
+                seat: request.seat,
+            },
+            entered: now,
+            wishes_until: patience.filter(|_| want.has_wishes()),
+            epoch: Epoch::default(),
+            phase: Phase::Waiting,
+        }
+    }
+
     /// The deadline of this invitation, if it is the one that is out (Q4).
-    fn invited(&self, session: SessionId, ca: &CaId, epoch: Epoch) -> Result<Instant, QueueError> {
-        let entry = self.sessions.get(&session).ok_or(QueueError::Stale)?;
-        match &entry.phase {
-            Phase::Invited {
-                ca: asked,
-                deadline,
-            } if asked == ca && entry.latest == epoch => Ok(*deadline),
+    fn invited(
+        &self,
+        session: SessionId,
+        seat: Seat,
+        ca: &CaId,
+        epoch: Epoch,
+    ) -> Result<Instant, QueueError> {
+        if !self.epochs.contains_key(&session) {
+            return Err(QueueError::UnknownSession);
+        }
+        let key = CaKey::from(ca);
+        if !self.roster.is_present(key) {
+            return Err(QueueError::UnknownInterpreter);
+        }
+        let chair = self.chairs.get(&(session, seat)).ok_or(QueueError::Stale)?;
+        match chair.phase {
+            Phase::Invited { ca, deadline } if ca == key && chair.epoch == epoch => Ok(deadline),
             Phase::Invited { .. } | Phase::Waiting | Phase::Assigned { .. } => {
                 Err(QueueError::Stale)
             }
         }
     }
 
-    fn decline(&mut self, session: SessionId, ca: &CaId, now: Instant) {
-        self.wait_again(session);
+    fn decline(&mut self, session: SessionId, seat: Seat, ca: CaKey, now: Instant) {
+        self.wait_again(session, seat);
         let until = now.checked_add(DECLINE_MEMORY).unwrap_or(now);
         self.declines.remember(session, ca, until);
         self.roster.set_free(ca, now);
     }
 
-    /// An invited session waits for the next interpreter, at its old place.
-    fn wait_again(&mut self, session: SessionId) {
-        let Some(entry) = self.sessions.get_mut(&session) else {
+    /// An invited seat waits for the next interpreter, at its old place.
+    fn wait_again(&mut self, session: SessionId, seat: Seat) {
+        let Some(chair) = self.chairs.get_mut(&(session, seat)) else {
             return;
         };
-        if let Phase::Invited { deadline, .. } = &entry.phase {
-            self.deadlines.remove(&(*deadline, session));
+        match chair.phase {
+            Phase::Invited { deadline, .. } => {
+                self.deadlines.remove(&(deadline, session, seat));
+            }
+            Phase::Waiting | Phase::Assigned { .. } => {}
         }
-        entry.phase = Phase::Waiting;
-        let order = (entry.priority, entry.arrival, session);
-        self.ready.entry(entry.languages).or_default().insert(order);
-    }
-
-    /// A waiting session is no longer to be matched.
-    fn unready(&mut self, session: SessionId, entry: &Entry) {
-        if let Some(ready) = self.ready.get_mut(&entry.languages) {
-            ready.remove(&(entry.priority, entry.arrival, session));
-        }
-        self.unlane(entry);
-    }
-
-    /// A session no longer counts among those without an interpreter.
-    fn unlane(&mut self, entry: &Entry) {
-        if let Some(lane) = self.lanes.get_mut(&(entry.languages, entry.priority)) {
-            lane.remove(entry.arrival);
-        }
-        self.waiting = self.waiting.saturating_sub(1);
+        chair.phase = Phase::Waiting;
+        self.line.offer(chair);
     }
 }

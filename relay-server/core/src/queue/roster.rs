@@ -1,207 +1,368 @@
-//! The interpreters who are signed in, and which of them are free.
+//! The interpreters who are signed in, and which of them may be asked.
 //!
 //! What it is not: it knows of sessions only whose they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use vrs_domain::{Availability, CaId, LanguagePair, SessionId};
+use vrs_domain::{Activity, Availability, LanguagePair, Seat, SessionId};
 
-use super::{INTERPRETERS_MAX, InterpreterProfile, QueueError};
+use super::class::{CaKey, Class, Pool, Want};
+use super::occupancy::Calls;
+use super::shelves::{Shelf, Shelves, Standing};
+use super::{CHANGES_PENDING_MAX, INTERPRETERS_MAX, InterpreterProfile, QueueError, QueueRules};
 
 /// What an interpreter is bound to; at most one thing (Q2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Engagement {
     Free,
-    Invited(SessionId),
-    InCall(SessionId),
+    Invited(SessionId, Seat),
+    InCall { since: Instant },
 }
 
 #[derive(Debug)]
-struct SignedIn {
+struct Known {
     profile: InterpreterProfile,
-    languages: BTreeSet<LanguagePair>,
-    available: bool,
-    /// Signed out while in a call: kept until the call is over, and asked for nothing.
-    leaving: bool,
+    /// Every class of seat that they can take.
+    classes: Vec<Class>,
+    activity: Activity,
+    /// Signed in. The others are kept until their call is over, and asked for nothing.
+    present: bool,
     idle_since: Instant,
+    wrap_until: Option<Instant>,
+    rest_until: Option<Instant>,
+    /// Invitations in a row that were not answered.
+    missed: u32,
     engagement: Engagement,
+    calls: Calls,
 }
 
 /// Everybody signed in, with the free ones in order of asking.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Roster {
-    known: BTreeMap<CaId, SignedIn>,
-    free: BTreeMap<LanguagePair, BTreeSet<(Instant, CaId)>>,
-    signed_in: BTreeMap<LanguagePair, usize>,
+    known: BTreeMap<CaKey, Known>,
+    shelves: Shelves,
+    rules: QueueRules,
 }
 
 impl Roster {
+    pub(super) fn new(rules: QueueRules) -> Self {
+        Self {
+            known: BTreeMap::new(),
+            shelves: Shelves::new(),
+            rules,
+        }
+    }
+
     pub(super) fn sign_in(
         &mut self,
-        ca: CaId,
+        ca: CaKey,
         profile: InterpreterProfile,
         now: Instant,
     ) -> Result<(), QueueError> {
-        let languages: BTreeSet<_> = profile.languages.iter().copied().collect();
-        let one = match self.take(&ca) {
-            Some(known) => SignedIn {
-                profile,
-                languages,
-                available: known.available || known.leaving,
-                leaving: false,
-                ..known
-            },
-            None if self.known.len() >= INTERPRETERS_MAX => return Err(QueueError::Full),
-            None => SignedIn {
-                profile,
-                languages,
-                available: true,
-                leaving: false,
-                idle_since: now,
-                engagement: Engagement::Free,
-            },
+        if !self.known.contains_key(&ca) {
+            let full = self.known.len() >= INTERPRETERS_MAX
+                || self.shelves.changes_pending() >= CHANGES_PENDING_MAX;
+            if full {
+                return Err(QueueError::Full);
+            }
+            self.known.insert(ca, Known::absent(now));
+        }
+        let Some(one) = self.known.get_mut(&ca) else {
+            return Ok(());
         };
-        self.put(ca, one);
+        let before = one.standing();
+        self.shelves.take(ca, &one.classes, before);
+        one.classes = classes_of(&profile);
+        one.profile = profile;
+        if !one.present {
+            one.present = true;
+            one.activity = Activity::Available;
+        }
+        let after = one.standing();
+        self.shelves.put(ca, &one.classes, after);
+        self.shelves.compare(ca, before, after);
         Ok(())
     }
 
     /// Returns whether anything changed.
-    pub(super) fn set_available(
+    pub(super) fn set_activity(
         &mut self,
-        ca: &CaId,
-        available: bool,
+        ca: CaKey,
+        activity: Activity,
         now: Instant,
     ) -> Result<bool, QueueError> {
-        let mut one = match self.take(ca) {
-            Some(one) if one.leaving => {
-                self.put(ca.clone(), one);
-                return Err(QueueError::UnknownInterpreter);
-            }
-            Some(one) => one,
-            None => return Err(QueueError::UnknownInterpreter),
-        };
-        let changed = one.available != available;
-        if changed {
-            one.available = available;
-            one.idle_since = now;
+        if !self.is_present(ca) {
+            return Err(QueueError::UnknownInterpreter);
         }
-        self.put(ca.clone(), one);
-        Ok(changed)
+        let changed = self.change(ca, |one| {
+            let changed = one.activity != activity;
+            if !changed && one.wrap_until.is_none() {
+                return false;
+            }
+            if changed {
+                one.activity = activity;
+                one.idle_since = now;
+            }
+            one.wrap_until = None;
+            if activity == Activity::Available {
+                one.missed = 0;
+            }
+            true
+        });
+        Ok(changed.unwrap_or(false))
     }
 
     /// Returns what they were bound to; in a call they are kept until [`Self::set_free`].
-    pub(super) fn sign_out(&mut self, ca: &CaId) -> Option<Engagement> {
-        let mut one = self.take(ca)?;
-        let engagement = one.engagement;
-        if let Engagement::InCall(_) = engagement {
-            one.leaving = true;
-            self.put(ca.clone(), one);
+    pub(super) fn sign_out(&mut self, ca: CaKey) -> Option<Engagement> {
+        let engagement = self.known.get(&ca).filter(|one| one.present)?.engagement;
+        self.change(ca, |one| {
+            one.present = false;
+            one.wrap_until = None;
+            one.rest_until = None;
+        });
+        match engagement {
+            Engagement::InCall { .. } => {}
+            Engagement::Free | Engagement::Invited(..) => {
+                self.known.remove(&ca);
+            }
         }
         Some(engagement)
     }
 
-    pub(super) fn engage(&mut self, ca: &CaId, engagement: Engagement) {
-        if let Some(mut one) = self.take(ca) {
-            one.engagement = engagement;
-            self.put(ca.clone(), one);
+    pub(super) fn invite(&mut self, ca: CaKey, session: SessionId, seat: Seat) {
+        self.change(ca, |one| {
+            one.engagement = Engagement::Invited(session, seat)
+        });
+    }
+
+    pub(super) fn accept(&mut self, ca: CaKey, now: Instant) {
+        self.change(ca, |one| one.begin_call(now));
+    }
+
+    /// In a call from before a restart, whether signed in or not.
+    pub(super) fn resume(&mut self, ca: CaKey, now: Instant) -> Result<(), QueueError> {
+        match self.known.get(&ca).map(|one| one.engagement) {
+            Some(Engagement::Free) => {}
+            Some(Engagement::Invited(..) | Engagement::InCall { .. }) => {
+                return Err(QueueError::Engaged);
+            }
+            None if self.known.len() >= INTERPRETERS_MAX => return Err(QueueError::Full),
+            None => {
+                self.known.insert(ca, Known::absent(now));
+            }
+        }
+        self.accept(ca, now);
+        Ok(())
+    }
+
+    /// They said no: they are there.
+    pub(super) fn answered(&mut self, ca: CaKey) {
+        self.change(ca, |one| one.missed = 0);
+    }
+
+    /// An invitation went unanswered; after several in a row they are away.
+    pub(super) fn missed(&mut self, ca: CaKey) {
+        let most = self.rules.missed_max;
+        self.change(ca, |one| {
+            one.missed = one.missed.saturating_add(1);
+            if most > 0 && one.missed >= most && one.activity == Activity::Available {
+                one.activity = Activity::Away;
+                one.wrap_until = None;
+            }
+        });
+    }
+
+    /// Bound to nothing again; idle from `now`, and after a call first in wrap-up.
+    pub(super) fn set_free(&mut self, ca: CaKey, now: Instant) {
+        let rules = self.rules;
+        let present = self.change(ca, |one| {
+            match one.engagement {
+                Engagement::InCall { since } => one.end_call(since, now, rules),
+                Engagement::Free | Engagement::Invited(..) => {}
+            }
+            one.engagement = Engagement::Free;
+            one.idle_since = now;
+            one.present
+        });
+        if present == Some(false) {
+            self.known.remove(&ca);
         }
     }
 
-    /// Bound to nothing again; idle from `now`.
-    pub(super) fn set_free(&mut self, ca: &CaId, now: Instant) {
-        let Some(mut one) = self.take(ca) else {
-            return;
-        };
-        if one.leaving {
-            return;
+    /// Ends the wrap-ups and rests that are over at `now`.
+    pub(super) fn advance(&mut self, now: Instant) {
+        while let Some(ca) = self.shelves.first_due(now) {
+            let ended = self.change(ca, |one| {
+                one.wrap_until = one.wrap_until.filter(|until| *until > now);
+                one.rest_until = one.rest_until.filter(|until| *until > now);
+            });
+            if ended.is_none() {
+                return;
+            }
         }
-        one.engagement = Engagement::Free;
-        one.idle_since = now;
-        self.put(ca.clone(), one);
+    }
+
+    /// When the next wrap-up or rest is over.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.shelves.next_due()
     }
 
     /// Those who may be asked, the longest idle first, then the smaller CA id.
-    pub(super) fn free(&self, languages: LanguagePair) -> impl Iterator<Item = &CaId> {
-        self.free
-            .get(&languages)
-            .into_iter()
-            .flatten()
-            .map(|(_, ca)| ca)
+    pub(super) fn ready(&self, class: Class) -> impl Iterator<Item = CaKey> {
+        self.shelves.ready(class)
+    }
+
+    /// Those in wrap-up or resting, in the same order: for emergencies.
+    pub(super) fn reserve(&self, plain: Want) -> impl Iterator<Item = CaKey> {
+        self.shelves.reserve(plain)
+    }
+
+    /// Whether anybody of this class is signed in and not away.
+    pub(super) fn on_shift(&self, class: Class) -> bool {
+        self.shelves.on_shift(class)
     }
 
     pub(super) fn has_any(&self, languages: LanguagePair) -> bool {
-        self.signed_in
-            .get(&languages)
-            .is_some_and(|count| *count > 0)
+        self.shelves.has_any(languages)
     }
 
-    pub(super) fn availability(&self, ca: &CaId) -> Option<Availability> {
-        self.known
-            .get(ca)
-            .filter(|one| !one.leaving)
-            .map(SignedIn::availability)
+    pub(super) fn is_present(&self, ca: CaKey) -> bool {
+        self.known.get(&ca).is_some_and(|one| one.present)
     }
 
-    pub(super) fn profile(&self, ca: &CaId) -> Option<&InterpreterProfile> {
-        self.known
-            .get(ca)
-            .filter(|one| !one.leaving)
-            .map(|one| &one.profile)
+    pub(super) fn availability(&self, ca: CaKey) -> Availability {
+        let one = self.known.get(&ca);
+        one.map_or(Availability::Offline, |one| one.standing().availability)
     }
 
-    pub(super) fn availabilities(&self) -> impl Iterator<Item = Availability> {
-        self.known
-            .values()
-            .filter(|one| !one.leaving)
-            .map(SignedIn::availability)
+    pub(super) fn is_resting(&self, ca: CaKey) -> bool {
+        let one = self.known.get(&ca);
+        one.is_some_and(|one| one.rest_until.is_some())
     }
 
-    /// Out of every index; what comes back is to be [`Self::put`] or dropped.
-    fn take(&mut self, ca: &CaId) -> Option<SignedIn> {
-        let one = self.known.remove(ca)?;
-        for languages in &one.languages {
-            if one.is_free()
-                && let Some(free) = self.free.get_mut(languages)
-            {
-                free.remove(&(one.idle_since, ca.clone()));
-            }
-            if !one.leaving
-                && let Some(count) = self.signed_in.get_mut(languages)
-            {
-                *count = count.saturating_sub(1);
-            }
+    pub(super) fn profile(&self, ca: CaKey) -> Option<&InterpreterProfile> {
+        let one = self.known.get(&ca).filter(|one| one.present);
+        one.map(|one| &one.profile)
+    }
+
+    /// How many signed-in interpreters are doing this.
+    pub(super) fn count(&self, availability: Availability) -> usize {
+        self.shelves.count(availability)
+    }
+
+    pub(super) fn poll_change(&mut self) -> Option<CaKey> {
+        self.shelves.poll_change()
+    }
+
+    /// The only way to change somebody known: every index follows.
+    fn change<R>(&mut self, ca: CaKey, change: impl FnOnce(&mut Known) -> R) -> Option<R> {
+        let one = self.known.get_mut(&ca)?;
+        let before = one.standing();
+        let result = change(one);
+        let after = one.standing();
+        if before != after {
+            self.shelves.take(ca, &one.classes, before);
+            self.shelves.put(ca, &one.classes, after);
+            self.shelves.compare(ca, before, after);
         }
-        Some(one)
-    }
-
-    fn put(&mut self, ca: CaId, one: SignedIn) {
-        for languages in &one.languages {
-            if one.is_free() {
-                self.free
-                    .entry(*languages)
-                    .or_default()
-                    .insert((one.idle_since, ca.clone()));
-            }
-            if !one.leaving {
-                *self.signed_in.entry(*languages).or_default() += 1;
-            }
-        }
-        self.known.insert(ca, one);
+        Some(result)
     }
 }
 
-impl SignedIn {
-    fn is_free(&self) -> bool {
-        self.available && !self.leaving && self.engagement == Engagement::Free
+/// Every class of seat that such an interpreter can take.
+fn classes_of(profile: &InterpreterProfile) -> Vec<Class> {
+    let languages: BTreeSet<_> = profile.languages.iter().copied().collect();
+    let pools = Pool::ALL.into_iter().filter(|pool| match pool {
+        Pool::Everybody => true,
+        Pool::Supervisors => profile.supervisor,
+    });
+    let pools: Vec<Pool> = pools.collect();
+    let plain = languages
+        .into_iter()
+        .flat_map(|pair| pools.iter().map(move |pool| Want::plain(pair, *pool)));
+    let able = |want: &Want| {
+        want.skill.is_none_or(|s| profile.skills.contains(&s))
+            && want.gender.is_none_or(|g| profile.gender == Some(g))
+    };
+    let wants = plain.flat_map(Want::with_every_wish).filter(able);
+    wants.map(Want::class).collect()
+}
+
+impl Known {
+    /// Somebody who is not signed in.
+    fn absent(now: Instant) -> Self {
+        Self {
+            profile: InterpreterProfile::default(),
+            classes: Vec::new(),
+            activity: Activity::Available,
+            present: false,
+            idle_since: now,
+            wrap_until: None,
+            rest_until: None,
+            missed: 0,
+            engagement: Engagement::Free,
+            calls: Calls::default(),
+        }
+    }
+
+    fn begin_call(&mut self, now: Instant) {
+        self.engagement = Engagement::InCall { since: now };
+        self.missed = 0;
+        self.wrap_until = None;
+        self.rest_until = None;
+    }
+
+    fn end_call(&mut self, since: Instant, now: Instant, rules: QueueRules) {
+        if let Some(rule) = rules.occupancy {
+            self.calls.record(since, now, rule);
+            self.rest_until = self.calls.rest_until(rule, now).filter(|_| self.present);
+        }
+        let wraps = self.present && self.activity == Activity::Available;
+        if wraps && !rules.wrap_up.is_zero() {
+            self.wrap_until = now.checked_add(rules.wrap_up);
+        }
+    }
+
+    const fn standing(&self) -> Standing {
+        let availability = if self.present {
+            self.availability()
+        } else {
+            Availability::Offline
+        };
+        let shelf = match availability {
+            Availability::Available if self.rest_until.is_none() => Shelf::Ready,
+            Availability::Available | Availability::WrapUp => Shelf::Reserve,
+            Availability::Invited
+            | Availability::InCall
+            | Availability::Break
+            | Availability::Meal
+            | Availability::Training
+            | Availability::Away
+            | Availability::Offline => Shelf::None,
+        };
+        Standing {
+            shelf,
+            idle_since: self.idle_since,
+            availability,
+            on_shift: self.present && !matches!(self.activity, Activity::Away),
+            wrap_until: self.wrap_until,
+            rest_until: self.rest_until,
+        }
     }
 
     const fn availability(&self) -> Availability {
-        match (self.engagement, self.available) {
-            (Engagement::Invited(_), _) => Availability::Invited,
-            (Engagement::InCall(_), _) => Availability::InCall,
-            (Engagement::Free, true) => Availability::Available,
-            (Engagement::Free, false) => Availability::Away,
+        match (self.engagement, self.activity) {
+            (Engagement::Invited(..), _) => Availability::Invited,
+            (Engagement::InCall { .. }, _) => Availability::InCall,
+            (Engagement::Free, Activity::Available) if self.wrap_until.is_some() => {
+                Availability::WrapUp
+            }
+            (Engagement::Free, Activity::Available) => Availability::Available,
+            (Engagement::Free, Activity::Break) => Availability::Break,
+            (Engagement::Free, Activity::Meal) => Availability::Meal,
+            (Engagement::Free, Activity::Training) => Availability::Training,
+            (Engagement::Free, Activity::Away) => Availability::Away,
         }
     }
 }
