@@ -148,8 +148,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
         media_news,
         clock,
         trunks: config.trunks.clone().into(),
-        invitation_timeout: config.queue.invitation_timeout,
-        ring_timeout: config.queue.hearing_ring_timeout,
+        queue_rules: config.queue.rules,
+        rules: config.queue.session,
     };
     let signalling = actor_config(&config, accounts, &stop)?;
     let switchboard = switchboard::start(parts, signalling, &halt);
@@ -224,6 +224,7 @@ fn actor_config<'a>(
         realm: &config.sip.realm,
         nonce_seeds: nonce_seeds(config.sip.nonce_secret.expose()),
         allow_md5: config.sip.allow_md5,
+        numbers: config.numbers.clone(),
         accounts,
         stopping: stop.clone(),
         product: format!("Visavis relay-server/{}", env!("CARGO_PKG_VERSION")),

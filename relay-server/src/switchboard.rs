@@ -9,7 +9,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use relay_core::session::{Input, Session};
+use relay_core::queue::QueueRules;
+use relay_core::session::{Input, Rules, Session};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -50,10 +51,10 @@ pub struct Parts {
     pub clock: Clock,
     /// Ways to the telephone, in order of preference.
     pub trunks: Arc<[Trunk]>,
-    /// How long an interpreter is asked before the next one is.
-    pub invitation_timeout: Duration,
-    /// How long the telephone may ring.
-    pub ring_timeout: Duration,
+    /// How long interpreters are asked, rest and wrap up.
+    pub queue_rules: QueueRules,
+    /// How long things may take within a session.
+    pub rules: Rules,
 }
 
 /// The running tasks.
@@ -73,7 +74,7 @@ pub fn start(parts: Parts, signalling: ActorConfig<'_>, halt: &CancellationToken
         directory: directory.clone(),
         views: parts.views.clone(),
         clock: parts.clock.clone(),
-        invitation_timeout: parts.invitation_timeout,
+        rules: parts.queue_rules,
     };
     tokio::spawn(mend(Arc::clone(&parts.journal), halt.clone()));
     let services = Services {
@@ -86,7 +87,7 @@ pub fn start(parts: Parts, signalling: ActorConfig<'_>, halt: &CancellationToken
         views: parts.views,
         clock: parts.clock,
         trunks: parts.trunks,
-        ring_timeout: parts.ring_timeout,
+        rules: parts.rules,
         halt: halt.clone(),
     };
     let (arrivals, arrived) = mpsc::channel(ARRIVALS_WAITING_MAX);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use vrs_domain::{CaId, LanguagePair, PhoneNumber, Sensitive, Skill};
+use vrs_domain::{CaId, CallCenter, Gender, LanguagePair, PhoneNumber, Sensitive, Skill};
 use vrs_sip::digest::ha1;
 
 use super::DigestAlgorithm;
@@ -32,6 +32,12 @@ pub enum Role {
         languages: Vec<LanguagePair>,
         /// Fields in which the interpreter is trained.
         skills: Vec<Skill>,
+        /// For callers who wish for one (F5).
+        gender: Option<Gender>,
+        /// Whether they are asked to assist.
+        supervisor: bool,
+        /// Where they work (F38).
+        center: Option<CallCenter>,
     },
 }
 
@@ -180,22 +186,15 @@ impl Account {
     }
 
     pub(super) fn to_line(&self) -> String {
-        let (role, languages, skills) = match &self.role {
-            Role::Caller { .. } => (RoleWord::Caller, Vec::new(), Vec::new()),
-            Role::Interpreter {
-                languages, skills, ..
-            } => (
-                RoleWord::Interpreter,
-                languages.iter().map(ToString::to_string).collect(),
-                skills.iter().map(ToString::to_string).collect(),
-            ),
-        };
-        let line = Line {
+        let mut line = Line {
             account: self.username().to_owned(),
-            role,
+            role: RoleWord::Caller,
             name: self.name.clone(),
-            languages,
-            skills,
+            languages: Vec::new(),
+            skills: Vec::new(),
+            gender: None,
+            supervisor: false,
+            center: None,
             realm: self.realm.clone(),
             ha1: self
                 .ha1
@@ -203,6 +202,22 @@ impl Account {
                 .map(|(a, h)| (a.token().to_owned(), h.expose().clone()))
                 .collect(),
         };
+        if let Role::Interpreter {
+            languages,
+            skills,
+            gender,
+            supervisor,
+            center,
+            ..
+        } = &self.role
+        {
+            line.role = RoleWord::Interpreter;
+            line.languages = languages.iter().map(ToString::to_string).collect();
+            line.skills = skills.iter().map(ToString::to_string).collect();
+            line.gender = gender.map(|gender| gender.to_string());
+            line.supervisor = *supervisor;
+            line.center = center.as_ref().map(ToString::to_string);
+        }
         // Strings and maps of strings always serialise.
         serde_json::to_string(&line).unwrap_or_default()
     }
@@ -220,18 +235,11 @@ impl Account {
             },
             RoleWord::Interpreter => Role::Interpreter {
                 ca_id: line.account.parse().map_err(|_| "account is not a CA id")?,
-                languages: line
-                    .languages
-                    .iter()
-                    .map(|l| l.parse())
-                    .collect::<Result<_, _>>()
-                    .map_err(|e: vrs_domain::state::UnknownWord| e.to_string())?,
-                skills: line
-                    .skills
-                    .iter()
-                    .map(|s| s.parse())
-                    .collect::<Result<_, _>>()
-                    .map_err(|e: vrs_domain::state::UnknownWord| e.to_string())?,
+                languages: words(&line.languages)?,
+                skills: words(&line.skills)?,
+                gender: line.gender.as_deref().map(word).transpose()?,
+                supervisor: line.supervisor,
+                center: line.center.as_deref().map(word).transpose()?,
             },
         };
         let mut ha1 = BTreeMap::new();
@@ -258,6 +266,22 @@ impl Account {
     }
 }
 
+fn words<T>(texts: &[String]) -> Result<Vec<T>, String>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    texts.iter().map(|text| word(text)).collect()
+}
+
+fn word<T>(text: &str) -> Result<T, String>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| error.to_string())
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum RoleWord {
@@ -277,6 +301,12 @@ struct Line {
     languages: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     skills: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gender: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    supervisor: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    center: Option<String>,
     realm: String,
     ha1: BTreeMap<String, String>,
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use vrs_domain::{CaId, LanguagePair, PhoneNumber, Skill};
+use vrs_domain::{CaId, CallCenter, Gender, LanguagePair, PhoneNumber, Skill};
 
 use super::password::PasswordSource;
 use super::{CliError, say};
@@ -45,6 +45,15 @@ pub enum AddCommand {
         /// Fields in which they are trained, such as medical,legal
         #[arg(long, value_delimiter = ',')]
         skills: Vec<Skill>,
+        /// For callers who wish for one: female, male or nonbinary
+        #[arg(long)]
+        gender: Option<Gender>,
+        /// They are asked when an interpreter wants a supervisor's assistance
+        #[arg(long)]
+        supervisor: bool,
+        /// The call centre or home workstation where they work, for the call detail record
+        #[arg(long)]
+        center: Option<CallCenter>,
         #[command(flatten)]
         common: Common,
     },
@@ -101,12 +110,18 @@ fn add(store: &AccountStore, config: &Config, command: AddCommand) -> Result<(),
             id,
             languages,
             skills,
+            gender,
+            supervisor,
+            center,
             common,
         } => (
             Role::Interpreter {
                 ca_id: id,
                 languages,
                 skills,
+                gender,
+                supervisor,
+                center,
             },
             common,
         ),
@@ -132,13 +147,20 @@ fn list(store: &AccountStore, config: &Config) -> Result<(), CliError> {
         let what = match account.role() {
             Role::Caller { .. } => "caller".to_owned(),
             Role::Interpreter {
-                languages, skills, ..
+                languages,
+                skills,
+                gender,
+                supervisor,
+                center,
+                ..
             } => {
                 let languages: Vec<String> = languages.iter().map(ToString::to_string).collect();
-                let skills: Vec<String> = skills.iter().map(ToString::to_string).collect();
-                format!("interpreter  {}  {}", languages.join(","), skills.join(","))
-                    .trim_end()
-                    .to_owned()
+                let mut what = vec!["interpreter".to_owned(), languages.join(",")];
+                what.extend(skills.iter().map(ToString::to_string));
+                what.extend(gender.iter().map(ToString::to_string));
+                what.extend(supervisor.then(|| "supervisor".to_owned()));
+                what.extend(center.iter().map(|center| format!("at {center}")));
+                what.join("  ")
             }
         };
         let name = account.name().map(|n| format!("  {n}")).unwrap_or_default();

@@ -24,6 +24,7 @@ pub struct Raw {
     pub trunks: Vec<RawTrunk>,
     pub turn: Option<RawTurn>,
     pub queue: RawQueue,
+    pub numbers: RawNumbers,
     pub log: RawLog,
 }
 
@@ -100,6 +101,20 @@ pub struct RawTurn {
 pub struct RawQueue {
     pub invitation_timeout_s: Whole,
     pub hearing_ring_timeout_s: Whole,
+    pub wrap_up_s: Whole,
+    pub missed_invitations_max: Whole,
+    pub wish_patience_s: Whole,
+    pub occupancy_percent: Whole,
+    pub occupancy_window_min: Whole,
+    pub reassign_timeout_s: Whole,
+}
+
+/// `[numbers]`
+#[derive(Debug, Default)]
+#[allow(missing_docs, reason = "see sample.toml")]
+pub struct RawNumbers {
+    pub emergency: Option<Vec<At<String>>>,
+    pub crisis: Option<Vec<At<String>>>,
 }
 
 /// `[log]`
@@ -112,7 +127,7 @@ pub struct RawLog {
 }
 
 const SECTIONS: &[&str] = &[
-    "server", "listen", "tls", "sip", "trunk", "turn", "queue", "log",
+    "server", "listen", "tls", "sip", "trunk", "turn", "queue", "numbers", "log",
 ];
 
 /// Reads TOML text; whatever is unreadable or unknown lands in `problems`.
@@ -227,6 +242,20 @@ fn read_sections<'a>(text: &'a str, root: &'a DeTable<'a>, problems: &mut Vec<Pr
     raw.queue = RawQueue {
         invitation_timeout_s: s.whole("invitation_timeout_s", 1..601),
         hearing_ring_timeout_s: s.whole("hearing_ring_timeout_s", 1..601),
+        wrap_up_s: s.whole("wrap_up_s", 0..601),
+        missed_invitations_max: s.whole("missed_invitations_max", 0..101),
+        wish_patience_s: s.whole("wish_patience_s", 0..601),
+        occupancy_percent: s.whole("occupancy_percent", 1..101),
+        occupancy_window_min: s.whole("occupancy_window_min", 1..481),
+        reassign_timeout_s: s.whole("reassign_timeout_s", 1..3601),
+    };
+    s.finish();
+
+    let numbers = table(root, "numbers").map(|t| t.0);
+    let mut s = Section::new("[numbers]", text, numbers, problems);
+    raw.numbers = RawNumbers {
+        emergency: s.texts("emergency", "[\"911\", \"112\"]"),
+        crisis: s.texts("crisis", "[\"988\"]"),
     };
     s.finish();
 

@@ -89,6 +89,26 @@ impl<'a, 'p> Section<'a, 'p> {
         None
     }
 
+    /// A list of quoted texts.
+    pub(super) fn texts(&mut self, key: &'static str, example: &str) -> Option<Vec<At<String>>> {
+        let value = self.find(key)?;
+        let Some(list) = value.get_ref().as_array() else {
+            self.wrong_type(key, value, "a list of texts in quotes", example);
+            return None;
+        };
+        let mut texts = Vec::with_capacity(list.len());
+        for item in list {
+            match item.get_ref().as_str() {
+                Some(text) => texts.push(At {
+                    value: text.to_owned(),
+                    line: line_of(self.text, &item.span()),
+                }),
+                None => self.wrong_type(key, item, "text in quotes", example),
+            }
+        }
+        Some(texts)
+    }
+
     /// `true` or `false`.
     pub(super) fn flag(&mut self, key: &'static str) -> Option<At<bool>> {
         let value = self.find(key)?;

@@ -1,11 +1,14 @@
 //! The configuration as it is meant: typed, complete, with defaults filled in.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vrs_domain::Sensitive;
+use relay_core::queue::QueueRules;
+use relay_core::session::Rules;
+use vrs_domain::{PhoneNumber, Sensitive, Urgency};
 
 use super::problem::{ConfigError, Problem};
 use super::{raw, resolve};
@@ -29,6 +32,8 @@ pub struct Config {
     pub turn: Option<TurnSettings>,
     /// Waiting times.
     pub queue: QueueSettings,
+    /// `[numbers]`
+    pub numbers: Numbers,
     /// Logging.
     pub log: LogSettings,
     /// Doubtful, but not wrong.
@@ -179,10 +184,44 @@ pub struct TurnSettings {
 /// `[queue]`
 #[derive(Debug, Clone, Copy)]
 pub struct QueueSettings {
-    /// How long an interpreter is asked before the next one is.
-    pub invitation_timeout: Duration,
-    /// How long the telephone may ring.
-    pub hearing_ring_timeout: Duration,
+    /// How long interpreters are asked, rest and wrap up.
+    pub rules: QueueRules,
+    /// How long the called party may ring, and a conversation may wait for another interpreter.
+    pub session: Rules,
+}
+
+/// `[numbers]`: which numbers are more urgent than others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Numbers {
+    /// Answered before everything else, and called back when they are lost (F18, F21).
+    pub emergency: BTreeSet<PhoneNumber>,
+    /// The crisis line and its like: before the standard queue.
+    pub crisis: BTreeSet<PhoneNumber>,
+}
+
+impl Numbers {
+    /// How urgent a call to `number` is.
+    #[must_use]
+    pub fn urgency(&self, number: &PhoneNumber) -> Urgency {
+        if self.emergency.contains(number) {
+            Urgency::Emergency
+        } else if self.crisis.contains(number) {
+            Urgency::Urgent
+        } else {
+            Urgency::Standard
+        }
+    }
+}
+
+impl Default for Numbers {
+    /// 911 and 112; 988.
+    fn default() -> Self {
+        let set = |codes: &[&str]| codes.iter().filter_map(|code| code.parse().ok()).collect();
+        Self {
+            emergency: set(&["911", "112"]),
+            crisis: set(&["988"]),
+        }
+    }
 }
 
 /// How log lines are written.

@@ -280,8 +280,8 @@ fn word<T: std::str::FromStr>(text: &str, field: &'static str) -> Result<T, NotA
 mod tests {
     use relay_core::session::Decline;
     use vrs_domain::{
-        CallKind, EndReason, Gender, LanguagePair, Leg, ReliefReason, Seat, SessionId, SessionState,
-        Skill, Urgency,
+        CallKind, EndReason, Gender, LanguagePair, Leg, ReliefReason, Seat, SessionId,
+        SessionState, Skill, Urgency,
     };
 
     use super::*;

@@ -2,8 +2,8 @@
 //!
 //! What it is: [`driver`] owns one `relay_core::session::Session` and carries out its actions;
 //! [`queue`] owns the one `relay_core::queue::Queue`; [`Directory`] finds a session's inbox;
-//! [`publish`] is what everyone else reads, [`views`] what the store keeps of it. What it is not: no decision about a call is made here,
-//! and no SIP is spoken.
+//! [`publish`] is what everyone else reads, [`views`] what the store keeps of it.
+//! What it is not: no decision about a call is made here, and no SIP is spoken.
 //! Start reading at [`Message`], then [`driver`].
 
 pub mod clock;
@@ -13,28 +13,28 @@ pub mod queue;
 pub mod views;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use relay_core::session::Decline;
+use relay_core::queue::Match;
+use relay_core::session::{Decline, Placed};
 use tokio::sync::mpsc;
-use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, SessionId};
+use vrs_domain::{CallCenter, EndReason, Leg, ReliefReason, Seat, SessionId};
 
 /// Messages that may wait for one session; a session that is further behind is broken.
 const INBOX_MAX: usize = 256;
 
-/// What a caller asked for, checked by the signalling task.
+/// What somebody asked for, checked by the signalling task.
 #[derive(Debug)]
 pub struct Place {
     /// A fresh id.
     pub session: SessionId,
-    /// The caller's own number.
-    pub caller: PhoneNumber,
-    /// The number to call.
-    pub number: PhoneNumber,
-    /// Between which languages.
-    pub languages: LanguagePair,
-    /// The caller's SDP offer.
+    /// Who calls whom, and how.
+    pub placed: Placed,
+    /// The SDP offer of whoever calls.
     pub offer: String,
+    /// The trunk that an inbound call came over.
+    pub trunk: Option<String>,
     /// What finds the call in the logs of all who take part (RFC 7989).
     pub correlation: String,
 }
@@ -43,52 +43,46 @@ pub struct Place {
 #[derive(Debug)]
 pub enum Message {
     /// The queue found an interpreter.
-    Matched {
-        /// Who.
-        ca: CaId,
-        /// Which assignment it would be.
-        epoch: Epoch,
-    },
+    Matched(Match),
     /// The invitation lapsed in the queue.
-    InvitationLapsed {
-        /// Who was asked.
-        ca: CaId,
-        /// Which assignment it would have been.
-        epoch: Epoch,
-    },
+    InvitationLapsed(Match),
     /// The place in the queue changed.
     Position(u32),
     /// The interpreter's app answered the invitation.
     InterpreterAnswered {
-        /// Who.
-        ca: CaId,
-        /// As sent with the invitation.
-        epoch: Epoch,
+        /// What they were asked.
+        asked: Match,
+        /// Where they work.
+        center: Option<CallCenter>,
         /// Their SDP answer.
         sdp: String,
     },
     /// The interpreter's app did not take the invitation.
     InterpreterRefused {
-        /// Who.
-        ca: CaId,
-        /// As sent with the invitation.
-        epoch: Epoch,
+        /// What they were asked.
+        asked: Match,
         /// In which way.
         how: Decline,
     },
-    /// The telephone rings.
-    HearingRang {
+    /// It rings at the called party's.
+    CalledRang {
         /// The gateway's SDP answer, when it already sends sound (a 183 with ringback or an
         /// announcement).
         sdp: Option<String>,
     },
-    /// The telephone was answered.
-    HearingAnswered {
-        /// The gateway's SDP answer.
+    /// The called party answered, or one that is called back.
+    CalledAnswered {
+        /// Which leg.
+        leg: Leg,
+        /// Its SDP answer.
         sdp: String,
+        /// Where it is.
+        address: Option<IpAddr>,
     },
-    /// The telephone cannot be reached.
-    HearingFailed {
+    /// The called party cannot be reached, or one that is called back.
+    CalledFailed {
+        /// Which leg.
+        leg: Leg,
         /// Why.
         reason: EndReason,
     },
@@ -105,6 +99,25 @@ pub enum Message {
         leg: Leg,
         /// Its SDP answer.
         sdp: String,
+    },
+    /// A party answered our re-INVITE.
+    ReinviteAnswered {
+        /// Which leg.
+        leg: Leg,
+        /// Its SDP answer; `None` when it refused.
+        sdp: Option<String>,
+    },
+    /// The interpreter asks for another one beside or instead of them.
+    SeatAsked {
+        /// `relief`, `team` or `supervisor`.
+        seat: Seat,
+        /// Why, for a relief.
+        reason: Option<ReliefReason>,
+    },
+    /// The interpreter takes that back.
+    SeatWithdrawn {
+        /// Which.
+        seat: Seat,
     },
     /// A party hung up.
     HungUp(Leg),

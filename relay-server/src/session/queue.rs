@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use relay_core::queue::{InterpreterProfile, Match, Priority, Queue, QueueError};
+use relay_core::queue::{InterpreterProfile, Match, Queue, QueueError, QueueRules, Request};
 use relay_core::session::Decline;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
-use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, SessionId, Skill};
+use vrs_domain::{Activity, Availability, CaId, EndReason, LanguagePair, Seat, SessionId, Skill};
 
 use super::clock::{self, Clock};
 use super::views::Views;
@@ -28,28 +28,29 @@ enum Command {
     SignIn {
         ca: CaId,
         profile: InterpreterProfile,
-        available: bool,
+        activity: Activity,
     },
     SignOut {
         ca: CaId,
     },
     Enter {
-        session: SessionId,
-        languages: LanguagePair,
-        priority: Priority,
+        request: Request,
         reply: oneshot::Sender<Result<(), EndReason>>,
     },
     Accepted {
-        session: SessionId,
-        ca: CaId,
-        epoch: Epoch,
+        asked: Match,
         reply: oneshot::Sender<bool>,
     },
     Declined {
-        session: SessionId,
-        ca: CaId,
-        epoch: Epoch,
+        asked: Match,
         how: Decline,
+    },
+    Vacate {
+        session: SessionId,
+        seat: Seat,
+    },
+    Relieve {
+        session: SessionId,
     },
     Leave {
         session: SessionId,
@@ -70,8 +71,8 @@ pub struct QueueConfig {
     pub views: Views,
     /// Time.
     pub clock: Clock,
-    /// How long an interpreter is asked before the next one is.
-    pub invitation_timeout: Duration,
+    /// How long interpreters are asked, rest and wrap up.
+    pub rules: QueueRules,
 }
 
 /// Starts the queue's task.
@@ -79,10 +80,11 @@ pub struct QueueConfig {
 pub fn start(config: QueueConfig, stop: CancellationToken) -> QueueHandle {
     let (commands, inbox) = mpsc::channel(COMMANDS_WAITING_MAX);
     let actor = Actor {
-        queue: Queue::with_invitation_timeout(config.invitation_timeout),
+        queue: Queue::new(config.rules),
         directory: config.directory,
         views: config.views,
         clock: config.clock,
+        chosen: BTreeMap::new(),
         told: BTreeMap::new(),
         positions_due: None,
     };
@@ -92,18 +94,11 @@ pub fn start(config: QueueConfig, stop: CancellationToken) -> QueueHandle {
 
 impl QueueHandle {
     /// An interpreter registered, or changed what they do.
-    pub fn sign_in(
-        &self,
-        ca: CaId,
-        languages: Vec<LanguagePair>,
-        skills: Vec<Skill>,
-        available: bool,
-    ) {
-        let profile = InterpreterProfile { languages, skills };
+    pub fn sign_in(&self, ca: CaId, profile: InterpreterProfile, activity: Activity) {
         self.post(Command::SignIn {
             ca,
             profile,
-            available,
+            activity,
         });
     }
 
@@ -112,52 +107,39 @@ impl QueueHandle {
         self.post(Command::SignOut { ca });
     }
 
-    /// A session begins to wait.
+    /// A seat of a session begins to wait.
     ///
     /// # Errors
     /// The reason for which it cannot.
-    pub async fn enter(
-        &self,
-        session: SessionId,
-        languages: LanguagePair,
-        priority: Priority,
-    ) -> Result<(), EndReason> {
+    pub async fn enter(&self, request: Request) -> Result<(), EndReason> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Enter {
-            session,
-            languages,
-            priority,
-            reply,
-        })
-        .await;
+        self.send(Command::Enter { request, reply }).await;
         answer.await.unwrap_or(Err(EndReason::ServiceStopping))
     }
 
     /// The interpreter answered; `false` when the invitation is no longer theirs.
-    pub async fn accepted(&self, session: SessionId, ca: CaId, epoch: Epoch) -> bool {
+    pub async fn accepted(&self, asked: Match) -> bool {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Accepted {
-            session,
-            ca,
-            epoch,
-            reply,
-        })
-        .await;
+        self.send(Command::Accepted { asked, reply }).await;
         answer.await.unwrap_or(false)
     }
 
     /// The interpreter did not take the session.
-    pub async fn declined(&self, session: SessionId, ca: CaId, epoch: Epoch, how: Decline) {
-        self.send(Command::Declined {
-            session,
-            ca,
-            epoch,
-            how,
-        })
-        .await;
+    pub async fn declined(&self, asked: Match, how: Decline) {
+        self.send(Command::Declined { asked, how }).await;
     }
 
-    /// The session is over; its interpreter is free.
+    /// A seat is given up; whoever had it is free.
+    pub async fn vacate(&self, session: SessionId, seat: Seat) {
+        self.send(Command::Vacate { session, seat }).await;
+    }
+
+    /// The relief has the lead; whoever had it is free.
+    pub async fn relieve(&self, session: SessionId) {
+        self.send(Command::Relieve { session }).await;
+    }
+
+    /// The session is over; its interpreters are free.
     pub async fn leave(&self, session: SessionId) {
         self.send(Command::Leave { session }).await;
     }
@@ -181,6 +163,8 @@ struct Actor {
     directory: Directory,
     views: Views,
     clock: Clock,
+    /// What each interpreter who is signed in chose last.
+    chosen: BTreeMap<CaId, Activity>,
     /// The place last told to each waiting session.
     told: BTreeMap<SessionId, u32>,
     positions_due: Option<Instant>,
@@ -215,94 +199,100 @@ impl Actor {
             Command::SignIn {
                 ca,
                 profile,
-                available,
-            } => self.sign_in(now, &ca, profile, available),
+                activity,
+            } => self.sign_in(now, &ca, profile, activity),
             Command::SignOut { ca } => {
                 info!(interpreter = %ca, "signed out");
+                self.chosen.remove(&ca);
                 self.views.absent(ca.as_str());
-                if let Some(Match { session, ca, epoch }) = self.queue.sign_out(&ca) {
-                    let how = Decline::Lost;
-                    self.directory
-                        .tell(session, Message::InterpreterRefused { ca, epoch, how });
+                if let Some(asked) = self.queue.sign_out(&ca) {
+                    let (session, how) = (asked.session, Decline::Lost);
+                    let refused = Message::InterpreterRefused { asked, how };
+                    self.directory.tell(session, refused);
                 }
             }
-            Command::Enter {
-                session,
-                languages,
-                priority,
-                reply,
-            } => {
-                let entered = self.enter(now, session, languages, priority);
-                if entered.is_ok() {
+            Command::Enter { request, reply } => {
+                let (session, seat) = (request.session, request.seat);
+                let entered = self.enter(now, request);
+                if entered.is_ok() && seat == Seat::Lead {
                     self.told.insert(session, 0);
                 }
                 if reply.send(entered).is_err() {
-                    self.queue.leave(session, now);
+                    self.queue.vacate(session, seat, now);
                 }
             }
-            Command::Accepted {
-                session,
-                ca,
-                epoch,
-                reply,
-            } => {
-                let accepted = self.queue.accepted(session, &ca, epoch).is_ok();
-                self.tell_presence(&ca);
-                if reply.send(accepted).is_err() {
-                    self.queue.leave(session, now);
+            Command::Accepted { asked, reply } => {
+                let Match {
+                    session,
+                    seat,
+                    ca,
+                    epoch,
+                } = asked;
+                let accepted = self.queue.accepted(session, seat, &ca, epoch, now).is_ok();
+                if reply.send(accepted).is_err() && accepted {
+                    self.queue.vacate(session, seat, now);
                 }
             }
-            Command::Declined {
-                session,
-                ca,
-                epoch,
-                how,
-            } => {
+            Command::Declined { asked, how } => {
+                let Match {
+                    session,
+                    seat,
+                    ca,
+                    epoch,
+                } = asked;
                 // Stale when the invitation lapsed first; the session has been told of that.
-                if let Err(error) = self.queue.declined(session, &ca, epoch, now) {
+                if let Err(error) = self.queue.declined(session, seat, &ca, epoch, now) {
                     debug!(%error, %how, "a late decline");
                 }
-                self.tell_presence(&ca);
+            }
+            Command::Vacate { session, seat } => {
+                self.queue.vacate(session, seat, now);
+            }
+            Command::Relieve { session } => {
+                self.queue.relieve(session, now);
             }
             Command::Leave { session } => {
-                if let Some(freed) = self.queue.leave(session, now) {
-                    self.tell_presence(&freed.ca);
-                }
+                self.queue.leave(session, now);
                 self.told.remove(&session);
             }
         }
     }
 
-    fn sign_in(&mut self, now: Instant, ca: &CaId, profile: InterpreterProfile, available: bool) {
+    fn sign_in(
+        &mut self,
+        now: Instant,
+        ca: &CaId,
+        profile: InterpreterProfile,
+        activity: Activity,
+    ) {
         let before = self.queue.availability(ca);
         let mut result = Ok(());
-        if before.is_none() || self.queue.profile(ca) != Some(&profile) {
-            result = self.queue.sign_in(ca.clone(), profile, now);
+        if before == Availability::Offline || self.queue.profile(ca) != Some(&profile) {
+            result = self.queue.sign_in(ca, profile, now);
         }
-        result = result.and_then(|()| self.queue.set_availability(ca, available, now));
+        // A refreshed registration repeats what was chosen; only another choice is one.
+        if self.chosen.insert(ca.clone(), activity) != Some(activity)
+            || before == Availability::Offline
+        {
+            result = result.and_then(|()| self.queue.set_activity(ca, activity, now));
+        }
         match result {
-            Ok(()) if before.is_none() => info!(interpreter = %ca, available, "signed in"),
+            Ok(()) if before == Availability::Offline => {
+                info!(interpreter = %ca, %activity, "signed in");
+            }
             Ok(()) => {}
             Err(error) => tracing::warn!(interpreter = %ca, %error, "sign-in refused by the queue"),
         }
-        if before != self.queue.availability(ca) {
-            self.tell_presence(ca);
-        }
     }
 
-    fn enter(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        languages: LanguagePair,
-        priority: Priority,
-    ) -> Result<(), EndReason> {
-        if !self.queue.has_any(languages) {
+    fn enter(&mut self, now: Instant, request: Request) -> Result<(), EndReason> {
+        if !self.queue.has_any(request.languages) {
             return Err(EndReason::NoInterpreter);
         }
-        match self.queue.enter(session, languages, priority, now) {
+        match self.queue.enter(request, now) {
             Ok(()) | Err(QueueError::AlreadyWaiting) => Ok(()),
-            Err(QueueError::Full | QueueError::UnknownInterpreter | QueueError::Stale) => {
+            Err(error) => {
+                info!(%error, "the queue takes nobody");
                 Err(EndReason::QueueFull)
             }
         }
@@ -310,14 +300,17 @@ impl Actor {
 
     /// Everything that follows from a change: lapses, matches, places.
     fn settle(&mut self, now: Instant) {
-        while let Some(Match { session, ca, epoch }) = self.queue.handle_timeout(now) {
-            self.tell_presence(&ca);
+        while let Some(lapsed) = self.queue.handle_timeout(now) {
+            let session = lapsed.session;
             self.directory
-                .tell(session, Message::InvitationLapsed { ca, epoch });
+                .tell(session, Message::InvitationLapsed(lapsed));
         }
-        while let Some(Match { session, ca, epoch }) = self.queue.next(now) {
+        while let Some(matched) = self.queue.next(now) {
+            let session = matched.session;
+            self.directory.tell(session, Message::Matched(matched));
+        }
+        while let Some(ca) = self.queue.poll_change() {
             self.tell_presence(&ca);
-            self.directory.tell(session, Message::Matched { ca, epoch });
         }
         if self.positions_due.is_none_or(|due| due <= now) {
             self.tell_positions();
@@ -327,9 +320,8 @@ impl Actor {
 
     /// What an interpreter does now, for the console.
     fn tell_presence(&self, ca: &CaId) {
-        let (Some(profile), Some(availability)) =
-            (self.queue.profile(ca), self.queue.availability(ca))
-        else {
+        let availability = self.queue.availability(ca);
+        let Some(profile) = self.queue.profile(ca) else {
             return;
         };
         self.views.present(PresenceRow {

@@ -288,12 +288,16 @@ mod tests {
         let mut mouth = Encoder::new(48_000, Channels::Mono, Application::Voip).unwrap();
         let mut said = |bridge: &mut Bridge, leg, n: u16| {
             let at = usize::from(n) * 960;
-            let packet = mouth.encode_vec(&tone(440.0, 48_000, at, 960), 400).unwrap();
+            let packet = mouth
+                .encode_vec(&tone(440.0, 48_000, at, 960), 400)
+                .unwrap();
             bridge.push(leg, n, &packet);
             let mix = bridge.tick([]);
             mix.telephone.iter().any(|sample| sample.abs() > 1_000)
         };
-        let before = (0..50).filter(|n| said(&mut bridge, Leg::Relief, *n)).count();
+        let before = (0..50)
+            .filter(|n| said(&mut bridge, Leg::Relief, *n))
+            .count();
         bridge.rename(Leg::Relief, Leg::Interpreter);
         let after = (50..100)
             .filter(|n| said(&mut bridge, Leg::Interpreter, *n))

@@ -1,7 +1,7 @@
 //! The media loop: one thread that owns the shared socket and every room.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use relay_core::sfu::{PeerNews, Room, RoomOutput};
@@ -445,8 +445,7 @@ impl Driver {
         offer: Option<&str>,
     ) -> Result<String, SfuError> {
         let session = place.session;
-        let (line, sdp) =
-            Line::open(now, place, seed()?, offer, self.line_sender.clone()).await?;
+        let (line, sdp) = Line::open(now, place, seed()?, offer, self.line_sender.clone()).await?;
         let slot = self.slots.entry(session).or_default();
         slot.line = Some(line);
         slot.room.set_bridged(offer.is_some());

@@ -6,20 +6,22 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use relay_core::admission::Key;
+use relay_core::queue::Match;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
-use vrs_domain::{Leg, SessionId};
+use vrs_domain::{Leg, Seat, SessionId};
 use vrs_sip::{CallHandle, Endpoint, EndpointConfig, FlowAddress, FlowId, Output, Role};
 
 use super::auth::Auth;
 use super::flows::Flows;
-use super::intake::Invited;
 use super::invitations::Closing;
 use super::registrar::Registrar;
+use super::ringing::Rung;
 use super::{Command, outgoing, wire};
+use crate::config::Numbers;
 use crate::edge::{Arrival, Opened};
 use crate::session::clock;
 use crate::session::driver::Services;
@@ -28,6 +30,9 @@ use crate::session::{Directory, Message};
 
 /// A party whose connection broke has this long to come back (R15).
 const FLOW_GRACE: Duration = Duration::from_secs(30);
+
+/// So long, in an emergency, before they are called back (F21).
+const EMERGENCY_GRACE: Duration = Duration::from_secs(3);
 
 /// What a SIP call is to us.
 #[derive(Debug)]
@@ -42,11 +47,15 @@ pub(super) struct Use {
     pub(super) correlation: Option<String>,
     /// Over which trunk; the call follows it to a new connection.
     pub(super) trunk: Option<String>,
-    /// For invitations: who was asked, for which assignment.
-    pub(super) invited: Option<Invited>,
+    /// For invitations: who was asked, for what.
+    pub(super) invited: Option<Match>,
     /// Whether the peer takes `vrs-status`.
     pub(super) wants_status: bool,
-    /// Whether our final answer is given: from then on it ends by BYE.
+    /// Whether it is a party of an emergency call: it is not waited for but called back (F21).
+    pub(super) emergency: bool,
+    /// Whether they called us.
+    pub(super) incoming: bool,
+    /// Whether the final answer is given: from then on it ends by BYE.
     pub(super) answered: bool,
     /// When the grace ends, while the connection is gone.
     pub(super) gone_until: Option<Instant>,
@@ -63,6 +72,8 @@ impl Use {
             trunk: None,
             invited: None,
             wants_status: false,
+            emergency: false,
+            incoming: false,
             answered: false,
             gone_until: None,
         }
@@ -81,6 +92,10 @@ pub struct Actor {
     pub(super) calls: BTreeMap<CallHandle, Use>,
     pub(super) legs: BTreeMap<(SessionId, Leg), CallHandle>,
     pub(super) closing: Closing,
+    /// Subscribers whose devices ring.
+    pub(super) rung: BTreeMap<(SessionId, Leg), Rung>,
+    /// Which numbers are more urgent than others.
+    pub(super) numbers: Numbers,
     /// What session ids are made from.
     random: StdRng,
 }
@@ -101,6 +116,8 @@ pub struct ActorConfig<'a> {
     pub product: String,
     /// Cancelled when no new calls are to be taken.
     pub stopping: CancellationToken,
+    /// Which numbers are more urgent than others.
+    pub numbers: Numbers,
     /// Randomness of this run.
     pub seed: [u8; 32],
 }
@@ -113,7 +130,7 @@ impl Actor {
             user_agent: config.product,
             seed: config.seed,
             role: Role::Server,
-            info_packages: Vec::new(),
+            info_packages: vec![wire::SEAT_PACKAGE.to_owned()],
         };
         Self {
             endpoint: Endpoint::new(endpoint, clock::instant()),
@@ -131,6 +148,8 @@ impl Actor {
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             closing: Closing::default(),
+            rung: BTreeMap::new(),
+            numbers: config.numbers,
             random: StdRng::from_seed(Sha256::digest(config.seed).into()),
         }
     }
@@ -276,8 +295,11 @@ impl Actor {
 
     /// The header that finds the session in a peer's log, if it is still there.
     pub(super) fn correlation_header(&self, session: SessionId) -> Option<(String, String)> {
-        let caller = self.legs.get(&(session, Leg::Caller))?;
-        let correlation = self.calls.get(caller)?.correlation.as_ref()?;
+        let calling = [Leg::Caller, Leg::Hearing].into_iter().find_map(|leg| {
+            let used = self.calls.get(self.legs.get(&(session, leg))?)?;
+            used.correlation.as_ref()
+        });
+        let correlation = calling?;
         Some(wire::correlation_header(correlation))
     }
 
@@ -294,6 +316,19 @@ impl Actor {
         Some(used)
     }
 
+    /// The relief's leg is the interpreter's from here on.
+    pub(super) fn relieve(&mut self, session: SessionId) {
+        if let Some(call) = self.legs.remove(&(session, Leg::Relief))
+            && let Some(used) = self.calls.get_mut(&call)
+        {
+            used.leg = Leg::Interpreter;
+            if let Some(asked) = &mut used.invited {
+                asked.seat = Seat::Lead;
+            }
+            self.legs.insert((session, Leg::Interpreter), call);
+        }
+    }
+
     /// The connection under a call broke; media may well go on, so the party may come back, or
     /// is back already.
     pub(super) fn on_call_flow_lost(&mut self, now: Instant, call: CallHandle) {
@@ -306,7 +341,14 @@ impl Actor {
                 info!(session = %used.session, leg = %used.leg, "goes on on a new connection");
                 self.endpoint.move_call(call, flow);
             }
-            None => used.gone_until = Some(now + FLOW_GRACE),
+            None => {
+                let grace = if used.emergency {
+                    EMERGENCY_GRACE
+                } else {
+                    FLOW_GRACE
+                };
+                used.gone_until = Some(now + grace);
+            }
         }
     }
 

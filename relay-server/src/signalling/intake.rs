@@ -2,26 +2,27 @@
 
 use std::time::Instant;
 
+use relay_core::queue::InterpreterProfile;
 use relay_core::session::Decline;
 use tracing::{debug, info};
-use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, SessionId};
+use vrs_domain::{Activity, CaId, CallCenter, EndReason, Leg, Urgency};
 use vrs_sip::{
-    CallHandle, Contacts, Event, FlowId, Headers, Method, Request, Response, TransactionHandle, Uri,
+    CallHandle, Contacts, Event, FlowId, Headers, Method, Reason, Request, Response,
+    TransactionHandle,
 };
 
 use super::actor::{Actor, Use};
 use super::auth::Verdict;
+use super::place::Refusal;
 use super::registrar::{self, Binding, Gone};
 use super::wire;
 use crate::accounts::{Account, Role};
+use crate::session::Message;
 use crate::session::driver;
-use crate::session::{Message, Place};
 use crate::store::RegistrationRow;
 
 /// What we understand (RFC 3261 section 20.5).
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REGISTER";
-/// Calls one account may have at once.
-const CALLS_PER_ACCOUNT_MAX: usize = 3;
 const SDP: &str = "application/sdp";
 
 impl Actor {
@@ -45,12 +46,35 @@ impl Actor {
             Event::Reinvite { call, request } => self.on_reinvite(now, call, &request),
             Event::Acked { call, body } => self.on_acked(call, body),
             Event::Progress { call, response } => self.on_progress(call, &response),
+            Event::Answered { call, response } if self.is_fork(call) => {
+                self.on_fork_answered(now, call, &response);
+            }
             Event::Answered { call, response } => self.on_answered(now, call, &response),
+            Event::Failed { call, status, .. } if self.is_fork(call) => {
+                self.on_fork_failed(now, call, status);
+            }
             Event::Failed {
                 call,
                 status,
                 response,
             } => self.on_failed(call, status, response.is_some()),
+            Event::Info { call, request } => self.on_info(call, &request),
+            Event::ReinviteResult {
+                call,
+                status,
+                response,
+            } => self.on_reinvite_result(call, status, response.as_ref()),
+            // The peer ended the call for a reason that is not its party's wish.
+            Event::Ended {
+                call,
+                reason: Some(reason),
+                ..
+            } if is_failure(&reason) => {
+                if let Some(used) = self.forget(call) {
+                    let lost = Message::Lost(used.leg);
+                    self.directory().tell(used.session, lost);
+                }
+            }
             Event::Cancelled { call } | Event::Ended { call, .. } => {
                 if let Some(used) = self.forget(call) {
                     self.directory()
@@ -64,9 +88,7 @@ impl Actor {
             Event::Malformed { flow, error } => {
                 info!(flow = flow.0, %error, "malformed SIP refused")
             }
-            Event::Info { .. }
-            | Event::InfoFailed { .. }
-            | Event::ReinviteResult { .. }
+            Event::InfoFailed { .. }
             | Event::Registered { .. }
             | Event::RegistrationFailed { .. }
             | Event::Response { .. } => {}
@@ -142,7 +164,7 @@ impl Actor {
         self.bind(now, txn, flow, request, &account);
     }
 
-    fn verify(&mut self, now: Instant, flow: FlowId, request: &Request) -> Verdict {
+    pub(super) fn verify(&mut self, now: Instant, flow: FlowId, request: &Request) -> Verdict {
         match self.flows.get(flow) {
             Some(open) => self.auth.verify(now, open.peer.ip(), request),
             None => Verdict::Challenge(Vec::new()),
@@ -213,14 +235,26 @@ impl Actor {
             ca_id,
             languages,
             skills,
+            gender,
+            supervisor,
+            ..
         } = account.role()
         {
-            let away = request
-                .headers
-                .get(wire::AVAILABILITY)
-                .is_some_and(|word| word.trim() == "away");
-            self.queue()
-                .sign_in(ca_id.clone(), languages.clone(), skills.clone(), !away);
+            let profile = InterpreterProfile {
+                languages: languages.clone(),
+                skills: skills.clone(),
+                gender: *gender,
+                supervisor: *supervisor,
+            };
+            let word = request.headers.get(wire::AVAILABILITY).map(str::trim);
+            let activity = match word.unwrap_or(Activity::Available.word()).parse() {
+                Ok(activity) => activity,
+                Err(error) => {
+                    let headers = vec![self.warning(&format!("{}: {error}", wire::AVAILABILITY))];
+                    return self.endpoint.respond(now, txn, 400, headers, None);
+                }
+            };
+            self.queue().sign_in(ca_id.clone(), profile, activity);
         }
         self.resume_calls(user, flow);
         let mut headers = self.contacts(now, user);
@@ -269,8 +303,13 @@ impl Actor {
         match self.accept_invite(now, flow, request) {
             Ok(place) => {
                 let session = place.session;
-                let account = Some(place.caller.to_string());
-                let mut used = Use::new(session, Leg::Caller, account);
+                let leg = place.placed.kind.calling();
+                let account = place.placed.caller.as_ref().map(ToString::to_string);
+                let account = account.filter(|_| place.trunk.is_none());
+                let mut used = Use::new(session, leg, account);
+                used.incoming = true;
+                used.emergency = place.placed.urgency == Urgency::Emergency;
+                used.trunk.clone_from(&place.trunk);
                 used.instance = self.registrar.instance_on(flow);
                 used.correlation = Some(place.correlation.clone());
                 used.wants_status = wants_status(&request.headers);
@@ -294,96 +333,27 @@ impl Actor {
             }
             Err(Refusal::Busy(seconds, why)) => {
                 info!(why, "call refused");
-                let headers = vec![
+                let mut headers = wire::reason_headers(EndReason::TooManyCalls);
+                headers.extend([
                     ("Retry-After".into(), seconds.to_string()),
                     self.warning(why),
-                ];
+                ]);
                 self.endpoint.reject(now, call, 503, headers);
             }
-            Err(Refusal::Status(status, why)) => {
-                info!(status, why, "call refused");
-                let headers = vec![self.warning(why)];
-                self.endpoint.reject(now, call, status, headers);
+            Err(Refusal::Why(reason, why)) => {
+                info!(%reason, why, "call refused");
+                metrics::counter!("visavis_calls_refused_total", "reason" => reason.word())
+                    .increment(1);
+                let mut headers = wire::refusal_headers(reason);
+                headers.push(self.warning(&why));
+                self.endpoint
+                    .reject(now, call, reason.sip_status(), headers);
             }
         }
     }
 
-    fn warning(&self, why: &str) -> (String, String) {
+    pub(super) fn warning(&self, why: &str) -> (String, String) {
         ("Warning".into(), format!("399 {} \"{why}\"", self.domain))
-    }
-
-    /// Who calls whom, in which languages, with which media; all of it checked.
-    fn accept_invite(
-        &mut self,
-        now: Instant,
-        flow: FlowId,
-        request: &Request,
-    ) -> Result<Place, Refusal> {
-        if self.stopping.is_cancelled() {
-            return Err(Refusal::Reason(EndReason::ServiceStopping));
-        }
-        let open = self
-            .flows
-            .get(flow)
-            .ok_or(Refusal::Status(503, "the connection is gone"))?;
-        if open.trunk.is_some() {
-            return Err(Refusal::Reason(EndReason::NotAllowed));
-        }
-        let user = open.user.clone();
-        let account = match user.and_then(|user| self.auth.account(&user)) {
-            Some(account) => account,
-            None => match self.verify(now, flow, request) {
-                Verdict::Known(account) => account,
-                Verdict::Challenge(challenges) | Verdict::Wrong(challenges) => {
-                    return Err(Refusal::Challenge(challenges));
-                }
-                Verdict::TooMany(seconds) => {
-                    return Err(Refusal::Busy(seconds, "too many wrong passwords"));
-                }
-            },
-        };
-        // A09: nobody calls in another's name.
-        if request
-            .headers
-            .from()
-            .and_then(|from| from.uri.user_decoded())
-            .as_deref()
-            != Some(account.username())
-        {
-            return Err(Refusal::Reason(EndReason::NotAllowed));
-        }
-        let Role::Caller { number: caller } = account.role() else {
-            return Err(Refusal::Reason(EndReason::NotAllowed));
-        };
-        let user = account.username();
-        let same = |used: &&Use| used.leg == Leg::Caller && used.account.as_deref() == Some(user);
-        let running = self.calls.values().filter(same).count();
-        if running >= CALLS_PER_ACCOUNT_MAX || !self.auth.may_call(now, user) {
-            return Err(Refusal::Busy(
-                wire::RETRY_AFTER_S,
-                "too many calls of this account",
-            ));
-        }
-        let number = dialled(&request.uri).ok_or(Refusal::Reason(EndReason::NumberInvalid))?;
-        let languages = match request.headers.get(wire::LANGUAGES) {
-            Some(text) => text
-                .trim()
-                .parse()
-                .map_err(|_| Refusal::Status(400, "VRS-Languages is not like ase/en"))?,
-            None => LanguagePair::default(),
-        };
-        let offer = sdp(&request.headers, &request.body)
-            .ok_or(Refusal::Status(488, "an SDP offer is needed"))?;
-        let session = SessionId(self.new_uuid().as_u128());
-        Ok(Place {
-            session,
-            caller: caller.clone(),
-            number,
-            languages,
-            offer,
-            correlation: wire::correlation(&request.headers)
-                .unwrap_or_else(|| self.new_uuid().simple().to_string()),
-        })
     }
 
     /// The media plane decides about a new offer on a standing leg; without a body the peer asks
@@ -416,10 +386,11 @@ impl Actor {
         let Some(used) = self.calls.get(&call) else {
             return;
         };
-        if used.leg == Leg::Hearing && matches!(response.status, 180 | 183) {
+        let called = used.leg == Leg::Hearing || self.is_fork(call);
+        if called && matches!(response.status, 180 | 183) {
             let sdp = sdp(&response.headers, &response.body);
-            self.directory()
-                .tell(used.session, Message::HearingRang { sdp });
+            let rang = Message::CalledRang { sdp };
+            self.directory().tell(used.session, rang);
         }
     }
 
@@ -432,18 +403,64 @@ impl Actor {
             return;
         };
         used.wants_status = wants_status;
+        used.answered = true;
         let (session, leg, invited) = (used.session, used.leg, used.invited.clone());
         let sdp = body.unwrap_or_default();
-        match (leg, invited) {
-            (Leg::Hearing, _) => self
-                .directory()
-                .tell(session, Message::HearingAnswered { sdp }),
-            (Leg::Interpreter, Some((ca, epoch))) => {
-                self.directory()
-                    .tell(session, Message::InterpreterAnswered { ca, epoch, sdp });
+        let message = match (leg, invited) {
+            (Leg::Hearing, _) => {
+                let flow = self.endpoint.call_flow(call);
+                let address = flow.and_then(|flow| Some(self.flows.get(flow)?.peer.ip()));
+                Message::CalledAnswered { leg, sdp, address }
             }
-            (Leg::Interpreter | Leg::Caller, _) => debug!("an answer to nothing we asked"),
+            (_, Some(asked)) => {
+                let center = self.center(&asked.ca);
+                Message::InterpreterAnswered { asked, center, sdp }
+            }
+            (_, None) => return debug!("an answer to nothing we asked"),
+        };
+        self.directory().tell(session, message);
+    }
+
+    /// Where an interpreter works, as their account says.
+    fn center(&self, ca: &CaId) -> Option<CallCenter> {
+        let account = self.auth.account(ca.as_str())?;
+        match account.role() {
+            Role::Interpreter { center, .. } => center.clone(),
+            Role::Caller { .. } => None,
         }
+    }
+
+    /// An interpreter asks for another one; nobody else may.
+    fn on_info(&mut self, call: CallHandle, request: &Request) {
+        let asked: Option<wire::SeatRequest> = serde_json::from_slice(&request.body).ok();
+        let Some(used) = self.calls.get(&call) else {
+            return;
+        };
+        let (Some(asked), Leg::Interpreter) = (asked, used.leg) else {
+            return info!(session = %used.session, leg = %used.leg, "an INFO that says nothing");
+        };
+        let reason = asked.reason.as_ref().map(|reason| reason.parse());
+        let (Ok(seat), Ok(reason)) = (asked.seat.parse(), reason.transpose()) else {
+            return info!(session = %used.session, "an unknown seat or reason was asked for");
+        };
+        let message = if asked.withdraw {
+            Message::SeatWithdrawn { seat }
+        } else {
+            Message::SeatAsked { seat, reason }
+        };
+        self.directory().tell(used.session, message);
+    }
+
+    fn on_reinvite_result(&mut self, call: CallHandle, status: u16, response: Option<&Response>) {
+        let Some(used) = self.calls.get(&call) else {
+            return;
+        };
+        let sdp = response
+            .filter(|_| (200..300).contains(&status))
+            .and_then(|response| sdp(&response.headers, &response.body));
+        let leg = used.leg;
+        let answered = Message::ReinviteAnswered { leg, sdp };
+        self.directory().tell(used.session, answered);
     }
 
     fn on_failed(&mut self, call: CallHandle, status: u16, answered: bool) {
@@ -451,7 +468,8 @@ impl Actor {
             return;
         };
         let message = match (used.leg, used.invited) {
-            (Leg::Hearing, _) => Message::HearingFailed {
+            (Leg::Hearing, _) => Message::CalledFailed {
+                leg: Leg::Hearing,
                 // Without a word from the gateway it is the trunk that failed, not the telephone.
                 reason: if answered {
                     hearing_failure(status)
@@ -459,24 +477,14 @@ impl Actor {
                     EndReason::TrunkUnavailable
                 },
             },
-            (Leg::Interpreter, Some((ca, epoch))) => Message::InterpreterRefused {
-                ca,
-                epoch,
+            (_, Some(asked)) => Message::InterpreterRefused {
+                asked,
                 how: declined(status),
             },
-            (Leg::Interpreter | Leg::Caller, _) => Message::Lost(used.leg),
+            (leg, None) => Message::Lost(leg),
         };
         self.directory().tell(used.session, message);
     }
-}
-
-/// Why an INVITE is not taken.
-enum Refusal {
-    Challenge(Vec<String>),
-    Reason(EndReason),
-    Status(u16, &'static str),
-    /// 503, to be tried again after so many seconds.
-    Busy(u32, &'static str),
 }
 
 /// What a failure of the telephone's leg means.
@@ -491,6 +499,17 @@ fn hearing_failure(status: u16) -> EndReason {
     }
 }
 
+/// Whether a BYE says that the leg broke down rather than that somebody hung up: any cause but
+/// normal clearing and its like (Q.850 causes 16, 17 and 31; RFC 3326).
+fn is_failure(reason: &Reason) -> bool {
+    let normal = match reason.protocol.to_ascii_uppercase().as_str() {
+        "Q.850" => matches!(reason.cause, 16 | 17 | 31),
+        "SIP" => !matches!(reason.cause, 408 | 481 | 500..600),
+        _ => true,
+    };
+    !normal
+}
+
 /// What a failure of an invitation means.
 fn declined(status: u16) -> Decline {
     match status {
@@ -499,19 +518,14 @@ fn declined(status: u16) -> Decline {
     }
 }
 
-fn challenge_headers(challenges: Vec<String>) -> Vec<(String, String)> {
+pub(super) fn challenge_headers(challenges: Vec<String>) -> Vec<(String, String)> {
     challenges
         .into_iter()
         .map(|challenge| ("WWW-Authenticate".to_owned(), challenge))
         .collect()
 }
 
-/// The telephone number in a Request-URI: `sip:+1…@domain` or `tel:+1…` (R34, R35).
-fn dialled(uri: &Uri) -> Option<PhoneNumber> {
-    uri.user_decoded()?.parse().ok()
-}
-
-fn sdp(headers: &Headers, body: &[u8]) -> Option<String> {
+pub(super) fn sdp(headers: &Headers, body: &[u8]) -> Option<String> {
     let kind = headers.get("Content-Type")?;
     let is_sdp = kind
         .split(';')
@@ -522,9 +536,6 @@ fn sdp(headers: &Headers, body: &[u8]) -> Option<String> {
         .flatten()
 }
 
-fn wants_status(headers: &Headers) -> bool {
+pub(super) fn wants_status(headers: &Headers) -> bool {
     headers.lists_token("Recv-Info", wire::STATUS_PACKAGE)
 }
-
-/// A CA id and epoch, as sent with an invitation.
-pub(super) type Invited = (CaId, Epoch);

@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use relay_core::queue::Match;
 use relay_core::session::Decline;
-use vrs_domain::{CaId, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, SessionId};
+use vrs_domain::{CaId, CallKind, EndReason, Epoch, LanguagePair, PhoneNumber, SessionId, Urgency};
 use vrs_sip::{Body, CallHandle, InviteParams, NameAddr, Uri};
 
 use super::actor::{Actor, Use};
@@ -19,18 +20,38 @@ use crate::session::Message;
 /// What an interpreter is asked.
 #[derive(Debug)]
 pub struct Invitation {
-    /// For which session.
-    pub session: SessionId,
-    /// Who is asked.
-    pub ca: CaId,
-    /// Which assignment this would be.
-    pub epoch: Epoch,
+    /// Who, for which seat of which session.
+    pub asked: Match,
     /// Our SDP offer.
     pub sdp: String,
-    /// The number to be called.
+    /// What kind of call it is.
+    pub kind: CallKind,
+    /// How urgent it is.
+    pub urgency: Urgency,
+    /// The number that is called.
     pub number: PhoneNumber,
+    /// Who calls, unless they withhold it.
+    pub caller: Option<PhoneNumber>,
     /// What is to be interpreted.
     pub languages: LanguagePair,
+}
+
+impl Invitation {
+    fn headers(&self) -> Vec<(String, String)> {
+        let mut headers = session_headers(self.asked.session);
+        headers.extend([
+            (wire::SEAT.to_owned(), self.asked.seat.to_string()),
+            (wire::EPOCH.to_owned(), self.asked.epoch.to_string()),
+            (wire::KIND.to_owned(), self.kind.to_string()),
+            (wire::URGENCY.to_owned(), self.urgency.to_string()),
+            (wire::CALLED_NUMBER.to_owned(), self.number.to_string()),
+            (wire::LANGUAGES.to_owned(), self.languages.to_string()),
+            ("Recv-Info".to_owned(), wire::SEAT_PACKAGE.to_owned()),
+        ]);
+        let caller = self.caller.as_ref();
+        headers.extend(caller.map(|caller| (wire::CALLER_NUMBER.to_owned(), caller.to_string())));
+        headers
+    }
 }
 
 /// Legs of interpreters that are being ended, and who waits for that.
@@ -52,7 +73,7 @@ impl Actor {
     pub(super) fn invite(&mut self, now: Instant, invitation: Invitation) {
         let is_theirs = |used: &Use| {
             let invited = used.invited.as_ref();
-            invited.is_some_and(|(asked, _)| *asked == invitation.ca)
+            invited.is_some_and(|asked| asked.ca == invitation.asked.ca)
         };
         let before = self.calls.iter().filter(|(_, used)| is_theirs(used));
         let before: Vec<_> = before.map(|(call, _)| *call).collect();
@@ -61,57 +82,47 @@ impl Actor {
                 self.end(now, call, used, EndReason::InvitationTimedOut);
             }
         }
-        if self.closing.has(&invitation.ca) {
-            self.closing.held.insert(invitation.ca.clone(), invitation);
+        if self.closing.has(&invitation.asked.ca) {
+            let ca = invitation.asked.ca.clone();
+            self.closing.held.insert(ca, invitation);
         } else {
             self.send_invitation(now, invitation);
         }
     }
 
     fn send_invitation(&mut self, now: Instant, invitation: Invitation) {
-        let Invitation {
-            session,
-            ca,
-            epoch,
-            sdp,
-            number,
-            languages,
-        } = invitation;
-        let binding = self.registrar.bindings(ca.as_str()).last().cloned();
+        let asked = &invitation.asked;
+        let binding = self.registrar.bindings(asked.ca.as_str()).last().cloned();
         let target = binding
             .as_ref()
             .and_then(|binding| Uri::parse(&binding.contact));
         let (Some(binding), Some(target)) = (binding, target) else {
-            let how = Decline::Lost;
-            self.directory()
-                .tell(session, Message::InterpreterRefused { ca, epoch, how });
-            return;
+            let (asked, how) = (invitation.asked, Decline::Lost);
+            let session = asked.session;
+            let refused = Message::InterpreterRefused { asked, how };
+            return self.directory().tell(session, refused);
         };
-        let mut headers = session_headers(session);
-        headers.extend([
-            (wire::EPOCH.to_owned(), epoch.to_string()),
-            (wire::CALLED_NUMBER.to_owned(), number.to_string()),
-            (wire::LANGUAGES.to_owned(), languages.to_string()),
-            ("Recv-Info".to_owned(), String::new()),
-        ]);
-        headers.extend(self.correlation_header(session));
+        let mut headers = invitation.headers();
+        headers.extend(self.correlation_header(asked.session));
         let from = NameAddr {
             display: Some("Relay".into()),
             ..NameAddr::new(Uri::sip("relay", &self.domain))
         };
-        let to = NameAddr::new(Uri::sip(ca.as_str(), &self.domain));
+        let to = NameAddr::new(Uri::sip(asked.ca.as_str(), &self.domain));
         let params = InviteParams {
             target,
             from,
             to,
             contact_user: "relay".into(),
             headers,
-            body: Body::sdp(&sdp),
+            body: Body::sdp(&invitation.sdp),
             credentials: None,
         };
         let call = self.endpoint.invite(now, binding.flow, params);
-        let mut used = Use::new(session, Leg::Interpreter, Some(ca.to_string()));
-        used.invited = Some((ca, epoch));
+        let asked = invitation.asked;
+        let account = Some(asked.ca.to_string());
+        let mut used = Use::new(asked.session, asked.seat.leg(), account);
+        used.invited = Some(asked);
         used.instance = binding.instance;
         self.remember(call, used);
     }
@@ -125,9 +136,9 @@ impl Actor {
         reason: EndReason,
     ) {
         let held = &mut self.closing.held;
-        held.retain(|_, waits| (waits.session, waits.epoch) != (session, epoch));
+        held.retain(|_, waits| (waits.asked.session, waits.asked.epoch) != (session, epoch));
         let is_it = |used: &Use| {
-            let asked = used.invited.as_ref().map(|(_, epoch)| *epoch);
+            let asked = used.invited.as_ref().map(|asked| asked.epoch);
             used.session == session && asked == Some(epoch)
         };
         let call = self.calls.iter().find(|(_, used)| is_it(used));
@@ -140,8 +151,8 @@ impl Actor {
 
     /// Ends a leg that was forgotten, by CANCEL or BYE.
     pub(super) fn end(&mut self, now: Instant, call: CallHandle, used: Use, reason: EndReason) {
-        if let Some((ca, _)) = used.invited {
-            self.closing.legs.insert(call, ca);
+        if let Some(asked) = used.invited {
+            self.closing.legs.insert(call, asked.ca);
         }
         let headers = wire::reason_headers(reason);
         self.endpoint.hang_up_with(now, call, None, headers);

@@ -2,8 +2,9 @@
 //!
 //! What it is: one task that owns the SIP endpoint, the registrar and the table of flows.
 //! [`intake`] turns what peers ask into words of the service, [`outgoing`] turns what sessions
-//! want into SIP, [`invitations`] asks interpreters one at a time. What it is not: it decides
-//! nothing about calls and touches no media.
+//! want into SIP, [`invitations`] asks interpreters one at a time, [`ringing`] rings all devices
+//! of a subscriber at once.
+//! What it is not: it decides nothing about calls and touches no media.
 //! Start reading at [`Command`] and [`actor::Actor`].
 
 pub mod actor;
@@ -12,13 +13,16 @@ mod flows;
 mod intake;
 mod invitations;
 mod outgoing;
+mod place;
 pub mod registrar;
+mod ringing;
 pub mod wire;
 
 use tokio::sync::mpsc;
 use vrs_domain::{EndReason, Epoch, Leg, PhoneNumber, SessionId};
 
 pub use invitations::Invitation;
+pub use ringing::Ringing;
 
 /// Commands that may wait for the signalling task.
 pub const COMMANDS_WAITING_MAX: usize = 4096;
@@ -26,18 +30,27 @@ pub const COMMANDS_WAITING_MAX: usize = 4096;
 /// What a session asks of the signalling task.
 #[derive(Debug)]
 pub enum Command {
-    /// Tell the waiting caller its place (182 Queued).
+    /// Tell whoever called that they wait, and their place (182 Queued; 180 to a telephone).
     Queued {
-        /// Whose caller.
+        /// Whose.
         session: SessionId,
+        /// The calling leg.
+        leg: Leg,
         /// 1 for the next.
         position: u32,
     },
-    /// Answer the caller's INVITE.
-    AnswerCaller {
-        /// Whose caller.
+    /// Tell the calling subscriber that it rings at the other end.
+    RingCalling {
+        /// Whose.
         session: SessionId,
-        /// Our SDP answer.
+    },
+    /// Answer the INVITE of whoever called.
+    AnswerCalling {
+        /// Whose.
+        session: SessionId,
+        /// The calling leg.
+        leg: Leg,
+        /// The SDP answer.
         sdp: String,
     },
     /// Answer a party's re-INVITE.
@@ -46,24 +59,24 @@ pub enum Command {
         session: SessionId,
         /// Which leg.
         leg: Leg,
-        /// Our SDP; `None` refuses, and the leg stays as it is.
+        /// The SDP; `None` refuses, and the leg stays as it is.
         sdp: Option<String>,
     },
-    /// Ask an interpreter.
-    Invite(Invitation),
-    /// Call the telephone.
-    Dial {
-        /// For which session.
+    /// Send a party a re-INVITE.
+    Reinvite {
+        /// Whose.
         session: SessionId,
-        /// Which trunk.
-        trunk: String,
-        /// Our SDP offer.
+        /// Which leg.
+        leg: Leg,
+        /// The SDP offer.
         sdp: String,
-        /// The number to call.
-        number: PhoneNumber,
-        /// The caller's number, shown to the hearing party (domain list F15).
-        caller: PhoneNumber,
     },
+    /// Ask an interpreter.
+    Invite(Box<Invitation>),
+    /// Call the telephone.
+    Dial(Box<Dial>),
+    /// Ring every device of a subscriber.
+    Ring(Box<Ringing>),
     /// End one leg, whatever its state.
     HangUp {
         /// Whose leg.
@@ -82,6 +95,11 @@ pub enum Command {
         /// Which asking.
         epoch: Epoch,
     },
+    /// The relief's leg is the interpreter's from here on.
+    Relieve {
+        /// Of which session.
+        session: SessionId,
+    },
     /// Tell a party how the session stands.
     Status {
         /// Whose leg.
@@ -89,8 +107,27 @@ pub enum Command {
         /// What to tell; its session names the dialog.
         session: SessionId,
         /// The body.
-        status: wire::Status,
+        status: Box<wire::Status>,
     },
+}
+
+/// A call to a telephone.
+#[derive(Debug)]
+pub struct Dial {
+    /// For which session.
+    pub session: SessionId,
+    /// Which trunk.
+    pub trunk: String,
+    /// Our SDP offer.
+    pub sdp: String,
+    /// The number to call.
+    pub number: PhoneNumber,
+    /// The caller's number, shown to the hearing party (domain list F15).
+    pub caller: Option<PhoneNumber>,
+    /// Whether the hearing party is not to see it (RFC 3323).
+    pub anonymous: bool,
+    /// Whether somebody calls for help.
+    pub emergency: bool,
 }
 
 /// Talks to the signalling task.

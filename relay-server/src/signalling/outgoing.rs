@@ -7,23 +7,25 @@ use vrs_domain::{EndReason, Leg, PhoneNumber, SessionId};
 use vrs_sip::{Body, InviteParams, NameAddr, Uri};
 
 use super::actor::{Actor, Use};
-use super::{Command, wire};
+use super::{Command, Dial, wire};
 use crate::session::Message;
 
 pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
     match command {
-        Command::Queued { session, position } => {
-            let Some(&call) = actor.legs.get(&(session, Leg::Caller)) else {
-                return;
-            };
-            let headers = vec![
-                (wire::SESSION.to_owned(), session.to_string()),
-                (wire::QUEUE_POSITION.to_owned(), position.to_string()),
-            ];
-            actor.endpoint.progress(now, call, 182, headers, None);
+        Command::Queued {
+            session,
+            leg,
+            position,
+        } => queued(actor, now, session, leg, position),
+        Command::RingCalling { session } => {
+            if let Some(&call) = actor.legs.get(&(session, Leg::Caller)) {
+                actor
+                    .endpoint
+                    .progress(now, call, 180, session_headers(session), None);
+            }
         }
-        Command::AnswerCaller { session, sdp } => {
-            let Some(&call) = actor.legs.get(&(session, Leg::Caller)) else {
+        Command::AnswerCalling { session, leg, sdp } => {
+            let Some(&call) = actor.legs.get(&(session, leg)) else {
                 return;
             };
             let mut headers = session_headers(session);
@@ -33,6 +35,13 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
             }
             actor.endpoint.accept(now, call, headers, Body::sdp(&sdp));
         }
+        Command::Reinvite { session, leg, sdp } => match actor.legs.get(&(session, leg)) {
+            Some(&call) => actor.endpoint.reinvite(now, call, Body::sdp(&sdp)),
+            None => {
+                let refused = Message::ReinviteAnswered { leg, sdp: None };
+                actor.directory().tell(session, refused);
+            }
+        },
         Command::AnswerReinvite { session, leg, sdp } => {
             let Some(&call) = actor.legs.get(&(session, leg)) else {
                 return;
@@ -41,20 +50,16 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
             let body = sdp.as_deref().map(Body::sdp);
             actor.endpoint.answer_reinvite(now, call, status, body);
         }
-        Command::Invite(invitation) => actor.invite(now, invitation),
-        Command::Dial {
-            session,
-            trunk,
-            sdp,
-            number,
-            caller,
-        } => {
-            if let Err(reason) = dial(actor, now, session, &trunk, sdp, &number, &caller) {
-                actor
-                    .directory()
-                    .tell(session, Message::HearingFailed { reason });
+        Command::Invite(invitation) => actor.invite(now, *invitation),
+        Command::Dial(dial) => {
+            let session = dial.session;
+            if let Err(reason) = call_telephone(actor, now, *dial) {
+                let leg = Leg::Hearing;
+                let failed = Message::CalledFailed { leg, reason };
+                actor.directory().tell(session, failed);
             }
         }
+        Command::Ring(ringing) => actor.ring(now, *ringing),
         Command::HangUp {
             session,
             leg,
@@ -65,6 +70,7 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
             session,
             epoch,
         } => actor.cancel_invitation(now, session, epoch, reason),
+        Command::Relieve { session } => actor.relieve(session),
         Command::Status {
             leg,
             session,
@@ -73,15 +79,23 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
     }
 }
 
-fn dial(
-    actor: &mut Actor,
-    now: Instant,
-    session: SessionId,
-    trunk: &str,
-    sdp: String,
-    number: &PhoneNumber,
-    caller: &PhoneNumber,
-) -> Result<(), EndReason> {
+/// A caller of ours learns their place; to a telephone it simply rings.
+fn queued(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, position: u32) {
+    let Some(&call) = actor.legs.get(&(session, leg)) else {
+        return;
+    };
+    if leg == Leg::Hearing {
+        return actor.endpoint.progress(now, call, 180, Vec::new(), None);
+    }
+    let headers = vec![
+        (wire::SESSION.to_owned(), session.to_string()),
+        (wire::QUEUE_POSITION.to_owned(), position.to_string()),
+    ];
+    actor.endpoint.progress(now, call, 182, headers, None);
+}
+
+fn call_telephone(actor: &mut Actor, now: Instant, dial: Dial) -> Result<(), EndReason> {
+    let trunk = &dial.trunk;
     let flow = actor.flows.trunk(trunk).ok_or_else(|| {
         info!(trunk, "the trunk is not connected");
         EndReason::TrunkUnavailable
@@ -91,29 +105,49 @@ fn dial(
         .get(flow)
         .map(|open| open.peer.to_string())
         .unwrap_or_default();
-    let caller = telephone_uri(caller, &actor.domain);
-    let target = telephone_uri(number, &gateway);
-    // The trunk is trusted with the identity (RFC 3325 section 9.1).
-    let mut headers = vec![("P-Asserted-Identity".into(), format!("<{caller}>"))];
-    headers.extend(actor.correlation_header(session));
+    let target = telephone_uri(&dial.number, &gateway);
+    let (from, identity) = identity(actor, &dial);
+    let mut headers = identity;
+    headers.extend(actor.correlation_header(dial.session));
     let params = InviteParams {
         to: NameAddr::new(target.clone()),
         target,
-        from: NameAddr::new(caller.clone()),
+        from,
         contact_user: "relay".into(),
         headers,
-        body: Body::sdp(&sdp),
+        body: Body::sdp(&dial.sdp),
         credentials: None,
     };
     let call = actor.endpoint.invite(now, flow, params);
-    let mut used = Use::new(session, Leg::Hearing, None);
-    used.trunk = Some(trunk.to_owned());
+    let mut used = Use::new(dial.session, Leg::Hearing, None);
+    used.trunk = Some(dial.trunk);
+    used.emergency = dial.emergency;
     actor.remember(call, used);
     Ok(())
 }
 
+/// Who calls, for the trunk: it is trusted with the identity (RFC 3325 section 9.1) and keeps it
+/// to itself when the caller wants that (RFC 3323 section 4.1).
+fn identity(actor: &Actor, dial: &Dial) -> (NameAddr, Vec<(String, String)>) {
+    let nobody = NameAddr {
+        display: Some("Anonymous".into()),
+        ..NameAddr::new(Uri::sip("anonymous", "anonymous.invalid"))
+    };
+    let Some(caller) = &dial.caller else {
+        return (nobody, Vec::new());
+    };
+    let caller = telephone_uri(caller, &actor.domain);
+    let mut headers = vec![("P-Asserted-Identity".into(), format!("<{caller}>"))];
+    if !dial.anonymous {
+        return (NameAddr::new(caller), headers);
+    }
+    headers.push(("Privacy".into(), "id".into()));
+    (nobody, headers)
+}
+
 /// Ends a leg in whatever way its state asks for: refusal, CANCEL or BYE.
 fn hang_up(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, reason: EndReason) {
+    actor.stop_ringing(now, session, leg, reason);
     let Some(&call) = actor.legs.get(&(session, leg)) else {
         return;
     };
@@ -121,7 +155,7 @@ fn hang_up(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, reason
         return;
     };
     debug!(%session, %leg, %reason, "hanging up");
-    if leg == Leg::Caller && !used.answered {
+    if used.incoming && !used.answered {
         let headers = wire::refusal_headers(reason);
         let status = reason.sip_status();
         // A session that ends well before its answer still needs a failure status here.

@@ -1,6 +1,6 @@
 //! The words we add to SIP; docs/flows/wire.md describes them for others.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use vrs_domain::EndReason;
 use vrs_sip::Headers;
 
@@ -12,16 +12,30 @@ pub const CORRELATION: &str = "Session-ID";
 pub const QUEUE_POSITION: &str = "VRS-Queue-Position";
 /// The assignment an invitation belongs to.
 pub const EPOCH: &str = "VRS-Epoch";
-/// The telephone number the interpreter is about to call.
+/// The seat an invitation is for: `lead`, `relief`, `team` or `supervisor`.
+pub const SEAT: &str = "VRS-Seat";
+/// What kind of call it is, as `relay_outbound`.
+pub const KIND: &str = "VRS-Call-Kind";
+/// How urgent it is: `emergency`, `urgent` or `standard`.
+pub const URGENCY: &str = "VRS-Urgency";
+/// A field in which the interpreter should be trained, as `medical`.
+pub const SKILL: &str = "VRS-Skill";
+/// Who the interpreter should be, as `female`.
+pub const GENDER: &str = "VRS-Gender";
+/// The number that is called.
 pub const CALLED_NUMBER: &str = "VRS-Called-Number";
 /// Which languages are asked for, as `ase/en`.
 pub const LANGUAGES: &str = "VRS-Languages";
-/// Whether an interpreter takes calls: `available` or `away`.
+/// Who calls, unless they withhold it.
+pub const CALLER_NUMBER: &str = "VRS-Caller-Number";
+/// What an interpreter does: `available`, `break`, `meal`, `training` or `away`.
 pub const AVAILABILITY: &str = "VRS-Availability";
 /// Why a call ended, as a word of our list.
 pub const REASON: &str = "VRS-Reason";
 /// The INFO package of [`Status`] (RFC 6086).
 pub const STATUS_PACKAGE: &str = "vrs-status";
+/// The INFO package of [`SeatRequest`] (RFC 6086).
+pub const SEAT_PACKAGE: &str = "vrs-seat";
 /// The content type of [`Status`].
 pub const STATUS_TYPE: &str = "application/vrs-status+json";
 
@@ -35,18 +49,60 @@ pub struct Status {
     pub session: String,
     /// One of the five states.
     pub state: &'static str,
-    /// What the telephone is doing.
+    /// What kind of call it is.
+    pub kind: &'static str,
+    /// How urgent it is.
+    pub urgency: &'static str,
+    /// What the called party's leg is doing.
     pub telephone: &'static str,
-    /// The interpreter's CA id, once there is one.
+    /// The interpreter's CA id, while there is one.
     pub interpreter: Option<String>,
-    /// The dialled number; only in what the interpreter gets.
+    /// Of who stands ready to take over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relief: Option<String>,
+    /// Of the second interpreter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// Of the supervisor who assists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supervisor: Option<String>,
+    /// Legs of an emergency call that are being called back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<&'static str>,
+    /// The called number; only in what interpreters get.
     pub number: Option<String>,
     /// Milliseconds since the request came.
     pub session_ms: u64,
-    /// Milliseconds since the telephone was answered, 0 before.
+    /// Milliseconds of conversation so far.
     pub conversation_ms: u64,
     /// Place in the queue while waiting.
     pub queue_position: Option<u32>,
+    /// What this party asked for and does not get.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
+}
+
+/// A request that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// Which seat was asked for.
+    pub seat: &'static str,
+    /// Why not, in English.
+    pub why: String,
+}
+
+/// What an interpreter asks for during a call.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeatRequest {
+    /// `relief`, `team` or `supervisor`.
+    pub seat: String,
+    /// Why, for a relief.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Take it back.
+    #[serde(default)]
+    pub withdraw: bool,
 }
 
 /// The caller's half of its `Session-ID`, 32 hexadecimal digits (RFC 7989 section 5).

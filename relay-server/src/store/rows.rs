@@ -16,8 +16,12 @@ pub struct SessionRow {
     pub interpreter: Option<String>,
     /// Number of the assignment.
     pub epoch: Option<u32>,
-    /// The caller's number.
-    pub caller: String,
+    /// What kind of call it is.
+    pub call: String,
+    /// How urgent it is.
+    pub urgency: String,
+    /// Who calls, unless the network withholds it.
+    pub caller: Option<String>,
     /// The dialled number.
     pub number: String,
     /// Such as `ase/en`.
@@ -42,7 +46,9 @@ impl From<&SessionView> for SessionRow {
             telephone: view.telephone.to_string(),
             interpreter: view.interpreter.as_ref().map(ToString::to_string),
             epoch: view.epoch.map(|e| e.0),
-            caller: view.caller.to_string(),
+            call: view.kind.to_string(),
+            urgency: view.urgency.to_string(),
+            caller: view.caller.as_ref().map(ToString::to_string),
             number: view.number.to_string(),
             languages: view.languages.to_string(),
             placed_at_ms: view.placed_at_ms,

@@ -59,6 +59,14 @@ words! {
         InvitationTimedOut = "invitation_timed_out",
         /// Picture and sound could not be agreed or connected.
         MediaFailed = "media_failed",
+        /// No such language is interpreted here.
+        LanguageUnknown = "language_unknown",
+        /// No such kind of call is placed here.
+        KindUnsupported = "kind_unsupported",
+        /// Something else in the request cannot be understood.
+        RequestInvalid = "request_invalid",
+        /// The account has too many calls, or places them too fast.
+        TooManyCalls = "too_many_calls",
         /// The account may not do this.
         NotAllowed = "not_allowed",
         /// The service is stopping.
@@ -97,7 +105,9 @@ impl EndReason {
             | Self::InvitationTimedOut => 408,
             Self::MediaFailed => 488,
             Self::NotAllowed => 403,
-            Self::QueueFull
+            Self::LanguageUnknown | Self::KindUnsupported | Self::RequestInvalid => 400,
+            Self::TooManyCalls
+            | Self::QueueFull
             | Self::ServiceStopping
             | Self::JournalUnavailable
             | Self::ServerRestarted => 503,

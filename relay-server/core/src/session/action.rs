@@ -330,6 +330,10 @@ const fn gone_with(reason: EndReason) -> Option<Leg> {
         | EndReason::Relieved
         | EndReason::InvitationTimedOut
         | EndReason::MediaFailed
+        | EndReason::LanguageUnknown
+        | EndReason::KindUnsupported
+        | EndReason::RequestInvalid
+        | EndReason::TooManyCalls
         | EndReason::NotAllowed
         | EndReason::ServiceStopping
         | EndReason::JournalUnavailable

@@ -202,6 +202,10 @@ impl State {
             | EndReason::Relieved
             | EndReason::InvitationTimedOut
             | EndReason::MediaFailed
+            | EndReason::LanguageUnknown
+            | EndReason::KindUnsupported
+            | EndReason::RequestInvalid
+            | EndReason::TooManyCalls
             | EndReason::NotAllowed
             | EndReason::ServiceStopping
             | EndReason::JournalUnavailable

@@ -1,19 +1,17 @@
 //! From what is written to what is meant: the one place where raw configuration is converted.
 
+mod queue;
 mod trunk;
 mod turn;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use vrs_domain::{Sensitive, limit};
+use vrs_domain::Sensitive;
 
 use super::problem::Problem;
 use super::raw::{At, Raw};
-use super::resolved::{
-    Config, Listen, LogFormat, LogSettings, QueueSettings, Server, SipSettings, TlsFiles,
-};
+use super::resolved::{Config, Listen, LogFormat, LogSettings, Server, SipSettings, TlsFiles};
 use super::rules::{Carrier, Listener, report_collisions};
 use crate::tls;
 
@@ -44,16 +42,8 @@ pub(super) fn resolve(raw: &Raw, file: &Path, problems: &mut Vec<Problem>) -> Op
     let sip = r.sip(raw);
     let trunks = r.trunks(raw);
     let turn = r.turn(raw, listen.as_ref());
-    let queue = QueueSettings {
-        invitation_timeout: seconds(
-            raw.queue.invitation_timeout_s.as_ref(),
-            limit::INVITATION_TIMEOUT,
-        ),
-        hearing_ring_timeout: seconds(
-            raw.queue.hearing_ring_timeout_s.as_ref(),
-            limit::HEARING_RING_TIMEOUT,
-        ),
-    };
+    let queue = queue::queue(&raw.queue);
+    let numbers = r.numbers(&raw.numbers);
     let log = r.log(raw);
     report_collisions(&r.listeners, r.problems);
     Some(Config {
@@ -65,13 +55,10 @@ pub(super) fn resolve(raw: &Raw, file: &Path, problems: &mut Vec<Problem>) -> Op
         trunks,
         turn,
         queue,
+        numbers,
         log: log?,
         warnings: r.warnings,
     })
-}
-
-fn seconds(value: Option<&At<u64>>, otherwise: Duration) -> Duration {
-    value.map_or(otherwise, |v| Duration::from_secs(v.value))
 }
 
 impl Resolver<'_> {

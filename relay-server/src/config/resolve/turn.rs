@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::super::problem::Problem;
 use super::super::raw::{At, Raw, RawTurn};
 use super::super::resolved::{Listen, TurnSettings};
-use super::{Resolver, seconds};
+use super::Resolver;
+use super::queue::seconds;
 
 /// Allocations of one account at once, unless configured (attack list A45: at most 10).
 const TURN_USER_QUOTA: usize = 10;

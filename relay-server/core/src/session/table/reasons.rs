@@ -34,6 +34,10 @@ pub(super) fn refused(reason: EndReason, parties: &Parties, waiting: bool) -> Re
         | EndReason::AnsweredElsewhere
         | EndReason::Relieved
         | EndReason::InvitationTimedOut
+        | EndReason::LanguageUnknown
+        | EndReason::KindUnsupported
+        | EndReason::RequestInvalid
+        | EndReason::TooManyCalls
         | EndReason::ServiceStopping
         | EndReason::ServerRestarted => false,
     };
@@ -76,6 +80,10 @@ pub(super) fn called_failed(kind: CallKind, reason: EndReason) -> Result<Outcome
         | EndReason::AnsweredElsewhere
         | EndReason::Relieved
         | EndReason::InvitationTimedOut
+        | EndReason::LanguageUnknown
+        | EndReason::KindUnsupported
+        | EndReason::RequestInvalid
+        | EndReason::TooManyCalls
         | EndReason::NotAllowed
         | EndReason::ServiceStopping
         | EndReason::JournalUnavailable

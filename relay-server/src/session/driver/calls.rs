@@ -1,0 +1,352 @@
+//! Calling the other party, answering the one who called, and calling a lost one back.
+
+use std::time::Duration;
+
+use relay_core::session::{Input, State};
+use tracing::{error, info};
+use vrs_domain::{CallKind, EndReason, Leg, PhoneNumber, Urgency};
+
+use super::{Driver, Later};
+use crate::config::Trunk;
+use crate::signalling::{Command, Dial, Ringing};
+
+/// A lost party who is called back has this long to answer before the next try.
+const RECALL_RINGS: Duration = Duration::from_secs(30);
+
+impl Driver {
+    /// Begins to call the other party.
+    pub(super) async fn call(&mut self) {
+        let called = match self.session.placed().kind {
+            CallKind::RelayOutbound => self.dial().await,
+            CallKind::RelayInbound => {
+                let subscriber = self.session.placed().number.clone();
+                self.ring(Leg::Caller, subscriber).await
+            }
+            CallKind::PointToPoint => self.ring_callee().await,
+        };
+        self.pending.push_back(match called {
+            Ok(()) => Input::DialStarted {
+                address: self.trunk_address(),
+            },
+            Err(reason) => Input::CalledFailed { reason },
+        });
+    }
+
+    /// Calls a lost party of an emergency call back.
+    pub(super) async fn recall(&mut self, leg: Leg) {
+        if !self.is_missing(leg) {
+            return;
+        }
+        self.trunk = 0;
+        let called = match (leg, self.session.placed().kind) {
+            (Leg::Hearing, CallKind::RelayOutbound) => self.dial().await,
+            (Leg::Caller, _) => match self.subscriber() {
+                Some(subscriber) => self.ring(leg, subscriber).await,
+                None => Err(EndReason::SubscriberOffline),
+            },
+            // A telephone that called us cannot be called back over a trunk that hides its number.
+            _ => match self.session.placed().caller.clone() {
+                Some(_) => self.dial().await,
+                None => Err(EndReason::NumberUnknown),
+            },
+        };
+        match called {
+            Ok(()) => self.later(RECALL_RINGS, Later::GiveUp(leg)),
+            Err(reason) => {
+                info!(%leg, %reason, "could not be called back");
+                self.pending.push_back(Input::RestoreFailed(leg));
+            }
+        }
+    }
+
+    /// A party did not answer when it was called back.
+    pub(super) async fn give_up(&mut self, leg: Leg) {
+        if self.is_missing(leg) {
+            let reason = no_answer(leg);
+            self.hang_up(leg, reason).await;
+            self.services.sfu.leave(self.id, leg).await;
+            self.pending.push_back(Input::RestoreFailed(leg));
+        }
+    }
+
+    pub(super) fn is_missing(&self, leg: Leg) -> bool {
+        let parties = self.session.state().parties();
+        parties.is_some_and(|parties| parties.missing.contains_key(&leg))
+    }
+
+    /// The number of the Deaf party.
+    fn subscriber(&self) -> Option<PhoneNumber> {
+        let placed = self.session.placed();
+        match placed.kind {
+            CallKind::RelayOutbound | CallKind::PointToPoint => placed.caller.clone(),
+            CallKind::RelayInbound => Some(placed.number.clone()),
+        }
+    }
+
+    /// The number that the telephone is called by.
+    fn telephone(&self) -> Option<PhoneNumber> {
+        let placed = self.session.placed();
+        match placed.kind {
+            CallKind::RelayOutbound | CallKind::PointToPoint => Some(placed.number.clone()),
+            CallKind::RelayInbound => placed.caller.clone(),
+        }
+    }
+
+    /// Who calls, as far as the called party may know.
+    pub(super) fn shown_caller(&self) -> Option<PhoneNumber> {
+        let placed = self.session.placed();
+        placed.caller.clone().filter(|_| !placed.anonymous)
+    }
+
+    fn trunk_address(&self) -> Option<std::net::IpAddr> {
+        let outbound = self.session.placed().kind == CallKind::RelayOutbound;
+        let trunk = self.services.trunks.get(self.trunk).filter(|_| outbound)?;
+        trunk.host.bare().parse().ok()
+    }
+
+    /// Calls the telephone over the trunk whose turn it is.
+    async fn dial(&mut self) -> Result<(), EndReason> {
+        let trunk = self
+            .services
+            .trunks
+            .get(self.trunk)
+            .cloned()
+            .ok_or(EndReason::TrunkUnavailable)?;
+        let number = self.telephone().ok_or(EndReason::NumberUnknown)?;
+        let session = self.id;
+        let sdp = self
+            .services
+            .sfu
+            .trunk_offer(session, trunk.local.ip(), trunk.media_address, trunk.srtp)
+            .await
+            .map_err(|error| {
+                error!(%error, trunk = trunk.name, "no line to the telephone");
+                EndReason::TrunkUnavailable
+            })?;
+        let placed = self.session.placed();
+        let dial = Dial {
+            session,
+            trunk: trunk.name.clone(),
+            sdp,
+            number,
+            caller: self.subscriber(),
+            // Nobody hides from those who are to help.
+            anonymous: placed.anonymous && placed.urgency != Urgency::Emergency,
+            emergency: placed.urgency == Urgency::Emergency,
+        };
+        let command = Command::Dial(Box::new(dial));
+        self.services.signalling.send(command).await;
+        Ok(())
+    }
+
+    /// Rings all devices of the Deaf party, with media of ours.
+    async fn ring(&mut self, leg: Leg, subscriber: PhoneNumber) -> Result<(), EndReason> {
+        let session = self.id;
+        let sdp = self
+            .services
+            .sfu
+            .offer(session, leg)
+            .await
+            .map_err(|error| {
+                error!(%error, "no offer for the subscriber");
+                EndReason::MediaFailed
+            })?;
+        self.ring_with(leg, subscriber, sdp).await;
+        Ok(())
+    }
+
+    /// Rings all devices of the called subscriber, with the caller's own media: it goes from one
+    /// to the other directly.
+    async fn ring_callee(&mut self) -> Result<(), EndReason> {
+        let (callee, sdp) = (self.session.placed().number.clone(), self.offer.clone());
+        self.ring_with(Leg::Callee, callee, sdp).await;
+        Ok(())
+    }
+
+    async fn ring_with(&self, leg: Leg, subscriber: PhoneNumber, sdp: String) {
+        let placed = self.session.placed();
+        let ringing = Ringing {
+            session: self.id,
+            leg,
+            subscriber,
+            sdp,
+            kind: placed.kind,
+            caller: self.shown_caller(),
+            recalled: self.is_missing(leg),
+        };
+        let command = Command::Ring(Box::new(ringing));
+        self.services.signalling.send(command).await;
+    }
+
+    /// The called party answered, or one that was called back.
+    pub(super) async fn called_answered(
+        &mut self,
+        leg: Leg,
+        sdp: String,
+        address: Option<std::net::IpAddr>,
+    ) {
+        let sfu = &self.services.sfu;
+        let taken = match leg {
+            Leg::Hearing => sfu.trunk_answer(self.id, sdp).await,
+            Leg::Callee => {
+                self.answer = sdp;
+                Ok(())
+            }
+            Leg::Caller | Leg::Interpreter | Leg::Relief | Leg::Team | Leg::Supervisor => {
+                sfu.accept_answer(self.id, leg, sdp).await
+            }
+        };
+        if let Err(error) = &taken {
+            info!(%leg, %error, "the answer does not fit");
+        }
+        self.pending.push_back(match (taken, self.is_missing(leg)) {
+            (Ok(()), true) => Input::Restored(leg),
+            (Ok(()), false) => Input::CalledAnswered { address },
+            (Err(_), true) => Input::RestoreFailed(leg),
+            (Err(_), false) => Input::CalledFailed {
+                reason: EndReason::MediaFailed,
+            },
+        });
+    }
+
+    /// Tries the next trunk when this one is the trouble (R26); otherwise the call has failed.
+    pub(super) async fn called_failed(&mut self, leg: Leg, reason: EndReason) {
+        let telephone = leg == Leg::Hearing;
+        self.services.sfu.leave(self.id, leg).await;
+        if telephone
+            && reason == EndReason::TrunkUnavailable
+            && self.trunk + 1 < self.services.trunks.len()
+        {
+            self.trunk += 1;
+            let trunk = &self.services.trunks[self.trunk].name;
+            info!(trunk, "trying the next trunk");
+            if self.dial().await.is_ok() {
+                return;
+            }
+        }
+        self.trunk = 0;
+        self.pending.push_back(if self.is_missing(leg) {
+            Input::RestoreFailed(leg)
+        } else {
+            Input::CalledFailed { reason }
+        });
+    }
+
+    /// Answers whoever called.
+    pub(super) async fn answer_calling(&mut self) {
+        let session = self.id;
+        let leg = self.session.placed().kind.calling();
+        let offer = std::mem::take(&mut self.offer);
+        let sfu = &self.services.sfu;
+        let answer = match self.session.placed().kind {
+            CallKind::RelayOutbound => sfu.answer(session, leg, offer).await,
+            CallKind::RelayInbound => match self.inbound_trunk() {
+                Some(trunk) => {
+                    let (local, advertised) = (trunk.local.ip(), trunk.media_address);
+                    sfu.trunk_accept(session, local, advertised, trunk.srtp, offer)
+                        .await
+                }
+                None => Err(crate::sfu::SfuError::Gone),
+            },
+            CallKind::PointToPoint => Ok(std::mem::take(&mut self.answer)),
+        };
+        match answer {
+            Ok(sdp) => {
+                let answer = Command::AnswerCalling { session, leg, sdp };
+                self.services.signalling.send(answer).await;
+            }
+            Err(error) => {
+                error!(%error, "the offer can no longer be answered");
+                let reason = EndReason::MediaFailed;
+                self.pending.push_back(Input::Refused { reason });
+            }
+        }
+    }
+
+    fn inbound_trunk(&self) -> Option<&Trunk> {
+        let name = self.came_over.as_ref()?;
+        self.services
+            .trunks
+            .iter()
+            .find(|trunk| trunk.name == *name)
+    }
+
+    /// What the network plays before the answer is for the interpreter's ears: ringback, and the
+    /// announcement why a number cannot be reached.
+    pub(super) async fn called_rang(&mut self, sdp: Option<String>) {
+        if let Some(sdp) = sdp
+            && self.session.placed().kind == CallKind::RelayOutbound
+            && let Err(error) = self.services.sfu.trunk_answer(self.id, sdp).await
+        {
+            info!(%error, "sound before the answer cannot be taken");
+        }
+        self.pending.push_back(Input::CalledRang);
+    }
+
+    /// Media changes inside what was agreed: hold, a refresh, another address of the gateway.
+    /// Between subscribers the other one decides.
+    pub(super) async fn reoffered(&mut self, leg: Leg, offer: Option<String>) {
+        let session = self.id;
+        if self.session.placed().kind == CallKind::PointToPoint {
+            let other = if leg == Leg::Caller {
+                Leg::Callee
+            } else {
+                Leg::Caller
+            };
+            if let (Some(sdp), State::RelayActive { .. }) = (offer, self.session.state()) {
+                let reinvite = Command::Reinvite {
+                    session,
+                    leg: other,
+                    sdp,
+                };
+                self.services.signalling.send(reinvite).await;
+            } else {
+                self.answer_reinvite(leg, None).await;
+            }
+            return;
+        }
+        let sdp = match self.services.sfu.reoffered(session, leg, offer).await {
+            Ok(sdp) => Some(sdp),
+            Err(error) => {
+                info!(%leg, %error, "a change of media is refused");
+                None
+            }
+        };
+        self.answer_reinvite(leg, sdp).await;
+    }
+
+    /// The other subscriber answered a change of media.
+    pub(super) async fn reinvite_answered(&mut self, leg: Leg, sdp: Option<String>) {
+        match (self.session.placed().kind, leg) {
+            (CallKind::PointToPoint, Leg::Caller) => self.answer_reinvite(Leg::Callee, sdp).await,
+            (CallKind::PointToPoint, Leg::Callee) => self.answer_reinvite(Leg::Caller, sdp).await,
+            _ => {}
+        }
+    }
+
+    async fn answer_reinvite(&self, leg: Leg, sdp: Option<String>) {
+        let session = self.id;
+        let answer = Command::AnswerReinvite { session, leg, sdp };
+        self.services.signalling.send(answer).await;
+    }
+
+    pub(super) async fn reanswered(&self, leg: Leg, sdp: String) {
+        if leg == Leg::Hearing
+            && let Err(error) = self.services.sfu.trunk_answer(self.id, sdp).await
+        {
+            info!(%error, "the gateway's answer does not fit; its sound stays as it was");
+        }
+    }
+}
+
+const fn no_answer(leg: Leg) -> EndReason {
+    match leg {
+        Leg::Hearing => EndReason::HearingNoAnswer,
+        Leg::Caller
+        | Leg::Callee
+        | Leg::Interpreter
+        | Leg::Relief
+        | Leg::Team
+        | Leg::Supervisor => EndReason::SubscriberNoAnswer,
+    }
+}

@@ -1,0 +1,497 @@
+//! One task per session: takes messages, asks the session machine, writes the journal, acts.
+//!
+//! The order is the machine's own (see `relay_core::session`): propose, journal, apply, act.
+//! [`calls`] is about the parties of the call, [`seats`] about the interpreters.
+
+mod calls;
+mod seats;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use relay_core::queue::{Match, Priority, Request};
+use relay_core::session::{Action, Decline, Input, Refusal, Rules, Session, State, Step, Why};
+use relay_core::sfu::PeerNews;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug, error, info, info_span};
+use vrs_domain::{CaId, EndReason, Leg, Seat, SessionId, SessionState, Urgency};
+
+use super::clock::Clock;
+use super::publish::Publisher;
+use super::queue::QueueHandle;
+use super::views::Views;
+use super::{Directory, Message, Place};
+use crate::config::Trunk;
+use crate::journal::{AppendError, Entry, Journal};
+use crate::sfu::Sfu;
+use crate::signalling::wire::{Refused, Status};
+use crate::signalling::{Command, Signalling};
+
+/// What every session needs of the server.
+#[derive(Clone)]
+pub struct Services {
+    /// The truth.
+    pub journal: Arc<Journal>,
+    /// Media.
+    pub sfu: Sfu,
+    /// SIP.
+    pub signalling: Signalling,
+    /// Interpreters.
+    pub queue: QueueHandle,
+    /// Inboxes.
+    pub directory: Directory,
+    /// Snapshots.
+    pub publisher: Publisher,
+    /// The same, in the store.
+    pub views: Views,
+    /// Time.
+    pub clock: Clock,
+    /// Ways to the telephone, in order of preference.
+    pub trunks: Arc<[Trunk]>,
+    /// How long things may take.
+    pub rules: Rules,
+    /// Cancelled when everything ends, finished or not.
+    pub halt: CancellationToken,
+}
+
+/// Starts the task of a new session.
+pub fn spawn(services: Services, place: Place) {
+    let session = place.session;
+    let inbox = services.directory.open(session);
+    let span = info_span!("session", %session, correlation = place.correlation);
+    let halt = services.halt.clone();
+    let running = run(services, place, inbox).instrument(span);
+    tokio::spawn(halt.run_until_cancelled_owned(running));
+}
+
+async fn run(services: Services, place: Place, inbox: mpsc::Receiver<Message>) {
+    let id = place.session;
+    let (session, step) = Session::place(id, services.clock.now(), place.placed);
+    let mut driver = Driver {
+        services,
+        id,
+        session,
+        offer: place.offer,
+        answer: String::new(),
+        came_over: place.trunk,
+        trunk: 0,
+        position: None,
+        pending: VecDeque::new(),
+        later: Vec::new(),
+    };
+    if driver.begin(step).await {
+        driver.serve(inbox).await;
+    }
+    driver.services.publisher.remove(id);
+    driver.services.directory.close(id);
+}
+
+/// What is to be done at a later time.
+#[derive(Debug, Clone, Copy)]
+enum Later {
+    Call,
+    Recall(Leg),
+    GiveUp(Leg),
+}
+
+struct Driver {
+    services: Services,
+    id: SessionId,
+    session: Session,
+    /// The SDP offer of whoever calls, answered once an interpreter is there.
+    offer: String,
+    /// The called subscriber's SDP answer, on its way to the calling one.
+    answer: String,
+    /// The trunk that an inbound call came over.
+    came_over: Option<String>,
+    /// Which of the trunks is being tried.
+    trunk: usize,
+    position: Option<u32>,
+    pending: VecDeque<Input>,
+    /// A few at most: each leg has one try under way.
+    later: Vec<(Instant, Later)>,
+}
+
+impl Driver {
+    /// The first event, and the caller's media; `false` when the call cannot even be recorded.
+    ///
+    /// A bad offer is refused before anybody is asked. A good one is answered when an interpreter
+    /// is there: a peer that waited in the queue would have given up looking for a path by then.
+    async fn begin(&mut self, step: Step) -> bool {
+        let entry = Entry::from(&step.event);
+        let journal = &self.services.journal;
+        // Nobody who calls for help is turned away for the record's sake (R03, F18).
+        let written = if self.session.placed().urgency == Urgency::Emergency {
+            journal.append_or_keep(entry).await
+        } else {
+            journal.append(entry).await
+        };
+        match written {
+            Ok(_) => {}
+            Err(error @ AppendError::Kept(_)) => error!(%error, "an emergency call goes on"),
+            Err(error) => {
+                error!(%error, "a call is refused because the journal cannot be written");
+                let calling = self.session.placed().kind.calling();
+                self.hang_up(calling, EndReason::JournalUnavailable).await;
+                return false;
+            }
+        }
+        self.recorded(&step);
+        // The gateway's offer and another subscriber's are tried when they are answered.
+        let ours = self.session.placed().kind == vrs_domain::CallKind::RelayOutbound;
+        let tried = if ours {
+            self.services.sfu.try_offer(self.offer.clone()).await
+        } else {
+            Ok(())
+        };
+        match tried {
+            Ok(()) => self.perform(step.actions).await,
+            Err(error) => {
+                info!(%error, "the caller's offer cannot be answered");
+                self.pending.push_back(Input::Refused {
+                    reason: EndReason::MediaFailed,
+                });
+            }
+        }
+        self.settle().await;
+        true
+    }
+
+    async fn serve(&mut self, mut inbox: mpsc::Receiver<Message>) {
+        while !self.ended() {
+            let next = self.next_deadline();
+            tokio::select! {
+                biased;
+                message = inbox.recv() => match message {
+                    Some(message) => self.on_message(message).await,
+                    // The directory gives a session up when its inbox overflows.
+                    None => {
+                        self.pending.push_back(Input::Stop);
+                        self.settle().await;
+                        return;
+                    }
+                },
+                () = sleep_until(next) => self.on_deadline().await,
+            }
+            self.settle().await;
+        }
+    }
+
+    fn ended(&self) -> bool {
+        self.session.state().name() == SessionState::CallEnded
+    }
+
+    fn is_waiting(&self) -> bool {
+        matches!(self.session.state(), State::RequestReceived { .. })
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let later = self.later.iter().map(|(at, _)| *at).min();
+        let due = self.session.poll_timeout(&self.services.rules);
+        let due = due.map(|due_ms| {
+            let wait_ms = due_ms.saturating_sub(self.services.clock.now().mono_ms);
+            Instant::now() + Duration::from_millis(wait_ms)
+        });
+        later.into_iter().chain(due).min()
+    }
+
+    async fn on_deadline(&mut self) {
+        let now = Instant::now();
+        let due = self.later.extract_if(.., |(at, _)| *at <= now);
+        let due: Vec<_> = due.collect();
+        for (_, what) in due {
+            match what {
+                Later::Call => self.call().await,
+                Later::Recall(leg) => self.recall(leg).await,
+                Later::GiveUp(leg) => self.give_up(leg).await,
+            }
+        }
+        let clock = self.services.clock.now();
+        if let Some(input) = self.session.due(clock, &self.services.rules) {
+            info!(input = input.word(), "it took too long");
+            self.pending.push_back(input);
+        }
+    }
+
+    /// Notes something to be done, instead of what was to be done about the same leg before.
+    fn later(&mut self, after: Duration, what: Later) {
+        let leg = |what: &Later| match what {
+            Later::Call => None,
+            Later::Recall(leg) | Later::GiveUp(leg) => Some(*leg),
+        };
+        self.later.retain(|(_, other)| leg(other) != leg(&what));
+        self.later.push((Instant::now() + after, what));
+    }
+
+    /// Turns a message into inputs; what needs an answer from elsewhere is asked here.
+    async fn on_message(&mut self, message: Message) {
+        let input = match message {
+            Message::Matched(Match {
+                seat, ca, epoch, ..
+            }) => Input::Matched { seat, ca, epoch },
+            Message::InvitationLapsed(asked) => seats::declined(asked, Decline::TimedOut),
+            Message::Position(position) => return self.queued(position).await,
+            Message::InterpreterAnswered { asked, center, sdp } => {
+                return self.interpreter_answered(asked, center, sdp).await;
+            }
+            Message::InterpreterRefused { asked, how } => {
+                return self.interpreter_refused(asked, how).await;
+            }
+            Message::CalledRang { sdp } => return self.called_rang(sdp).await,
+            Message::CalledAnswered { leg, sdp, address } => {
+                return self.called_answered(leg, sdp, address).await;
+            }
+            Message::CalledFailed { leg, reason } => return self.called_failed(leg, reason).await,
+            Message::Reoffered { leg, sdp } => return self.reoffered(leg, sdp).await,
+            Message::Reanswered { leg, sdp } => return self.reanswered(leg, sdp).await,
+            Message::ReinviteAnswered { leg, sdp } => {
+                return self.reinvite_answered(leg, sdp).await;
+            }
+            Message::SeatAsked { seat, reason } => Input::SeatAsked { seat, reason },
+            Message::SeatWithdrawn { seat } => Input::SeatWithdrawn { seat },
+            Message::HungUp(leg) => Input::HungUp(leg),
+            Message::Lost(leg) => Input::Lost(leg),
+            Message::Media { leg, news } => return self.on_media(leg, news),
+            Message::Stop => Input::Stop,
+        };
+        self.pending.push_back(input);
+    }
+
+    fn on_media(&mut self, leg: Leg, news: PeerNews) {
+        match news {
+            PeerNews::Connected => self.pending.push_back(Input::MediaConnected(leg)),
+            PeerNews::Disconnected => {}
+            PeerNews::Failed(why) => {
+                info!(%leg, why, "media lost");
+                let input = self.media_failed(leg);
+                self.pending.extend(input);
+            }
+        }
+    }
+
+    /// A leg that once had media is lost; one that never had any could not be connected, which
+    /// is no matter for the parties when it is an interpreter's. What becomes of an invited
+    /// interpreter's media is the invitation's business.
+    fn media_failed(&self, leg: Leg) -> Option<Input> {
+        let parties = self.session.state().parties()?;
+        let reason = EndReason::MediaFailed;
+        match leg.seat() {
+            Some(_) if parties.has(leg) => Some(Input::Lost(leg)),
+            Some(_) => None,
+            None if self.is_missing(leg) => Some(Input::RestoreFailed(leg)),
+            None if parties.connected.has(leg) => Some(Input::Lost(leg)),
+            None => Some(Input::Refused { reason }),
+        }
+    }
+
+    async fn queued(&mut self, position: u32) {
+        if !self.is_waiting() {
+            return;
+        }
+        self.position = Some(position);
+        let session = self.id;
+        let leg = self.session.placed().kind.calling();
+        self.services
+            .signalling
+            .send(Command::Queued {
+                session,
+                leg,
+                position,
+            })
+            .await;
+    }
+
+    /// Works off inputs until none is left.
+    async fn settle(&mut self) {
+        while let Some(input) = self.pending.pop_front() {
+            match self.session.propose(self.services.clock.now(), &input) {
+                Ok(step) => self.commit(step).await,
+                Err(refusal) => self.refused(&input, refusal).await,
+            }
+        }
+    }
+
+    /// A refused word of a person is answered; others were overtaken by events.
+    async fn refused(&self, input: &Input, refusal: Refusal) {
+        debug!(input = input.word(), %refusal, "refused");
+        if let Input::SeatAsked { seat, .. } | Input::SeatWithdrawn { seat } = input
+            && refusal.why != Why::CallIsOver
+        {
+            self.tell(
+                Leg::Interpreter,
+                Some(Refused {
+                    seat: seat.word(),
+                    why: refusal.why.to_string(),
+                }),
+            )
+            .await;
+        }
+    }
+
+    async fn commit(&mut self, step: Step) {
+        let entry = Entry::from(&step.event);
+        if let Err(error) = self.services.journal.append_or_keep(entry).await {
+            // The call goes on (R03): cutting off a conversation helps nobody. New calls are
+            // refused.
+            error!(%error, event = step.event.kind.word(), "a transition is not in the journal");
+        }
+        if let Err(misfit) = self.session.apply(&step.event) {
+            error!(?misfit, "a proposed event did not fit");
+            return;
+        }
+        self.recorded(&step);
+        self.perform(step.actions).await;
+    }
+
+    /// Log, metrics and snapshot of what is now in the journal.
+    fn recorded(&self, step: &Step) {
+        let (event, state) = (step.event.kind.word(), self.session.state().name());
+        info!(event, %state, sequence = step.event.sequence, session_ms = step.event.session_ms);
+        metrics::counter!("visavis_session_events_total", "event" => event).increment(1);
+        let view = self.session.view(self.services.clock.now());
+        self.services.views.session(&view);
+        self.services.publisher.publish(view);
+    }
+
+    async fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            self.act(action).await;
+        }
+    }
+
+    async fn act(&mut self, action: Action) {
+        let session = self.id;
+        match action {
+            Action::EnterQueue {
+                seat,
+                languages,
+                skill,
+                gender,
+                urgency,
+            } => {
+                let request = Request {
+                    session,
+                    seat,
+                    languages,
+                    priority: priority(urgency),
+                    skill,
+                    gender,
+                };
+                self.enter_queue(request).await;
+            }
+            Action::Invite { seat, ca, epoch } => self.invite(seat, ca, epoch).await,
+            Action::CancelInvitation {
+                seat,
+                epoch,
+                reason,
+                ..
+            } => {
+                self.cancel_invitation(epoch, reason).await;
+                self.services.sfu.leave(session, seat.leg()).await;
+            }
+            Action::LeaveSeat { seat } => {
+                self.services.sfu.leave(session, seat.leg()).await;
+                self.services.queue.vacate(session, seat).await;
+            }
+            Action::Relieve => self.relieve().await,
+            Action::RingCalling => {
+                let ring = Command::RingCalling { session };
+                self.services.signalling.send(ring).await;
+            }
+            Action::AnswerCalling => self.answer_calling().await,
+            Action::RefuseCalling { reason } => {
+                let calling = self.session.placed().kind.calling();
+                self.hang_up(calling, reason).await;
+            }
+            Action::Call { after } if after.is_zero() => self.call().await,
+            Action::Call { after } => self.later(after, Later::Call),
+            Action::Recall { leg, after } if after.is_zero() => self.recall(leg).await,
+            Action::Recall { leg, after } => self.later(after, Later::Recall(leg)),
+            Action::Reconnect => {}
+            Action::TellParties => self.tell_parties().await,
+            Action::HangUp { leg, reason } => {
+                self.hang_up(leg, reason).await;
+                self.services.sfu.leave(session, leg).await;
+            }
+            Action::CloseMedia => self.services.sfu.close(session).await,
+            Action::LeaveQueue => self.services.queue.leave(session).await,
+        }
+    }
+
+    async fn hang_up(&self, leg: Leg, reason: EndReason) {
+        let session = self.id;
+        self.services
+            .signalling
+            .send(Command::HangUp {
+                session,
+                leg,
+                reason,
+            })
+            .await;
+    }
+
+    async fn tell_parties(&self) {
+        for &leg in Leg::ALL {
+            let there = self.session.state().parties();
+            if leg != Leg::Hearing && there.is_some_and(|there| there.has(leg)) {
+                self.tell(leg, None).await;
+            }
+        }
+    }
+
+    /// Tells one party how the session stands.
+    async fn tell(&self, leg: Leg, refused: Option<Refused>) {
+        let view = self.session.view(self.services.clock.now());
+        let parties = self.session.state().parties();
+        let seat = |seat: Seat| {
+            let crew = &parties?.crew;
+            crew.taken(seat).map(|taken| taken.ca.to_string())
+        };
+        let status = Status {
+            session: self.id.to_string(),
+            state: view.state.word(),
+            kind: view.kind.word(),
+            urgency: view.urgency.word(),
+            telephone: view.telephone.word(),
+            interpreter: view.interpreter.as_ref().map(CaId::to_string),
+            relief: seat(Seat::Relief),
+            team: seat(Seat::Team),
+            supervisor: seat(Seat::Supervisor),
+            missing: parties
+                .map(|parties| parties.missing.keys().map(|leg| leg.word()).collect())
+                .unwrap_or_default(),
+            number: leg.seat().map(|_| view.number.to_string()),
+            session_ms: view.session_ms,
+            conversation_ms: view.conversation_ms,
+            queue_position: None,
+            refused,
+        };
+        let session = self.id;
+        self.services
+            .signalling
+            .send(Command::Status {
+                leg,
+                session,
+                status: Box::new(status),
+            })
+            .await;
+    }
+}
+
+const fn priority(urgency: Urgency) -> Priority {
+    match urgency {
+        Urgency::Emergency => Priority::Emergency,
+        Urgency::Urgent => Priority::Urgent,
+        Urgency::Standard => Priority::Standard,
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,154 @@
+//! Invitations, and who sits where.
+
+use relay_core::queue::{Match, Request};
+use relay_core::session::{Decline, Input};
+use tracing::{error, info};
+use vrs_domain::{CaId, CallCenter, EndReason, Epoch, Leg, Seat};
+
+use super::Driver;
+use crate::signalling::{Command, Invitation};
+
+impl Driver {
+    pub(super) async fn enter_queue(&mut self, request: Request) {
+        let seat = request.seat;
+        let Err(reason) = self.services.queue.enter(request).await else {
+            return;
+        };
+        let waiting = self.is_waiting();
+        self.pending.push_back(match seat {
+            Seat::Lead if waiting => Input::Refused { reason },
+            // The parties stand in a conversation already: for them the interpreter is lost.
+            Seat::Lead => Input::Refused {
+                reason: EndReason::InterpreterLost,
+            },
+            Seat::Relief | Seat::Team | Seat::Supervisor => Input::SeatWithdrawn { seat },
+        });
+    }
+
+    /// Whether this is an asking that the session waits for.
+    pub(super) fn is_asked(&self, asked: &Match) -> bool {
+        let parties = self.session.state().parties();
+        let known = parties.and_then(|parties| parties.crew.asked(asked.seat));
+        known.is_some_and(|known| known.ca == asked.ca && known.epoch == asked.epoch)
+    }
+
+    pub(super) async fn invite(&mut self, seat: Seat, ca: CaId, epoch: Epoch) {
+        let session = self.id;
+        let asked = Match {
+            session,
+            seat,
+            ca,
+            epoch,
+        };
+        match self.services.sfu.offer(session, seat.leg()).await {
+            Ok(sdp) => {
+                let placed = self.session.placed();
+                let invitation = Invitation {
+                    asked,
+                    sdp,
+                    kind: placed.kind,
+                    urgency: placed.urgency,
+                    number: placed.number.clone(),
+                    caller: self.shown_caller(),
+                    languages: placed.languages,
+                };
+                let invite = Command::Invite(Box::new(invitation));
+                self.services.signalling.send(invite).await;
+            }
+            Err(error) => {
+                error!(%error, "no offer for the interpreter");
+                self.lose(asked).await;
+            }
+        }
+    }
+
+    /// An invitation came to nothing on our side.
+    async fn lose(&mut self, asked: Match) {
+        let how = Decline::Lost;
+        self.services.queue.declined(asked.clone(), how).await;
+        self.pending.push_back(declined(asked, how));
+    }
+
+    /// An answer to an invitation that is over goes nowhere, least of all into the media of the
+    /// one that followed it (Q4).
+    pub(super) async fn interpreter_answered(
+        &mut self,
+        asked: Match,
+        center: Option<CallCenter>,
+        sdp: String,
+    ) {
+        let leg = asked.seat.leg();
+        if !self.is_asked(&asked) {
+            return self.too_late(asked.epoch).await;
+        }
+        let sfu = &self.services.sfu;
+        if let Err(error) = sfu.accept_answer(self.id, leg, sdp).await {
+            info!(%error, "the interpreter's answer does not fit");
+            return self.lose(asked).await;
+        }
+        if !self.services.queue.accepted(asked.clone()).await {
+            self.services.sfu.leave(self.id, leg).await;
+            return self.too_late(asked.epoch).await;
+        }
+        let Match {
+            seat, ca, epoch, ..
+        } = asked;
+        self.pending.push_back(Input::InvitationAccepted {
+            seat,
+            ca,
+            epoch,
+            center,
+        });
+    }
+
+    async fn too_late(&self, epoch: Epoch) {
+        info!(%epoch, "an interpreter's answer came too late");
+        self.cancel_invitation(epoch, EndReason::InvitationTimedOut)
+            .await;
+    }
+
+    pub(super) async fn interpreter_refused(&mut self, asked: Match, how: Decline) {
+        self.services.queue.declined(asked.clone(), how).await;
+        if self.is_asked(&asked) {
+            let leg = asked.seat.leg();
+            self.services.sfu.leave(self.id, leg).await;
+        }
+        self.pending.push_back(declined(asked, how));
+    }
+
+    pub(super) async fn cancel_invitation(&self, epoch: Epoch, reason: EndReason) {
+        let session = self.id;
+        self.services
+            .signalling
+            .send(Command::CancelInvitation {
+                reason,
+                session,
+                epoch,
+            })
+            .await;
+    }
+
+    /// The relief's connection is the interpreter's from here on.
+    pub(super) async fn relieve(&self) {
+        let session = self.id;
+        let services = &self.services;
+        services.queue.relieve(session).await;
+        services
+            .sfu
+            .rename(session, Leg::Relief, Leg::Interpreter)
+            .await;
+        services.signalling.send(Command::Relieve { session }).await;
+    }
+}
+
+pub(super) fn declined(asked: Match, how: Decline) -> Input {
+    let Match {
+        seat, ca, epoch, ..
+    } = asked;
+    Input::InvitationDeclined {
+        seat,
+        ca,
+        epoch,
+        how,
+    }
+}

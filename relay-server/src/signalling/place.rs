@@ -1,0 +1,247 @@
+//! Who calls whom, in which way: an INVITE becomes a request for a call, or is refused by name.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use relay_core::session::Placed;
+use vrs_domain::{CallKind, EndReason, LanguagePair, PhoneNumber, SessionId, Urgency};
+use vrs_sip::{FlowId, Headers, NameAddr, Request, Uri};
+
+use super::actor::{Actor, Use};
+use super::auth::Verdict;
+use super::{intake, wire};
+use crate::accounts::{Account, Role};
+use crate::session::Place;
+
+/// Calls one account may have at once: one spoken, one held, one ringing.
+const CALLS_PER_ACCOUNT_MAX: usize = 3;
+/// Longest Request-URI that goes into the record, in bytes.
+const URL_BYTES_MAX: usize = 256;
+
+/// Why an INVITE is not taken.
+pub(super) enum Refusal {
+    /// Prove who you are.
+    Challenge(Vec<String>),
+    /// A reason that needs no further word.
+    Reason(EndReason),
+    /// A reason, and what exactly is wrong.
+    Why(EndReason, String),
+    /// 503, to be tried again after so many seconds.
+    Busy(u32, &'static str),
+}
+
+impl Actor {
+    /// Who calls whom, in which languages, with which media; all of it checked.
+    pub(super) fn accept_invite(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        request: &Request,
+    ) -> Result<Place, Refusal> {
+        if self.stopping.is_cancelled() {
+            return Err(Refusal::Reason(EndReason::ServiceStopping));
+        }
+        let open = self
+            .flows
+            .get(flow)
+            .ok_or(Refusal::Reason(EndReason::CallerLost))?;
+        let address = Some(open.peer.ip());
+        let trunk = open.trunk.clone();
+        let mut placed = match &trunk {
+            Some(_) => self.from_telephone(request)?,
+            None => self.from_subscriber(now, flow, request)?,
+        };
+        placed.address = address;
+        let offer = intake::sdp(&request.headers, &request.body)
+            .ok_or_else(|| Refusal::Why(EndReason::MediaFailed, "an SDP offer is needed".into()))?;
+        Ok(Place {
+            session: SessionId(self.new_uuid().as_u128()),
+            placed,
+            offer,
+            trunk,
+            correlation: wire::correlation(&request.headers)
+                .unwrap_or_else(|| self.new_uuid().simple().to_string()),
+        })
+    }
+
+    /// A gateway brings a call for one of our subscribers.
+    fn from_telephone(&self, request: &Request) -> Result<Placed, Refusal> {
+        let number = dialled(request)?;
+        let known = self.auth.account(number.as_str());
+        if !known.is_some_and(|account| matches!(account.role(), Role::Caller { .. })) {
+            return Err(Refusal::Reason(EndReason::NumberUnknown));
+        }
+        let (caller, anonymous) = telephone_caller(&request.headers);
+        Ok(Placed {
+            kind: CallKind::RelayInbound,
+            urgency: Urgency::Standard,
+            caller,
+            anonymous,
+            number,
+            languages: LanguagePair::default(),
+            skill: None,
+            gender: None,
+            address: None,
+            url: url(&request.uri),
+        })
+    }
+
+    /// A subscriber calls a telephone, or another subscriber.
+    fn from_subscriber(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        request: &Request,
+    ) -> Result<Placed, Refusal> {
+        let account = self.known_caller(now, flow, request)?;
+        // A09: nobody calls in another's name.
+        if user_of_from(&request.headers).as_deref() != Some(account.username()) {
+            return Err(Refusal::Reason(EndReason::NotAllowed));
+        }
+        let Role::Caller { number: caller } = account.role() else {
+            return Err(Refusal::Why(
+                EndReason::NotAllowed,
+                "interpreters place no calls".into(),
+            ));
+        };
+        let number = dialled(request)?;
+        let urgency = self.numbers.urgency(&number);
+        // F18: whoever calls for help is not counted.
+        if urgency != Urgency::Emergency {
+            self.check_rate(now, account.username())?;
+        }
+        if number == *caller {
+            return Err(Refusal::Why(
+                EndReason::NumberInvalid,
+                "this is the caller's own number".into(),
+            ));
+        }
+        let kind = self.kind_of_call(&request.headers, &number)?;
+        let languages = word(
+            &request.headers,
+            wire::LANGUAGES,
+            EndReason::LanguageUnknown,
+        )?;
+        Ok(Placed {
+            kind,
+            urgency,
+            caller: Some(caller.clone()),
+            anonymous: wants_privacy(&request.headers),
+            number,
+            languages: languages.unwrap_or_default(),
+            skill: word(&request.headers, wire::SKILL, EndReason::RequestInvalid)?,
+            gender: word(&request.headers, wire::GENDER, EndReason::RequestInvalid)?,
+            address: None,
+            url: url(&request.uri),
+        })
+    }
+
+    fn known_caller(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        request: &Request,
+    ) -> Result<Arc<Account>, Refusal> {
+        let user = self.flows.get(flow).and_then(|open| open.user.clone());
+        if let Some(account) = user.and_then(|user| self.auth.account(&user)) {
+            return Ok(account);
+        }
+        match self.verify(now, flow, request) {
+            Verdict::Known(account) => Ok(account),
+            Verdict::Challenge(challenges) | Verdict::Wrong(challenges) => {
+                Err(Refusal::Challenge(challenges))
+            }
+            Verdict::TooMany(seconds) => Err(Refusal::Busy(seconds, "too many wrong passwords")),
+        }
+    }
+
+    fn check_rate(&mut self, now: Instant, user: &str) -> Result<(), Refusal> {
+        let same = |used: &&Use| used.incoming && used.account.as_deref() == Some(user);
+        let running = self.calls.values().filter(same).count();
+        if running >= CALLS_PER_ACCOUNT_MAX || !self.auth.may_call(now, user) {
+            return Err(Refusal::Busy(
+                wire::RETRY_AFTER_S,
+                "too many calls of this account",
+            ));
+        }
+        Ok(())
+    }
+
+    /// A number of ours is a subscriber's, whom one calls directly, unless the caller wants an
+    /// interpreter or says otherwise.
+    fn kind_of_call(&self, headers: &Headers, number: &PhoneNumber) -> Result<CallKind, Refusal> {
+        let ours = self.auth.account(number.as_str()).is_some();
+        let asked = word(headers, wire::KIND, EndReason::KindUnsupported)?;
+        match asked {
+            None if ours => Ok(CallKind::PointToPoint),
+            None => Ok(CallKind::RelayOutbound),
+            Some(CallKind::PointToPoint) if !ours => Err(Refusal::Reason(EndReason::NumberUnknown)),
+            Some(CallKind::RelayInbound) => Err(Refusal::Why(
+                EndReason::KindUnsupported,
+                "a subscriber places no inbound call".into(),
+            )),
+            Some(CallKind::RelayOutbound) if ours => Err(Refusal::Why(
+                EndReason::KindUnsupported,
+                "this number is a subscriber's: call it directly".into(),
+            )),
+            Some(kind) => Ok(kind),
+        }
+    }
+}
+
+/// The telephone number in a Request-URI: `sip:+1…@domain` or `tel:+1…` (R34, R35).
+fn dialled(request: &Request) -> Result<PhoneNumber, Refusal> {
+    let user = request.uri.user_decoded();
+    let invalid = |why: String| Refusal::Why(EndReason::NumberInvalid, why);
+    user.ok_or_else(|| invalid("no number was given".into()))?
+        .parse()
+        .map_err(|error: vrs_domain::number::InvalidNumber| invalid(error.to_string()))
+}
+
+/// A header whose value is one of a list of words; missing is fine, another word is not.
+fn word<T>(headers: &Headers, name: &str, reason: EndReason) -> Result<Option<T>, Refusal>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    let Some(text) = headers.get(name) else {
+        return Ok(None);
+    };
+    match text.trim().parse() {
+        Ok(value) => Ok(Some(value)),
+        Err(error) => Err(Refusal::Why(reason, format!("{name}: {error}"))),
+    }
+}
+
+fn user_of_from(headers: &Headers) -> Option<String> {
+    headers.from()?.uri.user_decoded()
+}
+
+fn wants_privacy(headers: &Headers) -> bool {
+    ["id", "user", "header"]
+        .iter()
+        .any(|word| headers.lists_token("Privacy", word))
+}
+
+/// Who calls from a telephone, and whether they want to be shown. The gateway is trusted with
+/// P-Asserted-Identity (RFC 3325 section 9.1), which it may send although its caller withholds it.
+fn telephone_caller(headers: &Headers) -> (Option<PhoneNumber>, bool) {
+    let asserted = headers
+        .get("P-Asserted-Identity")
+        .and_then(NameAddr::parse)
+        .and_then(|identity| identity.uri.user_decoded());
+    let from = user_of_from(headers);
+    let hidden = from
+        .as_deref()
+        .is_none_or(|user| user.eq_ignore_ascii_case("anonymous"));
+    let number = [asserted, from]
+        .into_iter()
+        .flatten()
+        .find_map(|user| user.parse().ok());
+    (number, hidden || wants_privacy(headers))
+}
+
+fn url(uri: &Uri) -> Option<String> {
+    let text = uri.to_string();
+    (text.len() <= URL_BYTES_MAX).then_some(text)
+}
