@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use relay_server::journal::{self, Entry, Journal, Kind};
+use relay_server::journal::{self, Entry, Journal, Kind, Placed};
 
 /// Set in the process that writes.
 const FOLDER: &str = "VISAVIS_TEST_JOURNAL_FOLDER";
@@ -19,11 +19,11 @@ fn entry(session: u64) -> Entry {
         event: 0,
         at_ms: session,
         session_ms: 0,
-        kind: Kind::CallPlaced {
-            caller: "+15550100001".into(),
-            number: "+15550100199".into(),
-            languages: "ase/en".into(),
-        },
+        kind: Kind::CallPlaced(Box::new(Placed::outbound(
+            "+15550100001",
+            "+15550100199",
+            "ase/en",
+        ))),
     }
 }
 

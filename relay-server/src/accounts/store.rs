@@ -246,6 +246,9 @@ mod tests {
             ca_id: id.parse().unwrap(),
             languages: vec!["ase/en".parse().unwrap(), "ase/es".parse().unwrap()],
             skills: vec!["medical".parse().unwrap()],
+            gender: None,
+            supervisor: false,
+            center: None,
         };
         Account::new(role, None, "relay.test", &password(), digests).unwrap()
     }
@@ -360,6 +363,9 @@ mod tests {
             ca_id: "1".parse().unwrap(),
             languages: vec![],
             skills: vec![],
+            gender: None,
+            supervisor: false,
+            center: None,
         };
         assert!(matches!(
             Account::new(role, None, "r", &password(), Digests::Strong),

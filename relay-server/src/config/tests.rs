@@ -61,8 +61,8 @@ fn the_smallest_configuration_gets_the_documented_defaults() {
     assert_eq!(config.sip.realm, "relay.test");
     assert!(!config.sip.allow_md5);
     assert_eq!(config.listen.media_address.to_string(), "127.0.0.1");
-    assert_eq!(config.queue.invitation_timeout.as_secs(), 20);
-    assert_eq!(config.queue.hearing_ring_timeout.as_secs(), 180);
+    assert_eq!(config.queue.rules.invitation_timeout.as_secs(), 20);
+    assert_eq!(config.queue.session.ring_timeout.as_secs(), 180);
     assert!(config.turn.is_none());
     assert!(config.trunks.is_empty());
     assert_eq!(config.log.level, "info");

@@ -29,7 +29,7 @@ pub use convert::NotAnEvent;
 pub use disk::{Disk, RealDisk, SegmentFile};
 pub use lock::{DataLock, LockError};
 pub use reader::{ReadError, read};
-pub use record::{Entry, Kind, Record};
+pub use record::{Entry, Kind, Placed, Record};
 pub use replay::{Replay, SessionFault};
 pub use scan::{Chain, Damage, JournalError, TornTail};
 pub use verify::{Report, verify};

@@ -188,6 +188,25 @@ pub struct Placed {
     pub url: Option<String>,
 }
 
+impl Placed {
+    /// A standard call from a subscriber to a telephone, without any wish.
+    #[must_use]
+    pub fn outbound(caller: &str, number: &str, languages: &str) -> Self {
+        Self {
+            call: "relay_outbound".into(),
+            urgency: "standard".into(),
+            caller: Some(caller.into()),
+            anonymous: false,
+            number: number.into(),
+            languages: languages.into(),
+            skill: None,
+            gender: None,
+            address: None,
+            url: None,
+        }
+    }
+}
+
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "serde hands fields over by reference"

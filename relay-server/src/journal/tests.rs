@@ -11,18 +11,21 @@ use super::*;
 
 fn entry(session: u32, event: u64) -> Entry {
     let kind = match event {
-        0 => Kind::CallPlaced {
-            caller: "+15550100001".into(),
-            number: "+15550100199".into(),
-            languages: "ase/en".into(),
-        },
+        0 => Kind::CallPlaced(Box::new(Placed::outbound(
+            "+15550100001",
+            "+15550100199",
+            "ase/en",
+        ))),
         1 => Kind::InterpreterInvited {
+            seat: "lead".into(),
             interpreter: "1234".into(),
             epoch: 1,
         },
         2 => Kind::InterpreterAssigned {
+            seat: "lead".into(),
             interpreter: "1234".into(),
             epoch: 1,
+            center: None,
         },
         _ => Kind::LegConnected {
             leg: "caller".into(),

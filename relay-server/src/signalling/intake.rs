@@ -221,7 +221,7 @@ impl Actor {
             expires_at_ms: self.services.clock.now().utc_ms + granted.as_millis() as u64,
             user_agent: request.headers.get("User-Agent").map(str::to_owned),
         };
-        match self.registrar.bind(user, binding) {
+        match self.registrar.bind(user, binding.clone()) {
             Ok(Some(before)) => self.close_flow(now, before),
             Ok(None) => {}
             Err(error) => {
@@ -257,6 +257,7 @@ impl Actor {
             self.queue().sign_in(ca_id.clone(), profile, activity);
         }
         self.resume_calls(user, flow);
+        self.ring_newcomer(now, user, &binding);
         let mut headers = self.contacts(now, user);
         if request
             .headers

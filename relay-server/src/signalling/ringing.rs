@@ -35,6 +35,8 @@ pub struct Ringing {
 /// A ringing that goes on.
 #[derive(Debug)]
 pub(super) struct Rung {
+    /// For devices that sign in meanwhile.
+    ringing: Ringing,
     /// One call for each device that has not refused.
     forks: Vec<CallHandle>,
     /// The best reason that a device gave for refusing.
@@ -54,13 +56,37 @@ impl Actor {
             .filter_map(|device| self.fork(now, &ringing, device))
             .collect();
         info!(%session, %leg, devices = forks.len(), "ringing");
-        if forks.is_empty() {
+        // Whoever was lost in an emergency is waited for (F21).
+        if forks.is_empty() && !ringing.recalled {
             let reason = EndReason::SubscriberOffline;
             let failed = Message::CalledFailed { leg, reason };
             return self.directory().tell(session, failed);
         }
         let failure = EndReason::SubscriberNoAnswer;
-        self.rung.insert((session, leg), Rung { forks, failure });
+        let rung = Rung {
+            ringing,
+            forks,
+            failure,
+        };
+        self.rung.insert((session, leg), rung);
+    }
+
+    /// A device that signs in while its account rings, rings too.
+    pub(super) fn ring_newcomer(&mut self, now: Instant, user: &str, device: &Binding) {
+        let theirs = |rung: &Rung| {
+            let new = |call: &CallHandle| self.endpoint.call_flow(*call) != Some(device.flow);
+            rung.ringing.subscriber.as_str() == user && rung.forks.iter().all(new)
+        };
+        let mut keys: Vec<_> = self.rung.keys().copied().collect();
+        keys.retain(|key| self.rung.get(key).is_some_and(theirs));
+        for key in keys {
+            let Some(mut rung) = self.rung.remove(&key) else {
+                continue;
+            };
+            rung.forks
+                .extend(self.fork(now, &rung.ringing, device.clone()));
+            self.rung.insert(key, rung);
+        }
     }
 
     fn fork(&mut self, now: Instant, ringing: &Ringing, device: Binding) -> Option<CallHandle> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::journal::{Entry, Kind, Record};
+use crate::journal::{Entry, Kind, Placed, Record};
 
 fn session(id: u32, state: &str) -> SessionRow {
     SessionRow {
@@ -14,7 +14,9 @@ fn session(id: u32, state: &str) -> SessionRow {
         telephone: "idle".into(),
         interpreter: Some("1234".into()),
         epoch: Some(2),
-        caller: "+15550100001".into(),
+        call: "relay_outbound".into(),
+        urgency: "standard".into(),
+        caller: Some("+15550100001".into()),
         number: "+15550100199".into(),
         languages: "ase/en".into(),
         placed_at_ms: 1_790_000_000_000,
@@ -136,11 +138,11 @@ fn r06_a_store_that_another_has_open_is_not_put_aside() {
 fn journalled(sessions: u32) -> Vec<Record> {
     let mut records = Vec::new();
     for id in 0..sessions {
-        let placed = Kind::CallPlaced {
-            caller: "+15550100001".into(),
-            number: "+15550100199".into(),
-            languages: "ase/en".into(),
-        };
+        let placed = Kind::CallPlaced(Box::new(Placed::outbound(
+            "+15550100001",
+            "+15550100199",
+            "ase/en",
+        )));
         let ended = Kind::Ended {
             reason: "caller_cancelled".into(),
             stage: "request_received".into(),

@@ -51,8 +51,9 @@ pub const RELIEF_AFTER: Duration = Duration::from_secs(600);
 /// How long a conversation that lost its interpreter waits for another one.
 pub const REASSIGN_TIMEOUT: Duration = Duration::from_secs(300);
 /// A lost party of an emergency call is called back this often at most (domain list F21).
-pub const EMERGENCY_RECALLS_MAX: u32 = 150;
-/// The time between two of these calls.
+pub const EMERGENCY_RECALLS_MAX: u32 = 12;
+/// The time before the first of these calls that is not made at once; each further one waits for
+/// so much longer.
 pub const EMERGENCY_RECALL_PAUSE: Duration = Duration::from_secs(2);
 /// How long a leg may be without packets before it counts as gone.
 pub const MEDIA_IDLE_TIMEOUT: Duration = Duration::from_secs(30);

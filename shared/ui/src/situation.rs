@@ -289,6 +289,9 @@ pub const fn is_trouble(reason: EndReason) -> bool {
         EndReason::CallerHungUp
         | EndReason::InterpreterHungUp
         | EndReason::HearingHungUp
+        | EndReason::CalleeHungUp
+        | EndReason::AnsweredElsewhere
+        | EndReason::Relieved
         | EndReason::CallerCancelled => false,
         EndReason::NoInterpreter
         | EndReason::QueueFull
@@ -300,6 +303,16 @@ pub const fn is_trouble(reason: EndReason) -> bool {
         | EndReason::CallerLost
         | EndReason::InterpreterLost
         | EndReason::HearingLost
+        | EndReason::CalleeLost
+        | EndReason::SubscriberBusy
+        | EndReason::SubscriberNoAnswer
+        | EndReason::SubscriberDeclined
+        | EndReason::SubscriberOffline
+        | EndReason::NumberUnknown
+        | EndReason::LanguageUnknown
+        | EndReason::KindUnsupported
+        | EndReason::RequestInvalid
+        | EndReason::TooManyCalls
         | EndReason::InvitationTimedOut
         | EndReason::MediaFailed
         | EndReason::NotAllowed
@@ -324,6 +337,7 @@ pub fn stations(kit: &Kit, call: &CallFacts, failed: Option<EndReason>) -> [Stat
             | EndReason::HearingNoAnswer
             | EndReason::NumberRefused
             | EndReason::NumberInvalid
+            | EndReason::NumberUnknown
             | EndReason::TrunkUnavailable,
         ) => telephone = Reach::Failed,
         Some(reason) if is_trouble(reason) => {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use relay_server::journal::{Kind, Record, Replay};
 use sha2::{Digest, Sha256};
-use vrs_domain::PhoneNumber;
+use vrs_domain::limit::MISSED_INVITATIONS_MAX;
+use vrs_domain::{CallKind, Urgency};
 
 /// Requests that came this close together may be served in either order, in milliseconds.
 const AT_ONCE_MS: u64 = 2_000;
@@ -18,6 +19,9 @@ const FOUND_WITHIN_MS: u64 = 3_000;
 const CLOCKS_APART_MS: u64 = 50;
 /// For how long a decline is remembered, in milliseconds ([`relay_core::queue::DECLINE_MEMORY`]).
 const DECLINE_MEMORY_MS: u64 = 30_000;
+
+/// The seat that every relayed call has.
+const LEAD: &str = "lead";
 
 /// Interpreters who are there all the time are signed in by then, in milliseconds.
 const SIGNED_IN_MS: u64 = 2_000;
@@ -179,6 +183,8 @@ struct Audit {
     suspected: Vec<(u64, String, String)>,
     /// Interpreters who are there all the time and have nothing to do, since when.
     free_since: BTreeMap<String, u64>,
+    /// How many invitations in a row each of them let go by.
+    misses: BTreeMap<String, u32>,
     /// Those of them who are asked or engaged.
     busy: BTreeSet<String>,
     hash: Sha256,
@@ -190,14 +196,33 @@ struct Session {
     placed_ms: u64,
     /// Since when nobody is being asked.
     waits_since_ms: u64,
-    emergency: bool,
+    /// The smaller, the sooner.
+    rank: usize,
+    relayed: bool,
     languages: String,
-    invited: Option<(String, u32)>,
-    assigned: Option<String>,
+    /// By seat.
+    invited: BTreeMap<String, (String, u32)>,
+    /// By seat.
+    assigned: BTreeMap<String, String>,
     epoch: u32,
-    /// When the telephone was answered, on the session clock.
+    /// When whoever was called answered, on the session clock.
     answered_ms: Option<u64>,
+    /// Somebody was missing for a while, or the server was.
+    paused: bool,
     ended: bool,
+}
+
+impl Session {
+    /// For an interpreter to lead it, whom nobody is being asked for.
+    fn waits(&self) -> bool {
+        let led = self.assigned.contains_key(LEAD) || self.invited.contains_key(LEAD);
+        self.relayed && !self.ended && !led
+    }
+}
+
+fn rank(urgency: &str) -> usize {
+    let known = Urgency::ALL.iter().position(|one| one.word() == urgency);
+    known.unwrap_or(Urgency::ALL.len())
 }
 
 impl Audit {
@@ -211,44 +236,86 @@ impl Audit {
         self.liveness(at_ms);
         let reached = self.reached.entry(id.clone()).or_default();
         match &entry.kind {
-            Kind::CallPlaced {
-                number, languages, ..
-            } => {
+            Kind::CallPlaced(placed) => {
                 reached.insert("request_received");
-                let number: Option<PhoneNumber> = number.parse().ok();
                 let session = Session {
                     placed: record.sequence,
                     placed_ms: at_ms,
                     waits_since_ms: at_ms,
-                    emergency: number.is_some_and(|number| number.is_emergency()),
-                    languages: languages.clone(),
-                    invited: None,
-                    assigned: None,
+                    rank: rank(&placed.urgency),
+                    relayed: placed.call != CallKind::PointToPoint.word(),
+                    languages: placed.languages.clone(),
+                    invited: BTreeMap::new(),
+                    assigned: BTreeMap::new(),
                     epoch: 0,
                     answered_ms: None,
+                    paused: false,
                     ended: false,
                 };
                 self.sessions.insert(id, session);
             }
-            Kind::InterpreterInvited { interpreter, epoch } => {
-                self.invited(at_ms, &id, interpreter, *epoch);
-            }
-            Kind::InvitationDeclined { interpreter, .. } => {
+            Kind::InterpreterInvited {
+                seat,
+                interpreter,
+                epoch,
+            } => self.invited(at_ms, &id, seat, interpreter, *epoch),
+            Kind::InvitationDeclined {
+                seat,
+                interpreter,
+                how,
+                ..
+            } => {
                 let key = (id.clone(), interpreter.clone());
                 self.declined.insert(key, at_ms);
                 if let Some(session) = self.sessions.get_mut(&id) {
-                    session.invited = None;
+                    session.invited.remove(seat);
+                    session.waits_since_ms = at_ms;
+                }
+                self.set_free(interpreter, at_ms);
+                self.missed(interpreter, how == "timed_out");
+            }
+            Kind::InterpreterAssigned {
+                seat,
+                interpreter,
+                epoch,
+                ..
+            } => {
+                reached.insert("interpreter_assigned");
+                self.missed(interpreter, false);
+                self.assigned(&id, seat, interpreter, *epoch);
+            }
+            Kind::InterpreterLost { interpreter, .. } => {
+                self.vacated(&id, LEAD, at_ms);
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.paused = true;
+                    // They have talked already: they come before those who have not.
+                    session.rank = session.rank.min(rank("urgent"));
                     session.waits_since_ms = at_ms;
                 }
                 self.set_free(interpreter, at_ms);
             }
-            Kind::InterpreterAssigned { interpreter, epoch } => {
-                reached.insert("interpreter_assigned");
-                self.assigned(&id, interpreter, *epoch);
+            Kind::InterpreterRelieved { to, .. } => {
+                self.vacated(&id, LEAD, at_ms);
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.assigned.remove("relief");
+                    session.assigned.insert(LEAD.into(), to.clone());
+                }
             }
-            Kind::LegConnected { .. } | Kind::TelephoneRang => {}
-            Kind::DialingStarted => drop(reached.insert("hearing_party_dialing")),
-            Kind::HearingAnswered => {
+            Kind::SeatLeft { seat } => self.vacated(&id, seat, at_ms),
+            Kind::LegDropped { .. } | Kind::Resumed { .. } => {
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.paused = true;
+                }
+            }
+            Kind::SeatAsked { .. }
+            | Kind::LegConnected { .. }
+            | Kind::LegBound { .. }
+            | Kind::LegStillMissing { .. }
+            | Kind::LegRestored { .. }
+            | Kind::DialingFailed { .. }
+            | Kind::CalledRang => {}
+            Kind::DialingStarted { .. } => drop(reached.insert("hearing_party_dialing")),
+            Kind::CalledAnswered { .. } => {
                 reached.insert("relay_active");
                 if let Some(session) = self.sessions.get_mut(&id) {
                     session.answered_ms = Some(entry.session_ms);
@@ -269,13 +336,14 @@ impl Audit {
         }
     }
 
-    fn invited(&mut self, now: u64, id: &str, interpreter: &str, epoch: u32) {
+    fn invited(&mut self, now: u64, id: &str, seat: &str, interpreter: &str, epoch: u32) {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
-        let again = session.invited.is_some() || session.assigned.is_some();
+        let again = session.invited.contains_key(seat) || session.assigned.contains_key(seat);
         let stale = epoch <= session.epoch;
-        session.invited = Some((interpreter.to_owned(), epoch));
+        let asked = (interpreter.to_owned(), epoch);
+        session.invited.insert(seat.to_owned(), asked);
         session.epoch = epoch;
         if again {
             self.complain(id, "Q1: somebody asked while somebody else has it".into());
@@ -300,12 +368,13 @@ impl Audit {
         let Some(session) = self.sessions.get(id) else {
             return;
         };
-        let talked = session
+        let lasted = now.saturating_sub(session.placed_ms);
+        let most = session
             .answered_ms
             .map_or(0, |at| session_ms.saturating_sub(at));
-        let lasted = now.saturating_sub(session.placed_ms);
-        if total != session_ms || conversation != talked {
-            let what = format!("{conversation} ms of {total} ms talked, not {talked}");
+        let right = conversation == most || session.paused && conversation <= most;
+        if total != session_ms || !right {
+            let what = format!("{conversation} ms of {total} ms talked, not {most}");
             self.complain(id, what);
         }
         // The clock stands still while there is no server.
@@ -318,8 +387,7 @@ impl Audit {
     fn liveness(&mut self, now: u64) {
         let mut left = Vec::new();
         for (id, session) in &mut self.sessions {
-            let waits = !session.ended && session.assigned.is_none() && session.invited.is_none();
-            if !waits || now.saturating_sub(session.waits_since_ms) < FOUND_WITHIN_MS {
+            if !session.waits() || now.saturating_sub(session.waits_since_ms) < FOUND_WITHIN_MS {
                 continue;
             }
             let free = self.free_since.iter().find(|(ca, since)| {
@@ -358,6 +426,30 @@ impl Audit {
         }
     }
 
+    /// A seat is empty, whoever had it or was asked for it.
+    fn vacated(&mut self, id: &str, seat: &str, now: u64) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        let asked = session.invited.remove(seat).map(|(ca, _)| ca);
+        let assigned = session.assigned.remove(seat);
+        if let Some(interpreter) = &assigned {
+            self.engaged.remove(interpreter);
+        }
+        for interpreter in assigned.into_iter().chain(asked) {
+            self.set_free(&interpreter, now);
+        }
+    }
+
+    /// Whoever lets several invitations in a row go by is asked no more.
+    fn missed(&mut self, interpreter: &str, missed: bool) {
+        let row = self.misses.entry(interpreter.to_owned()).or_default();
+        *row = if missed { *row + 1 } else { 0 };
+        if *row >= MISSED_INVITATIONS_MAX {
+            self.free_since.remove(interpreter);
+        }
+    }
+
     fn set_free(&mut self, interpreter: &str, now: u64) {
         self.busy.remove(interpreter);
         if let Some(since) = self.free_since.get_mut(interpreter) {
@@ -372,8 +464,8 @@ impl Audit {
         };
         let mut passed = Vec::new();
         for (other_id, other) in &self.sessions {
-            let waits = !other.ended && other.assigned.is_none() && other.invited.is_none();
-            let sooner = (!other.emergency, other.placed) < (!chosen.emergency, chosen.placed);
+            let waits = other.waits();
+            let sooner = (other.rank, other.placed) < (chosen.rank, chosen.placed);
             let long = now.saturating_sub(other.waits_since_ms) > ONE_MOMENT_MS
                 && now.saturating_sub(other.placed_ms) > AT_ONCE_MS
                 && chosen.placed_ms.abs_diff(other.placed_ms) > AT_ONCE_MS;
@@ -397,12 +489,14 @@ impl Audit {
             .retain(|(at, other, _)| other != passed || now.saturating_sub(*at) > ONE_MOMENT_MS);
     }
 
-    fn assigned(&mut self, id: &str, interpreter: &str, epoch: u32) {
+    fn assigned(&mut self, id: &str, seat: &str, interpreter: &str, epoch: u32) {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
-        let expected = session.invited.take();
-        let twice = session.assigned.replace(interpreter.to_owned());
+        let expected = session.invited.remove(seat);
+        let twice = session
+            .assigned
+            .insert(seat.to_owned(), interpreter.to_owned());
         if expected != Some((interpreter.to_owned(), epoch)) {
             self.complain(id, format!("Q4: {interpreter} took it without being asked"));
         }
@@ -420,11 +514,13 @@ impl Audit {
             return;
         };
         let twice = std::mem::replace(&mut session.ended, true);
-        let (assigned, invited) = (session.assigned.take(), session.invited.take());
-        if let Some(interpreter) = &assigned {
+        let assigned = std::mem::take(&mut session.assigned);
+        let invited = std::mem::take(&mut session.invited);
+        for interpreter in assigned.values() {
             self.engaged.remove(interpreter);
         }
-        if let Some(interpreter) = assigned.or(invited.map(|(ca, _)| ca)) {
+        let asked = invited.into_values().map(|(ca, _)| ca);
+        for interpreter in assigned.into_values().chain(asked) {
             self.set_free(&interpreter, now);
         }
         if twice {

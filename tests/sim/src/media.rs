@@ -121,6 +121,16 @@ impl Plane {
             Command::Try { reply, .. } => drop(reply.send(Ok(()))),
             Command::Reoffered { reply, .. } => drop(reply.send(Ok("v=0 answer".into()))),
             Command::Leave { session, leg } => self.rooms.remove(session, Some(leg)),
+            Command::Rename { session, from, to } => {
+                if self.rooms.has(session, from) {
+                    self.rooms.remove(session, Some(from));
+                    self.rooms.put(session, to);
+                }
+            }
+            Command::TrunkAccept { session, reply, .. } => {
+                self.rooms.put(session, Leg::Hearing);
+                let _gone = reply.send(Ok("v=0 trunk answer".into()));
+            }
             Command::TrunkOffer { session, reply, .. } => {
                 self.rooms.put(session, Leg::Hearing);
                 let _gone = reply.send(Ok("v=0 trunk".into()));

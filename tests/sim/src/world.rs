@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use relay_core::queue::QueueRules;
+use relay_core::session::Rules;
 use relay_server::accounts::{Account, AccountStore, Digests, Role};
+use relay_server::config::Numbers;
 use relay_server::config::{Trunk, TrunkHost, TrunkTransport};
 use relay_server::journal::{Health, Host, Journal, Replay};
 use relay_server::session::clock::Clock;
@@ -31,9 +34,9 @@ use crate::plan::{Fault, Plan};
 const BEGINNING_MS: u64 = 1_767_225_600_000;
 /// A journal segment is short here, so that rotation is run through.
 const SEGMENT_BYTES_MAX: u64 = 16 * 1024;
-/// After the last call everything must have come to rest: no transaction, grace, ringing or
-/// invitation lasts longer.
-const REST: Duration = Duration::from_secs(300);
+/// After the last call everything must have come to rest: no transaction, grace, ringing,
+/// invitation or calling back in an emergency lasts longer.
+const REST: Duration = Duration::from_secs(720);
 /// A session that lasts longer than this has been forgotten by everybody.
 const RUN_MAX: Duration = Duration::from_secs(3_600);
 
@@ -60,6 +63,9 @@ impl Cast {
             ca_id: person::ca_id(index).parse().expect("a CA id"),
             languages: vec!["ase/en".parse().expect("languages")],
             skills: Vec::new(),
+            gender: None,
+            supervisor: false,
+            center: None,
         });
         for role in roles.chain(interpreters) {
             store.add(Account::new(
@@ -307,14 +313,15 @@ impl<'a> World<'a> {
             media_news,
             clock,
             trunks: [trunk()].into(),
-            invitation_timeout: vrs_domain::limit::INVITATION_TIMEOUT,
-            ring_timeout: vrs_domain::limit::HEARING_RING_TIMEOUT,
+            queue_rules: QueueRules::default(),
+            rules: Rules::default(),
         };
         let signalling = ActorConfig {
             domain: DOMAIN.into(),
             realm: DOMAIN,
             nonce_seeds: [self.dice.random(), self.dice.random()],
             allow_md5: false,
+            numbers: Numbers::default(),
             accounts: Arc::clone(&self.cast.0),
             product: "sim".into(),
             stopping: CancellationToken::new(),

@@ -136,9 +136,9 @@ pub(super) fn actions(before: &State, event: &EventKind, placed: &Placed) -> Vec
             recall(*leg, Duration::ZERO),
             Action::TellParties,
         ],
-        EventKind::LegStillMissing { leg } => vec![recall(*leg, limit::EMERGENCY_RECALL_PAUSE)],
+        EventKind::LegStillMissing { leg } => vec![recall(*leg, pause(tries(before, *leg)))],
         EventKind::DialingFailed { .. } => {
-            vec![call(limit::EMERGENCY_RECALL_PAUSE), Action::TellParties]
+            vec![call(pause(failures(before))), Action::TellParties]
         }
         EventKind::CalledRang if !placed.kind.is_relayed() => {
             vec![Action::RingCalling, Action::TellParties]
@@ -162,6 +162,27 @@ fn enter(seat: Seat, urgency: Urgency, placed: &Placed) -> Action {
         skill: placed.skill,
         gender: placed.gender,
         urgency,
+    }
+}
+
+/// The wait after so many tries of an emergency call.
+fn pause(tries: u32) -> Duration {
+    limit::EMERGENCY_RECALL_PAUSE * tries.saturating_add(1)
+}
+
+fn tries(before: &State, leg: Leg) -> u32 {
+    let parties = before.parties();
+    let tries = parties.and_then(|parties| parties.missing.get(&leg));
+    tries.copied().unwrap_or_default()
+}
+
+const fn failures(before: &State) -> u32 {
+    match before {
+        State::HearingPartyDialing { failures, .. } => *failures,
+        State::RequestReceived { .. }
+        | State::InterpreterAssigned { .. }
+        | State::RelayActive { .. }
+        | State::CallEnded { .. } => 0,
     }
 }
 
