@@ -77,6 +77,8 @@ mod tests;
 #[cfg(test)]
 mod tests_rules;
 #[cfg(test)]
+mod tests_wishes;
+#[cfg(test)]
 mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
