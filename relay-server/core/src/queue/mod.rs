@@ -58,7 +58,9 @@
 //!
 //! # Cost
 //! n seats and m interpreters: each operation is O(log n + log m), with a constant bounded by the
-//! number of language pairs × skills × genders and [`DECLINES_REMEMBERED_MAX`].
+//! number of language pairs × skills × genders and [`DECLINES_REMEMBERED_MAX`]. What ends by
+//! itself (a decline, a wish, a wrap-up, a rest) costs as much once more, in the first
+//! [`Queue::handle_timeout`] or [`Queue::next`] after its end. `vrs-bench` measures it.
 
 mod choose;
 mod class;
@@ -76,6 +78,8 @@ mod model;
 mod tests;
 #[cfg(test)]
 mod tests_rules;
+#[cfg(test)]
+mod tests_wishes;
 #[cfg(test)]
 mod twins;
 

@@ -99,10 +99,10 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(s, seat, c, e, yes)| Op::Answer(s, seat, c, e, yes)),
         6 => (any_index, prop::bool::weighted(0.7))
             .prop_map(|(which, yes)| Op::AnswerRightly(which, yes)),
-        4 => Just(Op::Drive),
+        5 => Just(Op::Drive),
         1 => Just(Op::Publish),
         3 => (0..25_u64).prop_map(Op::Wait),
-        1 => Just(Op::WaitForIt),
+        3 => Just(Op::WaitForIt),
     ]
 }
 
