@@ -381,9 +381,28 @@ impl Story {
                 self.look = Some(Instant::now() + FROZEN);
                 true
             }
-            Event::Failed { .. } | Event::Ended { .. } | Event::HungUp { .. } => false,
+            // Lost in an emergency, and called back.
+            Event::IncomingInvite { call, request, .. } => {
+                self.called_back(agent, *call, &request.headers);
+                true
+            }
+            Event::Failed { call, .. } | Event::Ended { call, .. } | Event::HungUp { call } => {
+                *call != self.call
+            }
             _ => true,
         }
+    }
+
+    fn called_back(&mut self, agent: &mut Agent, call: CallHandle, headers: &Headers) {
+        agent.endpoint.hang_up(now(), self.call, None);
+        let body = Body::sdp("v=0 answer");
+        agent.endpoint.accept(now(), call, wants_status(), body);
+        self.call = call;
+        self.look = None;
+        if let Some(session) = headers.get("VRS-Session") {
+            session.clone_into(&mut self.session);
+        }
+        self.deadline = Instant::now() + Duration::from_secs(60);
     }
 
     /// After a broken connection: an answered call goes on on the next one.

@@ -18,17 +18,6 @@ pub enum Priority {
 impl Priority {
     /// Every value, soonest first.
     pub const ALL: &'static [Self] = &[Self::Emergency, Self::Urgent, Self::Standard];
-
-    /// [`Self::Emergency`] or [`Self::Standard`], by the number alone. Who knows more about the
-    /// call decides for themselves.
-    #[must_use]
-    pub fn of(number: &PhoneNumber) -> Self {
-        if number.is_emergency() {
-            Self::Emergency
-        } else {
-            Self::Standard
-        }
-    }
 }
 
 /// How busy an interpreter may be before they rest.
