@@ -2,7 +2,8 @@
 //!
 //! What it is not: it changes nothing.
 
-use super::Priority;
+use vrs_domain::Urgency;
+
 use super::class::{CaKey, Class, Pool, Want, pairs};
 use super::declines::Declines;
 use super::line::{Line, Order, Row};
@@ -66,9 +67,9 @@ impl Search<'_> {
             if best.is_some_and(|(sooner, _)| sooner < *order) {
                 return None;
             }
-            let reserve = match order.priority {
-                Priority::Emergency => true,
-                Priority::Urgent | Priority::Standard => false,
+            let reserve = match order.urgency {
+                Urgency::Emergency => true,
+                Urgency::Urgent | Urgency::Standard => false,
             };
             if !anybody && !reserve {
                 return None;

@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use vrs_domain::{Epoch, LanguagePair, Seat, SessionId};
 
-use super::Priority;
 use super::class::{CLASSES, CaKey, Class, Pool, Want};
 use super::lane::Lane;
+use vrs_domain::Urgency;
 
 /// A seat as the queue knows it.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Phase {
 /// Which seat comes first: no two arrivals are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Order {
-    pub(super) priority: Priority,
+    pub(super) urgency: Urgency,
     /// A decline does not change it.
     pub(super) arrival: u64,
     pub(super) session: SessionId,
@@ -64,7 +64,7 @@ pub(super) struct Line {
     /// Until when wishes bind.
     patience: BTreeSet<(Instant, SessionId, Seat)>,
     /// Every seat without an interpreter, those being offered included, for positions.
-    lanes: BTreeMap<(LanguagePair, Priority), Lane>,
+    lanes: BTreeMap<(LanguagePair, Urgency), Lane>,
     without: usize,
     arrivals: u64,
 }
@@ -96,7 +96,7 @@ impl Line {
     /// A newcomer; offered from here on.
     pub(super) fn join(&mut self, chair: &Chair) {
         if chair.want.pool == Pool::Everybody {
-            let lane = (chair.want.languages, chair.order.priority);
+            let lane = (chair.want.languages, chair.order.urgency);
             let lane = self.lanes.entry(lane).or_default();
             lane.push(chair.order.arrival);
         }
@@ -106,7 +106,7 @@ impl Line {
 
     /// Taken or over; must not be offered any more.
     pub(super) fn depart(&mut self, chair: &Chair) {
-        let lane = (chair.want.languages, chair.order.priority);
+        let lane = (chair.want.languages, chair.order.urgency);
         if let Some(lane) = self.lanes.get_mut(&lane) {
             lane.remove(chair.order.arrival);
         }
@@ -160,15 +160,15 @@ impl Line {
     /// Where a seat stands among those of its languages; 1 is next.
     pub(super) fn position(&self, chair: &Chair) -> Option<u32> {
         let Order {
-            priority, arrival, ..
+            urgency, arrival, ..
         } = chair.order;
         let languages = chair.want.languages;
-        let sooner = |p: &&Priority| **p < priority;
-        let ahead = Priority::ALL.iter().filter(sooner).map(|p| {
+        let sooner = |p: &&Urgency| **p < urgency;
+        let ahead = Urgency::ALL.iter().filter(sooner).map(|p| {
             let lane = self.lanes.get(&(languages, *p));
             lane.map_or(0, Lane::len)
         });
-        let lane = self.lanes.get(&(languages, priority))?;
+        let lane = self.lanes.get(&(languages, urgency))?;
         Some(ahead.sum::<u32>().saturating_add(lane.rank(arrival)?))
     }
 }

@@ -86,7 +86,9 @@ mod twins;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use vrs_domain::{Activity, Availability, CaId, Epoch, LanguagePair, Seat, SessionId, limit};
+use vrs_domain::{
+    Activity, Availability, CaId, Epoch, LanguagePair, Seat, SessionId, Urgency, limit,
+};
 
 use choose::Search;
 use class::{CaKey, Pool, Want};
@@ -94,7 +96,7 @@ use declines::Declines;
 use line::{Chair, Line, Order, Phase};
 use roster::{Engagement, Roster};
 pub use types::{
-    InterpreterProfile, Match, Occupancy, Priority, QueueError, QueueRules, QueueSummary, Request,
+    InterpreterProfile, Match, Occupancy, QueueError, QueueRules, QueueSummary, Request,
 };
 
 /// For how long an interpreter who declined a session is passed over for it.
@@ -246,9 +248,9 @@ impl Queue {
             return Err(QueueError::AlreadyWaiting);
         }
         // Places are kept free, so that others who wait never turn an emergency call away.
-        let reserve = match request.priority {
-            Priority::Emergency => EMERGENCY_RESERVE,
-            Priority::Urgent | Priority::Standard => 0,
+        let reserve = match request.urgency {
+            Urgency::Emergency => EMERGENCY_RESERVE,
+            Urgency::Urgent | Urgency::Standard => 0,
         };
         let known = self.epochs.contains_key(&request.session);
         if self.line.len() >= limit::QUEUE_SESSIONS_MAX + reserve
@@ -335,7 +337,7 @@ impl Queue {
         seat: Seat,
         ca: &CaId,
         epoch: Epoch,
-        priority: Priority,
+        urgency: Urgency,
         languages: LanguagePair,
         now: Instant,
     ) -> Result<(), QueueError> {
@@ -348,7 +350,7 @@ impl Queue {
             session,
             seat,
             languages,
-            priority,
+            urgency,
             skill: None,
             gender: None,
         };
@@ -530,15 +532,15 @@ impl Queue {
     /// A seat that begins to wait now.
     fn chair(&mut self, request: &Request, now: Instant) -> Chair {
         let plain = Want::plain(request.languages, Pool::of(request.seat));
-        let want = match request.priority {
-            Priority::Emergency => plain,
-            Priority::Urgent | Priority::Standard => plain.wishing(request.skill, request.gender),
+        let want = match request.urgency {
+            Urgency::Emergency => plain,
+            Urgency::Urgent | Urgency::Standard => plain.wishing(request.skill, request.gender),
         };
         let patience = now.checked_add(self.rules.wish_patience);
         Chair {
             want,
             order: Order {
-                priority: request.priority,
+                urgency: request.urgency,
                 arrival: self.line.arrive(),
                 session: request.session,
                 seat: request.seat,

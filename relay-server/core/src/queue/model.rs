@@ -5,11 +5,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use vrs_domain::{Activity, Availability, CaId, Epoch, LanguagePair, Seat, SessionId};
+use vrs_domain::{Activity, Availability, CaId, Epoch, LanguagePair, Seat, SessionId, Urgency};
 
 use super::{
-    DECLINE_MEMORY, InterpreterProfile, Match, Priority, QueueError, QueueRules, QueueSummary,
-    Request,
+    DECLINE_MEMORY, InterpreterProfile, Match, QueueError, QueueRules, QueueSummary, Request,
 };
 
 #[derive(Debug, Clone)]
@@ -234,12 +233,12 @@ impl Model {
     pub(super) fn position(&self, id: SessionId) -> Option<u32> {
         let place = self.seat(id, Seat::Lead)?;
         let one = &self.seats[place];
-        let mine = (one.request.priority, place);
+        let mine = (one.request.urgency, place);
         let ahead = self.seats.iter().enumerate().filter(|(other, s)| {
             !s.is_assigned()
                 && s.request.seat != Seat::Supervisor
                 && s.request.languages == one.request.languages
-                && (s.request.priority, *other) < mine
+                && (s.request.urgency, *other) < mine
         });
         (!one.is_assigned()).then(|| ahead.count() as u32 + 1)
     }
@@ -367,7 +366,7 @@ impl Model {
         let mut waiting: Vec<usize> = (0..self.seats.len())
             .filter(|place| self.seats[*place].engaged.is_none())
             .collect();
-        waiting.sort_by_key(|place| self.seats[*place].request.priority); // stable: then arrival
+        waiting.sort_by_key(|place| self.seats[*place].request.urgency); // stable: then arrival
         let (place, ca) = waiting.into_iter().find_map(|place| {
             let fitting = self.interpreters.iter().filter_map(|(ca, one)| {
                 let rank = self.rank(&self.seats[place], ca, one, now)?;
@@ -399,7 +398,7 @@ impl Model {
             return None;
         }
         let left_alone = one.wrap_until.is_some() || one.resting;
-        if request.priority == Priority::Emergency {
+        if request.urgency == Urgency::Emergency {
             return Some(u8::from(left_alone));
         }
         let patient = now < seat.entered + self.rules.wish_patience;

@@ -24,7 +24,7 @@ pub(super) fn lead(session: u128, languages: &str) -> Request {
         session: SessionId(session),
         seat: Seat::Lead,
         languages: pair(languages),
-        priority: Priority::Standard,
+        urgency: Urgency::Standard,
         skill: None,
         gender: None,
     }
@@ -63,9 +63,9 @@ impl World {
         self.request(lead(session, languages));
     }
 
-    pub(super) fn enter_as(&mut self, session: u128, languages: &str, priority: Priority) {
+    pub(super) fn enter_as(&mut self, session: u128, languages: &str, urgency: Urgency) {
         self.request(Request {
-            priority,
+            urgency,
             ..lead(session, languages)
         });
     }
@@ -159,9 +159,9 @@ fn q5_q6_emergencies_come_first_then_the_urgent_then_the_order_of_arrival() {
     for session in 1..=3 {
         world.enter(session, ENGLISH);
     }
-    world.enter_as(6, ENGLISH, Priority::Urgent);
-    world.enter_as(4, ENGLISH, Priority::Emergency);
-    world.enter_as(5, SPANISH, Priority::Emergency);
+    world.enter_as(6, ENGLISH, Urgency::Urgent);
+    world.enter_as(4, ENGLISH, Urgency::Emergency);
+    world.enter_as(5, SPANISH, Urgency::Emergency);
     for (session, position) in [(4, 1), (6, 2), (1, 3), (3, 5), (5, 1)] {
         let place = world.queue.position(SessionId(session));
         assert_eq!(place, Some(position), "of {session}");
@@ -377,21 +377,21 @@ fn the_full_queue_refuses_and_still_takes_emergencies() {
     for session in 1..=last {
         world.enter(session, ENGLISH);
     }
-    let enter = |world: &mut World, session, priority| {
+    let enter = |world: &mut World, session, urgency| {
         let request = Request {
-            priority,
+            urgency,
             ..lead(session, ENGLISH)
         };
         world.queue.enter(request, world.now)
     };
-    for priority in [Priority::Standard, Priority::Urgent] {
-        assert_eq!(enter(&mut world, last + 1, priority), Err(QueueError::Full));
+    for urgency in [Urgency::Standard, Urgency::Urgent] {
+        assert_eq!(enter(&mut world, last + 1, urgency), Err(QueueError::Full));
         assert_eq!(
-            enter(&mut world, 1, priority),
+            enter(&mut world, 1, urgency),
             Err(QueueError::AlreadyWaiting)
         );
     }
-    assert_eq!(enter(&mut world, last + 1, Priority::Emergency), Ok(()));
+    assert_eq!(enter(&mut world, last + 1, Urgency::Emergency), Ok(()));
     assert_eq!(
         world.queue.position(SessionId(last)),
         Some(limit::QUEUE_SESSIONS_MAX as u32 + 1)
@@ -415,10 +415,10 @@ fn emergencies_are_refused_only_when_their_own_places_are_taken_too() {
     let mut world = World::new();
     let all = (limit::QUEUE_SESSIONS_MAX + EMERGENCY_RESERVE) as u128;
     for session in 1..=all {
-        world.enter_as(session, ENGLISH, Priority::Emergency);
+        world.enter_as(session, ENGLISH, Urgency::Emergency);
     }
     let more = Request {
-        priority: Priority::Emergency,
+        urgency: Urgency::Emergency,
         ..lead(all + 1, ENGLISH)
     };
     assert_eq!(world.queue.enter(more, world.now), Err(QueueError::Full));

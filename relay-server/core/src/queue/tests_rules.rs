@@ -177,7 +177,7 @@ fn a_conversation_that_lost_its_interpreter_is_urgent_and_comes_first() {
     world.queue.sign_out(&ca(10));
     let lost = world.queue.vacate(SessionId(1), Seat::Lead, world.now);
     assert_eq!(lost, Some(invitation(1, Seat::Lead, 10, 1)));
-    world.enter_as(1, ENGLISH, Priority::Urgent);
+    world.enter_as(1, ENGLISH, Urgency::Urgent);
     world.sign_in(11, &[ENGLISH]);
     assert_eq!(
         world.queue.next(world.now),
@@ -260,9 +260,9 @@ fn q5_emergencies_are_offered_to_those_in_wrap_up_if_nobody_else_is_free() {
     world.queue.leave(SessionId(1), world.now);
     world.wait(1);
     world.sign_in(11, &[ENGLISH]);
-    world.enter_as(2, ENGLISH, Priority::Emergency);
-    world.enter_as(3, ENGLISH, Priority::Emergency);
-    world.enter_as(4, ENGLISH, Priority::Urgent);
+    world.enter_as(2, ENGLISH, Urgency::Emergency);
+    world.enter_as(3, ENGLISH, Urgency::Emergency);
+    world.enter_as(4, ENGLISH, Urgency::Urgent);
     assert_eq!(world.next(), met(2, 11));
     assert_eq!(world.next(), met(3, 10));
     assert_eq!(world.next(), None);
@@ -278,7 +278,7 @@ fn q5_emergencies_are_offered_to_nobody_who_is_at_a_break() {
         world.choose(number, *activity);
     }
     for session in 1..=5 {
-        world.enter_as(session, ENGLISH, Priority::Emergency);
+        world.enter_as(session, ENGLISH, Urgency::Emergency);
     }
     assert_eq!(world.next(), met(1, 10));
     assert_eq!(world.next(), None);
@@ -357,7 +357,7 @@ fn who_was_in_calls_too_long_rests_until_the_share_is_below_the_rule() {
     world.queue.leave(SessionId(1), world.now);
     assert!(world.queue.is_resting(&ca(10)));
     assert_eq!(world.availability(10), Availability::Available);
-    world.enter_as(2, ENGLISH, Priority::Urgent);
+    world.enter_as(2, ENGLISH, Urgency::Urgent);
     assert_eq!(world.next(), None);
     // 70 s at the end of the call, still 70 when the window begins with it, 60 ten seconds later.
     let below = world.now + Duration::from_secs(40) + Duration::from_nanos(1);
@@ -379,7 +379,7 @@ fn f18_emergencies_are_offered_to_those_who_rest() {
     world.queue.leave(SessionId(1), world.now);
     world.choose(10, Activity::Available);
     assert!(world.queue.is_resting(&ca(10)), "no word ends a rest");
-    world.enter_as(2, ENGLISH, Priority::Emergency);
+    world.enter_as(2, ENGLISH, Urgency::Emergency);
     assert_eq!(world.next(), met(2, 10));
 }
 
@@ -440,7 +440,7 @@ fn resume(world: &mut World, session: u128, number: u32) -> Result<(), QueueErro
         Seat::Lead,
         &ca(number),
         Epoch(7),
-        Priority::Standard,
+        Urgency::Standard,
         pair(ENGLISH),
         world.now,
     )

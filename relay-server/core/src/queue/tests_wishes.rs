@@ -1,6 +1,6 @@
 //! Wishes for a skill and a gender, each rule as an example.
 
-use vrs_domain::{Gender, Skill};
+use vrs_domain::{Gender, Skill, Urgency};
 
 use super::tests::{ENGLISH, World, ca, lead, met, speaks};
 use super::*;
@@ -191,7 +191,7 @@ fn f18_emergencies_ignore_wishes() {
     world.wait(1);
     world.sign_in_as(11, skilled(Skill::Medical));
     world.request(Request {
-        priority: Priority::Emergency,
+        urgency: Urgency::Emergency,
         ..medical(1)
     });
     assert_eq!(world.next(), met(1, 10), "the longest idle, trained or not");

@@ -4,7 +4,7 @@ use super::model::Model;
 use super::*;
 use crate::clock::some_instant;
 use proptest::prelude::*;
-use vrs_domain::{Gender, Skill};
+use vrs_domain::{Gender, Skill, Urgency};
 
 const SESSIONS: u128 = 5;
 const INTERPRETERS: u32 = 5;
@@ -63,16 +63,16 @@ fn seat() -> impl Strategy<Value = Seat> {
 }
 
 fn request() -> impl Strategy<Value = Request> {
-    let priority = prop_oneof![1 => Just(Priority::Emergency), 1 => Just(Priority::Urgent), 3 => Just(Priority::Standard)];
+    let urgency = prop_oneof![1 => Just(Urgency::Emergency), 1 => Just(Urgency::Urgent), 3 => Just(Urgency::Standard)];
     let skill = prop::option::of(prop::sample::select(vec![Skill::Medical, Skill::Legal]));
     let gender = prop::option::of(prop::sample::select(vec![Gender::Female, Gender::Male]));
     let languages = prop::sample::select(pairs().to_vec());
-    (0..SESSIONS, seat(), languages, priority, skill, gender).prop_map(
-        |(session, seat, languages, priority, skill, gender)| Request {
+    (0..SESSIONS, seat(), languages, urgency, skill, gender).prop_map(
+        |(session, seat, languages, urgency, skill, gender)| Request {
             session: SessionId(session),
             seat,
             languages,
-            priority,
+            urgency,
             skill,
             gender,
         },
@@ -172,13 +172,13 @@ impl Twins {
                 let Request {
                     session,
                     seat,
-                    priority,
+                    urgency,
                     languages,
                     ..
                 } = plain;
                 let (who, epoch) = (ca(number), Epoch(epoch));
                 prop_assert_eq!(
-                    queue.resume(session, seat, &who, epoch, priority, languages, now),
+                    queue.resume(session, seat, &who, epoch, urgency, languages, now),
                     model.resume(plain, &who, epoch, now)
                 );
             }

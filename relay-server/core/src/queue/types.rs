@@ -2,23 +2,7 @@
 
 use std::time::Duration;
 
-use vrs_domain::{CaId, Epoch, Gender, LanguagePair, PhoneNumber, Seat, SessionId, Skill, limit};
-
-/// Which sessions come first; the smaller, the sooner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Priority {
-    /// Answered before everything else (F18); wishes are ignored.
-    Emergency,
-    /// The crisis line (988), and conversations that lost their interpreter.
-    Urgent,
-    /// Everything else.
-    Standard,
-}
-
-impl Priority {
-    /// Every value, soonest first.
-    pub const ALL: &'static [Self] = &[Self::Emergency, Self::Urgent, Self::Standard];
-}
+use vrs_domain::{CaId, Epoch, Gender, LanguagePair, Seat, SessionId, Skill, Urgency, limit};
 
 /// How busy an interpreter may be before they rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +63,7 @@ pub struct Request {
     /// Between which languages; never given up.
     pub languages: LanguagePair,
     /// How soon.
-    pub priority: Priority,
+    pub urgency: Urgency,
     /// The wish for somebody trained in a field (F14).
     pub skill: Option<Skill>,
     /// The wish for a gender (F5: best effort).

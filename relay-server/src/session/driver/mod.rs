@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use relay_core::queue::{Match, Priority, Request};
+use relay_core::queue::{Match, Request};
 use relay_core::session::{Action, Decline, Input, Refusal, Rules, Session, State, Step, Why};
 use relay_core::sfu::PeerNews;
 use tokio::sync::mpsc;
@@ -376,7 +376,7 @@ impl Driver {
                     session,
                     seat,
                     languages,
-                    priority: priority(urgency),
+                    urgency,
                     skill,
                     gender,
                 };
@@ -478,14 +478,6 @@ impl Driver {
                 status: Box::new(status),
             })
             .await;
-    }
-}
-
-const fn priority(urgency: Urgency) -> Priority {
-    match urgency {
-        Urgency::Emergency => Priority::Emergency,
-        Urgency::Urgent => Priority::Urgent,
-        Urgency::Standard => Priority::Standard,
     }
 }
 

@@ -7,10 +7,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use relay_core::queue::{
-    DECLINES_REMEMBERED_MAX, InterpreterProfile, Match, Occupancy, Priority, Queue, QueueRules,
-    Request,
+    DECLINES_REMEMBERED_MAX, InterpreterProfile, Match, Occupancy, Queue, QueueRules, Request,
 };
-use vrs_domain::{CaId, Gender, LanguagePair, Seat, SessionId, Skill};
+use vrs_domain::{CaId, Gender, LanguagePair, Seat, SessionId, Skill, Urgency};
 
 /// Decisions measured for each size and pattern.
 const DECISIONS: usize = 40_000;
@@ -224,10 +223,10 @@ impl Rig {
         let plain = self.plain(place);
         let request = match self.pattern {
             Pattern::Mixed | Pattern::Declining => Request {
-                priority: match self.below(100) {
-                    0 => Priority::Emergency,
-                    1..5 => Priority::Urgent,
-                    _ => Priority::Standard,
+                urgency: match self.below(100) {
+                    0 => Urgency::Emergency,
+                    1..5 => Urgency::Urgent,
+                    _ => Urgency::Standard,
                 },
                 skill: self.some_of(Skill::ALL).first().copied(),
                 gender: self.some_of(Gender::ALL).first().copied(),
@@ -255,7 +254,7 @@ impl Rig {
             session: SessionId(self.sessions),
             seat: Seat::Lead,
             languages: pair(place),
-            priority: Priority::Standard,
+            urgency: Urgency::Standard,
             skill: None,
             gender: None,
         }
