@@ -66,6 +66,12 @@ impl Replay {
         Ok(self.open.remove(id))
     }
 
+    /// Forgets a session that has ended: what would still come of it is then taken for the
+    /// beginning of another one. For those who replay without an end.
+    pub(super) fn forget(&mut self, session: &str) {
+        self.closed.remove(session);
+    }
+
     /// Sessions seen.
     #[must_use]
     pub fn sessions(&self) -> usize {

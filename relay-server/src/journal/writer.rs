@@ -1,5 +1,8 @@
 //! The one thread that writes: gathers records, writes them at once, makes them durable with one
 //! fsync, then acknowledges. After an error it refuses everything until it is reopened.
+//!
+//! Snapshots and checkpoints are made beside it: they cost an append no more than the start of a
+//! thread at each rotation and a lock for each group.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -9,11 +12,16 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot, watch};
 use vrs_domain::limit;
 
-use super::disk::{Disk, RealDisk, SegmentFile};
+use super::checkpoint::{Checkpoint, Standing};
+use super::disk::{Disk, SegmentFile};
 use super::frame;
-use super::reader::scan_records;
+use super::keep::write_snapshot;
+use super::options::{Options, Rotation, WallClock};
+use super::publish::{Publisher, Publishing};
 use super::record::{Entry, Record};
-use super::scan::{Chain, JournalError, TornTail, scan, segment_name};
+use super::recover::recover;
+use super::scan::{Chain, JournalError, Last, TornTail, scan, segment_name};
+use super::snapshot::Ignored;
 
 /// Appends that may wait for the writer; past it the asking task waits (the journal never drops).
 const APPENDS_WAITING_MAX: usize = 1024;
@@ -21,8 +29,6 @@ const APPENDS_WAITING_MAX: usize = 1024;
 const KEPT_MAX: usize = 100_000;
 /// Most records of one group.
 const GROUP_RECORDS_MAX: usize = 512;
-/// A segment is closed when it has grown past this size, in bytes.
-const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Why a record was not written. Nothing new may begin that depends on it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +64,13 @@ pub struct Opened {
     pub records: u64,
     /// An unfinished record that was cut off, if any; tell the operator.
     pub torn: Option<TornTail>,
+    /// The record of the snapshot that saved replaying what was before it.
+    pub snapshot: Option<u64>,
+    /// Snapshots that were not used; tell the operator.
+    pub ignored: Vec<Ignored>,
+    /// What the checkpoint that was published last says against this journal, if anything, and
+    /// where that checkpoint was put aside; tell the operator.
+    pub contradiction: Option<String>,
 }
 
 /// The open journal. Share it in an `Arc`; dropping it writes what waits and ends the thread.
@@ -87,7 +100,7 @@ impl Journal {
     /// # Errors
     /// When anything but the tail is damaged (nothing is changed then), or the disk fails.
     pub fn open(folder: &Path, visit: impl FnMut(Record)) -> Result<(Self, Opened), JournalError> {
-        Self::open_on(folder, visit, RealDisk, SEGMENT_BYTES_MAX, Host::Thread)
+        Self::open_with(folder, Options::default(), visit)
     }
 
     /// As [`Journal::open`], on a disk that may fail and with segments of another length.
@@ -96,29 +109,85 @@ impl Journal {
     /// As [`Journal::open`].
     pub fn open_on(
         folder: &Path,
-        mut visit: impl FnMut(Record),
+        visit: impl FnMut(Record),
         disk: impl Disk,
         segment_bytes_max: u64,
         host: Host,
     ) -> Result<(Self, Opened), JournalError> {
+        let options = Options {
+            disk: Box::new(disk),
+            host,
+            rotation: Rotation {
+                bytes_max: segment_bytes_max,
+                age_max: None,
+            },
+            ..Options::default()
+        };
+        Self::open_with(folder, options, visit)
+    }
+
+    /// As [`Journal::open`], in the way that `options` say. With snapshots, `visit` is shown only
+    /// the records that a good one holds and all after it; the chain is checked all the same.
+    ///
+    /// # Errors
+    /// As [`Journal::open`]; a damaged snapshot is none, and neither is a checkpoint that cannot be
+    /// published.
+    pub fn open_with(
+        folder: &Path,
+        options: Options,
+        mut visit: impl FnMut(Record),
+    ) -> Result<(Self, Opened), JournalError> {
         fs::create_dir_all(folder).map_err(JournalError::io(folder))?;
-        let scan = scan_records(folder, &mut visit)?;
+        let earlier = options.checkpoint.as_ref().and_then(published);
+        let ask = earlier.as_ref().map(|c| c.head.sequence);
+        let use_snapshots = options.snapshots.is_some();
+        let recovered = recover(folder, use_snapshots, ask, &mut visit)?;
+        let scan = recovered.scan;
+        let standing = earlier.map(|c| (c.standing(recovered.asked, scan.chain), c));
+        let contradiction = match (&options.checkpoint, standing) {
+            (Some(publishing), Some((standing @ (Standing::Cut { .. } | Standing::Rewritten), c))) => {
+                Some(put_aside(publishing, &c, standing))
+            }
+            (Some(_) | None, _) => None,
+        };
         let opened = Opened {
             records: scan.chain.sequence,
             torn: scan.torn,
+            snapshot: recovered.snapshot,
+            ignored: recovered.ignored,
+            contradiction,
         };
+        let host = options.host;
         let mut writer = Writer {
             folder: folder.to_owned(),
-            disk: Box::new(disk),
-            segment_bytes_max,
+            disk: options.disk,
+            rotation: options.rotation,
+            wall: options.wall,
             chain: scan.chain,
             segment: None,
             position: scan.last,
             kept: VecDeque::new(),
+            snapshots: options.snapshots.map(|ended_max| Snapshots {
+                ended_max,
+                at: recovered.snapshot.unwrap_or_default(),
+                beside: None,
+                host,
+            }),
+            publisher: None,
         };
+        writer.date_segment();
         writer
             .continue_segment()
             .map_err(JournalError::io(folder))?;
+        if let Some(publishing) = options.checkpoint {
+            let wall = writer.wall.clone();
+            let publisher = Publisher::start(publishing, wall, writer.chain);
+            writer.publisher = Some(publisher.map_err(JournalError::Thread)?);
+        }
+        Self::start(writer, host).map(|journal| (journal, opened))
+    }
+
+    fn start(writer: Writer, host: Host) -> Result<Self, JournalError> {
         let (queue, requests) = mpsc::channel(APPENDS_WAITING_MAX);
         let (tell, health) = watch::channel(Health::Working);
         let thread = match host {
@@ -132,14 +201,11 @@ impl Journal {
                 None
             }
         };
-        Ok((
-            Self {
-                queue: Some(queue),
-                health,
-                thread,
-            },
-            opened,
-        ))
+        Ok(Self {
+            queue: Some(queue),
+            health,
+            thread,
+        })
     }
 
     /// Writes an entry; returns its number once it is on the medium. Entries of one task keep their
@@ -246,17 +312,84 @@ fn gather(first: Request, requests: &mut mpsc::Receiver<Request>) -> Vec<Request
     group
 }
 
+/// The checkpoint that was published last, when it can be read and we signed it.
+fn published(publishing: &Publishing) -> Option<Checkpoint> {
+    Checkpoint::read(&publishing.file, publishing.signer.verifier()).ok()
+}
+
+/// Keeps a checkpoint that says something else than the journal: the next one would replace it.
+fn put_aside(publishing: &Publishing, checkpoint: &Checkpoint, standing: Standing) -> String {
+    let said = checkpoint.describe(standing);
+    let mut name = publishing.file.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{}.txt", checkpoint.head.sequence));
+    let aside = publishing.file.with_file_name(name);
+    match fs::rename(&publishing.file, &aside) {
+        Ok(()) => format!("{said} (kept as {})", aside.display()),
+        Err(error) => format!("{said} (it could not be kept: {error})"),
+    }
+}
+
+/// Snapshots are made by a thread of their own, one at a time.
+struct Snapshots {
+    ended_max: usize,
+    /// The record of the last one that was begun.
+    at: u64,
+    beside: Option<JoinHandle<()>>,
+    host: Host,
+}
+
+impl Snapshots {
+    /// Begins one at `head`, beside the writer; while another is being made, the next rotation will.
+    fn begin(&mut self, folder: &Path, head: Chain) {
+        if self.beside.as_ref().is_some_and(|b| !b.is_finished()) || head.sequence <= self.at {
+            return;
+        }
+        self.wait();
+        self.at = head.sequence;
+        let (folder, ended_max) = (folder.to_owned(), self.ended_max);
+        if self.host == Host::Task {
+            return make_snapshot(&folder, head, ended_max);
+        }
+        let thread = std::thread::Builder::new().name("journal-snapshot".into());
+        match thread.spawn(move || make_snapshot(&folder, head, ended_max)) {
+            Ok(beside) => self.beside = Some(beside),
+            Err(error) => tracing::warn!(%error, "no thread for a snapshot of the journal"),
+        }
+    }
+
+    fn wait(&mut self) {
+        if let Some(beside) = self.beside.take()
+            && beside.join().is_err()
+        {
+            tracing::error!("the snapshot thread panicked");
+        }
+    }
+}
+
+fn make_snapshot(folder: &Path, head: Chain, ended_max: usize) {
+    let sequence = head.sequence;
+    match write_snapshot(folder, head, ended_max) {
+        Ok(()) => tracing::info!(event = "snapshot", sequence, "a snapshot of the journal"),
+        Err(error) => {
+            tracing::error!(event = "snapshot_failed", sequence, %error, "no snapshot of the journal; the next start replays more");
+        }
+    }
+}
+
 struct Writer {
     folder: PathBuf,
     disk: Box<dyn Disk>,
-    segment_bytes_max: u64,
+    rotation: Rotation,
+    wall: WallClock,
     /// Up to here everything is acknowledged.
     chain: Chain,
     segment: Option<Box<dyn SegmentFile>>,
-    /// The segment being written and its acknowledged length, in bytes; kept through failures.
-    position: Option<(PathBuf, u64)>,
+    /// The segment being written and its acknowledged length; kept through failures.
+    position: Option<Last>,
     /// What came while the disk failed, in order.
     kept: VecDeque<Entry>,
+    snapshots: Option<Snapshots>,
+    publisher: Option<Publisher>,
 }
 
 struct Append {
@@ -276,6 +409,7 @@ impl Writer {
             std::thread::sleep(limit::JOURNAL_GROUP_COMMIT);
             self.serve(gather(first, &mut requests), health);
         }
+        self.stop();
     }
 
     async fn run_as_task(
@@ -286,6 +420,18 @@ impl Writer {
         while let Some(first) = requests.recv().await {
             tokio::time::sleep(limit::JOURNAL_GROUP_COMMIT).await;
             self.serve(gather(first, &mut requests), &health);
+        }
+        self.stop();
+    }
+
+    /// A clean stop: everything is written; the next start has nothing to replay.
+    fn stop(mut self) {
+        // Sets the last head, waits for it, and only then may the process end.
+        drop(self.publisher.take());
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.wait();
+            snapshots.begin(&self.folder, self.chain);
+            snapshots.wait();
         }
     }
 
@@ -327,8 +473,11 @@ impl Writer {
             Health::Working => self.write(&bytes).map_err(|error| error.to_string()),
         };
         match outcome {
-            Ok(()) => {
+            Ok(rotated) => {
                 self.chain = chain;
+                if let Some(publisher) = &self.publisher {
+                    publisher.set(chain, rotated);
+                }
                 for Waiting { sequence, append } in waiting {
                     answer(append.done, Ok(sequence));
                 }
@@ -356,28 +505,47 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        if self
+    /// Makes `bytes` durable; tells whether a segment was begun for them.
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<bool> {
+        let now_s = self.now_s();
+        let rotates = self
             .position
             .as_ref()
-            .is_none_or(|(_, length)| *length >= self.segment_bytes_max)
-        {
+            .is_none_or(|l| self.rotation.is_due(l.length, l.begun_s, now_s));
+        if rotates {
             self.begin_segment()?;
+            if let Some(snapshots) = &mut self.snapshots {
+                snapshots.begin(&self.folder, self.chain);
+            }
         }
-        let (Some(segment), Some((_, length))) = (&mut self.segment, &mut self.position) else {
+        let (Some(segment), Some(last)) = (&mut self.segment, &mut self.position) else {
             return Err(std::io::Error::other("no segment is open"));
         };
         segment.append(bytes)?;
         segment.sync()?;
-        *length = length.saturating_add(bytes.len() as u64);
-        Ok(())
+        last.length = last.length.saturating_add(bytes.len() as u64);
+        Ok(rotates)
+    }
+
+    fn now_s(&self) -> u32 {
+        u32::try_from((self.wall)() / 1000).unwrap_or(u32::MAX)
+    }
+
+    /// A segment of which nobody knows when it was begun is taken to begin now.
+    fn date_segment(&mut self) {
+        let now_s = self.now_s();
+        if let Some(last) = &mut self.position
+            && last.begun_s == 0
+        {
+            last.begun_s = now_s;
+        }
     }
 
     /// Opens the segment at its acknowledged length, cutting whatever follows.
     fn continue_segment(&mut self) -> std::io::Result<()> {
         self.segment = None;
         match &self.position {
-            Some((path, length)) if *length >= frame::HEADER_BYTES as u64 => {
+            Some(Last { path, length, .. }) if *length >= frame::HEADER_BYTES as u64 => {
                 self.segment = Some(self.disk.open(path, *length)?);
                 Ok(())
             }
@@ -389,12 +557,17 @@ impl Writer {
     /// very same name and is begun anew.
     fn begin_segment(&mut self) -> std::io::Result<()> {
         let first = self.chain.sequence.saturating_add(1);
+        let begun_s = self.now_s();
         let path = self.folder.join(segment_name(first));
         let mut file = self.disk.open(&path, 0)?;
-        file.append(&frame::encode_header(first, &self.chain.hash))?;
+        file.append(&frame::encode_header(first, &self.chain.hash, begun_s))?;
         file.sync()?;
         self.segment = Some(file);
-        self.position = Some((path, frame::HEADER_BYTES as u64));
+        self.position = Some(Last {
+            path,
+            length: frame::HEADER_BYTES as u64,
+            begun_s,
+        });
         Ok(())
     }
 
@@ -425,7 +598,8 @@ impl Writer {
     /// Cuts what was written but never acknowledged, then checks that the rest is whole.
     fn reopen(&mut self) -> Result<(), String> {
         self.continue_segment().map_err(|e| e.to_string())?;
-        let scan = scan(&self.folder, &mut |_| Ok(())).map_err(|e| e.to_string())?;
+        let scan = scan(&self.folder, &mut |_| Ok::<_, JournalError>(()))
+            .map_err(|e| e.to_string())?;
         if scan.chain != self.chain {
             return Err("the files no longer hold what was acknowledged".into());
         }
@@ -441,6 +615,9 @@ impl Writer {
             self.write(&bytes).map_err(|e| e.to_string())?;
         }
         self.chain = chain;
+        if let Some(publisher) = &self.publisher {
+            publisher.set(chain, false);
+        }
         self.kept.clear();
         Ok(())
     }
