@@ -24,6 +24,7 @@ pub struct Raw {
     pub trunks: Vec<RawTrunk>,
     pub turn: Option<RawTurn>,
     pub queue: RawQueue,
+    pub journal: RawJournal,
     pub log: RawLog,
 }
 
@@ -102,6 +103,16 @@ pub struct RawQueue {
     pub hearing_ring_timeout_s: Whole,
 }
 
+/// `[journal]`
+#[derive(Debug, Default)]
+#[allow(missing_docs, reason = "see sample.toml")]
+pub struct RawJournal {
+    pub segment_mib: Whole,
+    pub rotate_hours: Whole,
+    pub checkpoint: Text,
+    pub checkpoint_seconds: Whole,
+}
+
 /// `[log]`
 #[derive(Debug, Default)]
 #[allow(missing_docs, reason = "see sample.toml")]
@@ -112,7 +123,7 @@ pub struct RawLog {
 }
 
 const SECTIONS: &[&str] = &[
-    "server", "listen", "tls", "sip", "trunk", "turn", "queue", "log",
+    "server", "listen", "tls", "sip", "trunk", "turn", "queue", "journal", "log",
 ];
 
 /// Reads TOML text; whatever is unreadable or unknown lands in `problems`.
@@ -227,6 +238,16 @@ fn read_sections<'a>(text: &'a str, root: &'a DeTable<'a>, problems: &mut Vec<Pr
     raw.queue = RawQueue {
         invitation_timeout_s: s.whole("invitation_timeout_s", 1..601),
         hearing_ring_timeout_s: s.whole("hearing_ring_timeout_s", 1..601),
+    };
+    s.finish();
+
+    let journal = table(root, "journal").map(|t| t.0);
+    let mut s = Section::new("[journal]", text, journal, problems);
+    raw.journal = RawJournal {
+        segment_mib: s.whole("segment_mib", 1..1025),
+        rotate_hours: s.whole("rotate_hours", 0..8761),
+        checkpoint: s.text("checkpoint", "\"/mnt/elsewhere/checkpoint.txt\""),
+        checkpoint_seconds: s.whole("checkpoint_seconds", 1..86_401),
     };
     s.finish();
 

@@ -204,7 +204,9 @@ pub fn signing_key(data_dir: &Path, name: &str) -> Result<Signer, CheckpointErro
         let text = format!("{}\n", signer.text().expose());
         whole::replace(&key, text.as_bytes(), false).map_err(CheckpointError::io(&key))?;
     }
-    let signer: Signer = read_text(&key)?.parse().map_err(CheckpointError::note(&key))?;
+    let signer: Signer = read_text(&key)?
+        .parse()
+        .map_err(CheckpointError::note(&key))?;
     let text = format!("{}\n", signer.verifier());
     if !there(&public)? || read_text(&public)? != text {
         whole::replace(&public, text.as_bytes(), true).map_err(CheckpointError::io(&public))?;
@@ -223,7 +225,9 @@ pub fn public_key_file(data_dir: &Path) -> PathBuf {
 /// # Errors
 /// When the file cannot be read or holds none.
 pub fn verifier_key(path: &Path) -> Result<Verifier, CheckpointError> {
-    read_text(path)?.parse().map_err(CheckpointError::note(path))
+    read_text(path)?
+        .parse()
+        .map_err(CheckpointError::note(path))
 }
 
 fn read_text(path: &Path) -> Result<String, CheckpointError> {
@@ -263,18 +267,27 @@ mod tests {
         fs::write(&file, Checkpoint::sign(&signer, HEAD, 1_790_000_000_999)).unwrap();
         let verifier = verifier_key(&public_key_file(folder.path())).unwrap();
         let checkpoint = Checkpoint::read(&file, &verifier).unwrap();
-        assert_eq!((checkpoint.head, checkpoint.at.as_str()), (HEAD, "2026-09-21T14:13:20Z"));
+        assert_eq!(
+            (checkpoint.head, checkpoint.at.as_str()),
+            (HEAD, "2026-09-21T14:13:20Z")
+        );
         assert_eq!(checkpoint.origin, "relay.test/journal");
         let end = Chain {
             sequence: 11,
             hash: [4; 32],
         };
         assert_eq!(checkpoint.standing(Some([3; 32]), HEAD), Standing::Holds);
-        assert_eq!(checkpoint.standing(Some([4; 32]), HEAD), Standing::Rewritten);
+        assert_eq!(
+            checkpoint.standing(Some([4; 32]), HEAD),
+            Standing::Rewritten
+        );
         assert_eq!(checkpoint.standing(None, end), Standing::Cut { last: 11 });
         fs::write(&file, signer.sign("a\nb\nc\nd\n")).unwrap();
         let error = Checkpoint::read(&file, &verifier).unwrap_err().to_string();
-        assert!(error.ends_with("checkpoint.txt: its text is not a checkpoint"), "{error}");
+        assert!(
+            error.ends_with("checkpoint.txt: its text is not a checkpoint"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -288,7 +301,10 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                fs::metadata(&key).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
         }
         fs::remove_file(&key).unwrap();
         let error = signing_key(folder.path(), "relay.test/journal").unwrap_err();

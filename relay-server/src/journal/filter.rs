@@ -143,7 +143,13 @@ mod tests {
             assert_eq!(known.parse::<KindWord>().unwrap().to_string(), known);
         }
         let error = "call_lost".parse::<KindWord>().unwrap_err().to_string();
-        assert!(error.contains("call_placed, ") && error.contains("ended"), "{error}");
-        assert_eq!(KindWord::of(&Kind::DialingStarted).to_string(), "dialing_started");
+        assert!(
+            error.contains("call_placed, ") && error.contains("ended"),
+            "{error}"
+        );
+        assert_eq!(
+            KindWord::of(&Kind::DialingStarted).to_string(),
+            "dialing_started"
+        );
     }
 }

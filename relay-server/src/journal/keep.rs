@@ -127,31 +127,34 @@ fn go_on(
     head: Chain,
     ended_max: usize,
 ) -> Result<Snapshot, KeepError> {
-    let elsewhere =
-        |sequence| KeepError::Elsewhere(folder.display().to_string(), sequence);
+    let elsewhere = |sequence| KeepError::Elsewhere(folder.display().to_string(), sequence);
     let mut kept = Kept::new(ended_max);
     for (sequence, payload) in &from.records {
-        let record = decode_text(*sequence, payload)
-            .map_err(|_: Damage| elsewhere(*sequence))?;
+        let record = decode_text(*sequence, payload).map_err(|_: Damage| elsewhere(*sequence))?;
         kept.take(&record, payload);
     }
     let mut at_head = head.sequence == 0 || from.head == head;
-    scan_part(folder, from.head.sequence, head.sequence, &mut |found: &Found<'_>| {
-        let here = Chain {
-            sequence: found.sequence,
-            hash: *found.hash,
-        };
-        for known in [from.head, head] {
-            if here.sequence == known.sequence && here.hash != known.hash {
-                return Err(elsewhere(here.sequence));
+    scan_part(
+        folder,
+        from.head.sequence,
+        head.sequence,
+        &mut |found: &Found<'_>| {
+            let here = Chain {
+                sequence: found.sequence,
+                hash: *found.hash,
+            };
+            for known in [from.head, head] {
+                if here.sequence == known.sequence && here.hash != known.hash {
+                    return Err(elsewhere(here.sequence));
+                }
             }
-        }
-        if here.sequence > from.head.sequence && here.sequence <= head.sequence {
-            kept.take(&decode(found)?, found.payload);
-        }
-        at_head |= here == head;
-        Ok(())
-    })?;
+            if here.sequence > from.head.sequence && here.sequence <= head.sequence {
+                kept.take(&decode(found)?, found.payload);
+            }
+            at_head |= here == head;
+            Ok(())
+        },
+    )?;
     if !at_head {
         return Err(elsewhere(head.sequence));
     }

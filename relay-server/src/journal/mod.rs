@@ -43,12 +43,12 @@ pub use checkpoint::{
 };
 pub use convert::NotAnEvent;
 pub use disk::{Disk, RealDisk, SegmentFile};
-pub use lock::{DataLock, LockError};
 pub use filter::{Filter, Instant, KindWord, UnknownKind, WrongTime};
+pub use lock::{DataLock, LockError};
 pub use note::{NoteError, Signer, Verifier};
 pub use options::{Options, Rotation, WallClock};
 pub use publish::Publishing;
-pub use reader::{Line, ReadError, read, read_lines};
+pub use reader::{Line, ReadError, is_journal, read, read_lines};
 pub use record::{Entry, Kind, Record};
 pub use replay::{Replay, SessionFault};
 pub use scan::{Chain, Damage, JournalError, TornTail};

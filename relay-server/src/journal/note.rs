@@ -91,8 +91,7 @@ impl Signer {
         if !is_name(name) {
             return Err(NoteError::Name);
         }
-        let pair =
-            Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| NoteError::NotASigner)?;
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| NoteError::NotASigner)?;
         let public = pair.public_key().as_ref().try_into();
         let verifier = Verifier {
             name: name.to_owned(),
@@ -198,7 +197,12 @@ impl Verifier {
 
 impl fmt::Display for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}+{}", short(&self.name, self.id()), typed(&self.public))
+        write!(
+            f,
+            "{}+{}",
+            short(&self.name, self.id()),
+            typed(&self.public)
+        )
     }
 }
 
@@ -270,7 +274,10 @@ mod tests {
         let peter: Verifier = PETER.parse().unwrap();
         assert_eq!(peter.to_string(), PETER);
         let text = peter.open(PETERS_NOTE).unwrap();
-        assert!(text.starts_with("If you") && text.ends_with("is.\n"), "{text}");
+        assert!(
+            text.starts_with("If you") && text.ends_with("is.\n"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -294,8 +301,12 @@ mod tests {
         let [one, two] = [(); 2].map(|()| Signer::generate("relay.test/journal").unwrap());
         let note = one.sign("text\n");
         let error = two.verifier().open(&note).unwrap_err().to_string();
-        assert!(error.contains("is not signed by relay.test/journal+"), "{error}");
-        let error = one.verifier().open(&note.replace("text", "test"));
+        assert!(
+            error.contains("is not signed by relay.test/journal+"),
+            "{error}"
+        );
+        let changed = note.replace("text", "test");
+        let error = one.verifier().open(&changed);
         assert!(matches!(error, Err(NoteError::Forged(_))), "{error:?}");
     }
 
@@ -303,10 +314,19 @@ mod tests {
     fn what_is_no_key_or_note_is_refused() {
         for text in ["", "a+b", "a+00000000+AAAA", &PETER.replace('c', "d")] {
             assert!(text.parse::<Verifier>().is_err(), "{text}");
-            assert!(format!("{PRIVATE}{text}").parse::<Signer>().is_err(), "{text}");
+            assert!(
+                format!("{PRIVATE}{text}").parse::<Signer>().is_err(),
+                "{text}"
+            );
         }
         let peter: Verifier = PETER.parse().unwrap();
-        for text in ["", "\n\n", "text\n", "text\n\n\u{2014} x\n", &PETERS_NOTE.replace('\u{2014}', "-")] {
+        for text in [
+            "",
+            "\n\n",
+            "text\n",
+            "text\n\n\u{2014} x\n",
+            &PETERS_NOTE.replace('\u{2014}', "-"),
+        ] {
             assert_eq!(peter.open(text), Err(NoteError::NotANote), "{text}");
         }
         assert!(Signer::generate("a name").is_err());

@@ -199,9 +199,18 @@ mod tests {
         schedule.tried = Some(SECOND);
         schedule.published = Some(desk(0, false).head);
         assert_eq!(schedule.wait(2 * SECOND, &desk(0, true)), None);
-        assert_eq!(schedule.wait(2 * SECOND, &desk(1, false)), Some(59 * SECOND));
-        assert_eq!(schedule.wait(2 * SECOND, &desk(1, true)), Some(Duration::ZERO));
-        assert_eq!(schedule.wait(99 * SECOND, &desk(1, false)), Some(Duration::ZERO));
+        assert_eq!(
+            schedule.wait(2 * SECOND, &desk(1, false)),
+            Some(59 * SECOND)
+        );
+        assert_eq!(
+            schedule.wait(2 * SECOND, &desk(1, true)),
+            Some(Duration::ZERO)
+        );
+        assert_eq!(
+            schedule.wait(99 * SECOND, &desk(1, false)),
+            Some(Duration::ZERO)
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::frame::Hash;
 use super::record::Record;
-use super::scan::{Chain, Damage, Found, JournalError, Scan, scan};
+use super::scan::{Chain, Damage, Found, JournalError, scan, segments};
 
 /// Reading stopped: the journal cannot be used, or the reader's own function said no.
 pub type ReadError = JournalError;
@@ -26,7 +26,10 @@ pub struct Line<'a> {
 /// # Errors
 /// The first thing that is wrong, with record, file and offset.
 pub fn read(folder: &Path, mut visit: impl FnMut(Record)) -> Result<u64, ReadError> {
-    let scan = scan_records(folder, &mut |record| visit(record))?;
+    let scan = scan(folder, &mut |found| {
+        visit(decode(found)?);
+        Ok::<_, JournalError>(())
+    })?;
     Ok(scan.chain.sequence)
 }
 
@@ -49,14 +52,12 @@ pub fn read_lines<E: From<JournalError>>(
     Ok(scan.chain)
 }
 
-pub(super) fn scan_records(
-    folder: &Path,
-    visit: &mut dyn FnMut(Record),
-) -> Result<Scan, JournalError> {
-    scan(folder, &mut |found| {
-        visit(decode(found)?);
-        Ok(())
-    })
+/// Whether there are journal files in `folder`.
+///
+/// # Errors
+/// When it cannot be read; a missing one has none.
+pub fn is_journal(folder: &Path) -> Result<bool, ReadError> {
+    Ok(!segments(folder)?.is_empty())
 }
 
 /// The record in a frame.

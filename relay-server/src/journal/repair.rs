@@ -32,7 +32,9 @@ pub enum RepairError {
     #[error("{0}; cut before that record or an earlier one, not before record {1}")]
     DamagedBefore(JournalError, u64),
     /// There is nothing behind the place of the cut.
-    #[error("the journal ends with record {last} and is whole; there is nothing to cut before record {before}")]
+    #[error(
+        "the journal ends with record {last} and is whole; there is nothing to cut before record {before}"
+    )]
     NothingToCut {
         /// The journal's last record.
         last: u64,
@@ -200,7 +202,10 @@ fn copy(path: &Path, into: &Path) -> io::Result<()> {
 }
 
 fn cut(path: &Path, end: u64) -> io::Result<()> {
-    debug_assert!(end >= HEADER_BYTES as u64, "a kept record is behind the header");
+    debug_assert!(
+        end >= HEADER_BYTES as u64,
+        "a kept record is behind the header"
+    );
     let file = OpenOptions::new().write(true).open(path)?;
     file.set_len(end)?;
     file.sync_all()
@@ -220,7 +225,11 @@ pub fn repairs(folder: &Path) -> Result<Vec<Repair>, JournalError> {
     let mut list: Vec<Repair> = Vec::new();
     for entry in entries {
         let entry = entry.map_err(JournalError::io(folder))?;
-        if !entry.file_name().to_string_lossy().starts_with(FOLDER_PREFIX) {
+        if !entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(FOLDER_PREFIX)
+        {
             continue;
         }
         let path = entry.path().join(REPORT_FILE);

@@ -1,5 +1,9 @@
 //! The journal's promises, on real files and on a disk that fails.
 
+mod checkpoints;
+mod operator;
+mod snapshots;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -32,9 +32,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8], public: bool) -> io::Result<()>
 /// What the system said.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
-        Some(folder) if cfg!(unix) && folder.as_os_str().is_empty() => {
-            File::open(".")?.sync_all()
-        }
+        Some(folder) if cfg!(unix) && folder.as_os_str().is_empty() => File::open(".")?.sync_all(),
         Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
         Some(_) | None => Ok(()),
     }

@@ -145,9 +145,10 @@ impl Journal {
         let scan = recovered.scan;
         let standing = earlier.map(|c| (c.standing(recovered.asked, scan.chain), c));
         let contradiction = match (&options.checkpoint, standing) {
-            (Some(publishing), Some((standing @ (Standing::Cut { .. } | Standing::Rewritten), c))) => {
-                Some(put_aside(publishing, &c, standing))
-            }
+            (
+                Some(publishing),
+                Some((standing @ (Standing::Cut { .. } | Standing::Rewritten), c)),
+            ) => Some(put_aside(publishing, &c, standing)),
             (Some(_) | None, _) => None,
         };
         let opened = Opened {
@@ -598,8 +599,8 @@ impl Writer {
     /// Cuts what was written but never acknowledged, then checks that the rest is whole.
     fn reopen(&mut self) -> Result<(), String> {
         self.continue_segment().map_err(|e| e.to_string())?;
-        let scan = scan(&self.folder, &mut |_| Ok::<_, JournalError>(()))
-            .map_err(|e| e.to_string())?;
+        let scan =
+            scan(&self.folder, &mut |_| Ok::<_, JournalError>(())).map_err(|e| e.to_string())?;
         if scan.chain != self.chain {
             return Err("the files no longer hold what was acknowledged".into());
         }

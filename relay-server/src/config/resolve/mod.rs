@@ -1,5 +1,6 @@
 //! From what is written to what is meant: the one place where raw configuration is converted.
 
+mod journal;
 mod trunk;
 mod turn;
 
@@ -54,6 +55,7 @@ pub(super) fn resolve(raw: &Raw, file: &Path, problems: &mut Vec<Problem>) -> Op
             limit::HEARING_RING_TIMEOUT,
         ),
     };
+    let journal = server.as_ref().and_then(|s| r.journal(raw, &s.data_dir));
     let log = r.log(raw);
     report_collisions(&r.listeners, r.problems);
     Some(Config {
@@ -65,6 +67,7 @@ pub(super) fn resolve(raw: &Raw, file: &Path, problems: &mut Vec<Problem>) -> Op
         trunks,
         turn,
         queue,
+        journal: journal?,
         log: log?,
         warnings: r.warnings,
     })
