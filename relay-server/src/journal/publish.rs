@@ -1,11 +1,13 @@
 //! Publishes the head: a thread of its own, so that a slow place never holds a record up.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, CheckpointError, Standing, utc};
+use super::frame::Hash;
 use super::note::Signer;
 use super::options::WallClock;
 use super::scan::Chain;
@@ -20,6 +22,59 @@ pub struct Publishing {
     pub every: Duration,
     /// Who signs.
     pub signer: Signer,
+}
+
+/// The checkpoint that was published last, before a journal is opened.
+#[derive(Debug, Default)]
+pub(super) struct Earlier {
+    file: PathBuf,
+    pub(super) checkpoint: Option<Checkpoint>,
+    unusable: Option<CheckpointError>,
+    /// A part of a file name.
+    now: String,
+}
+
+impl Earlier {
+    /// Reads what is at the place of publication, if anything is.
+    pub(super) fn read(publishing: &Publishing, wall: &WallClock) -> Self {
+        let file = publishing.file.clone();
+        let read = Checkpoint::read(&file, publishing.signer.verifier());
+        let (checkpoint, unusable) = match read {
+            Ok(checkpoint) => (Some(checkpoint), None),
+            Err(CheckpointError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => {
+                (None, None)
+            }
+            Err(error) => (None, Some(error)),
+        };
+        Self {
+            file,
+            checkpoint,
+            unusable,
+            now: utc(wall()).replace(':', ""),
+        }
+    }
+
+    /// What it says against a journal that ends at `end`, in which its record has the hash `there`.
+    /// It is then kept under another name: the next one would replace it.
+    pub(super) fn contradiction(&self, there: Option<Hash>, end: Chain) -> Option<String> {
+        let said = match (&self.checkpoint, &self.unusable) {
+            (None, None) => return None,
+            (_, Some(error)) => format!("the last checkpoint cannot be used: {error}"),
+            (Some(checkpoint), None) => match checkpoint.standing(there, end) {
+                Standing::Holds => return None,
+                standing @ (Standing::Cut { .. } | Standing::Rewritten) => {
+                    checkpoint.describe(standing).to_string()
+                }
+            },
+        };
+        let mut name = self.file.file_stem().unwrap_or_default().to_owned();
+        name.push(format!("-contradicts-{}.txt", self.now));
+        let aside = self.file.with_file_name(name);
+        Some(match std::fs::rename(&self.file, &aside) {
+            Ok(()) => format!("{said} (kept as {})", aside.display()),
+            Err(error) => format!("{said} (it could not be kept: {error})"),
+        })
+    }
 }
 
 #[derive(Debug, Default)]

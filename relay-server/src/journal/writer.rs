@@ -12,12 +12,11 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot, watch};
 use vrs_domain::limit;
 
-use super::checkpoint::{Checkpoint, Standing};
 use super::disk::{Disk, SegmentFile};
 use super::frame;
 use super::keep::write_snapshot;
 use super::options::{Options, Rotation, WallClock};
-use super::publish::{Publisher, Publishing};
+use super::publish::{Earlier, Publisher};
 use super::record::{Entry, Record};
 use super::recover::recover;
 use super::scan::{Chain, JournalError, Last, TornTail, scan, segment_name};
@@ -68,8 +67,8 @@ pub struct Opened {
     pub snapshot: Option<u64>,
     /// Snapshots that were not used; tell the operator.
     pub ignored: Vec<Ignored>,
-    /// What the checkpoint that was published last says against this journal, if anything, and
-    /// where that checkpoint was put aside; tell the operator.
+    /// What the checkpoint that was published last says against this journal, or why it cannot be
+    /// used, and where it was put aside; tell the operator.
     pub contradiction: Option<String>,
 }
 
@@ -138,19 +137,15 @@ impl Journal {
         mut visit: impl FnMut(Record),
     ) -> Result<(Self, Opened), JournalError> {
         fs::create_dir_all(folder).map_err(JournalError::io(folder))?;
-        let earlier = options.checkpoint.as_ref().and_then(published);
-        let ask = earlier.as_ref().map(|c| c.head.sequence);
+        let earlier = match &options.checkpoint {
+            Some(publishing) => Earlier::read(publishing, &options.wall),
+            None => Earlier::default(),
+        };
+        let ask = earlier.checkpoint.as_ref().map(|c| c.head.sequence);
         let use_snapshots = options.snapshots.is_some();
         let recovered = recover(folder, use_snapshots, ask, &mut visit)?;
         let scan = recovered.scan;
-        let standing = earlier.map(|c| (c.standing(recovered.asked, scan.chain), c));
-        let contradiction = match (&options.checkpoint, standing) {
-            (
-                Some(publishing),
-                Some((standing @ (Standing::Cut { .. } | Standing::Rewritten), c)),
-            ) => Some(put_aside(publishing, &c, standing)),
-            (Some(_) | None, _) => None,
-        };
+        let contradiction = earlier.contradiction(recovered.asked, scan.chain);
         let opened = Opened {
             records: scan.chain.sequence,
             torn: scan.torn,
@@ -311,23 +306,6 @@ fn gather(first: Request, requests: &mut mpsc::Receiver<Request>) -> Vec<Request
         group.push(next);
     }
     group
-}
-
-/// The checkpoint that was published last, when it can be read and we signed it.
-fn published(publishing: &Publishing) -> Option<Checkpoint> {
-    Checkpoint::read(&publishing.file, publishing.signer.verifier()).ok()
-}
-
-/// Keeps a checkpoint that says something else than the journal: the next one would replace it.
-fn put_aside(publishing: &Publishing, checkpoint: &Checkpoint, standing: Standing) -> String {
-    let said = checkpoint.describe(standing);
-    let mut name = publishing.file.file_stem().unwrap_or_default().to_owned();
-    name.push(format!("-{}.txt", checkpoint.head.sequence));
-    let aside = publishing.file.with_file_name(name);
-    match fs::rename(&publishing.file, &aside) {
-        Ok(()) => format!("{said} (kept as {})", aside.display()),
-        Err(error) => format!("{said} (it could not be kept: {error})"),
-    }
 }
 
 /// Snapshots are made by a thread of their own, one at a time.

@@ -35,6 +35,15 @@ impl Place {
         }
     }
 
+    /// Checkpoints that were put aside.
+    fn kept(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(self.data.path()).unwrap();
+        let files = files.map(|f| f.unwrap().path());
+        files
+            .filter(|f| f.to_string_lossy().contains("-contradicts-"))
+            .collect()
+    }
+
     /// Opens, appends the records of these sessions, stops cleanly.
     fn run(&self, sessions: std::ops::Range<u32>) -> Opened {
         let options = self.options(u64::MAX);
@@ -97,9 +106,11 @@ fn r34_a_journal_cut_back_behind_the_checkpoint_is_named() {
     let opened = place.run(0..0);
     let said = opened.contradiction.unwrap();
     assert!(said.starts_with("the journal was cut: "), "{said}");
-    let kept = place.data.path().join("checkpoint-9.txt");
-    assert!(said.contains(&kept.display().to_string()), "{said}");
-    assert!(kept.exists());
+    assert_eq!(place.kept().len(), 1, "{said}");
+    assert!(
+        said.contains(&place.kept()[0].display().to_string()),
+        "{said}"
+    );
     assert_eq!(place.run(0..0).contradiction, None);
 }
 
@@ -150,6 +161,21 @@ fn r34_a_checkpoint_of_another_key_or_with_a_changed_text_is_refused() {
         "{error}"
     );
     assert!(error.contains(&place.file.display().to_string()), "{error}");
+}
+
+#[test]
+fn a_checkpoint_that_we_did_not_sign_is_kept_and_told() {
+    let place = Place::new();
+    place.run(0..1);
+    let other = Signer::generate("relay.test/journal").unwrap();
+    fs::write(&place.file, other.sign("relay.test/journal\n3\n")).unwrap();
+    let said = place.run(0..0).contradiction.unwrap();
+    assert!(
+        said.starts_with("the last checkpoint cannot be used: "),
+        "{said}"
+    );
+    assert_eq!(place.kept().len(), 1);
+    assert_eq!(place.standing().0, Standing::Holds);
 }
 
 #[test]
