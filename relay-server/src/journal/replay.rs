@@ -22,6 +22,8 @@ pub struct SessionFault {
 pub struct Replay {
     open: BTreeMap<String, Session>,
     closed: BTreeSet<String>,
+    /// The sessions of `faults`.
+    faulted: BTreeSet<String>,
     faults: Vec<SessionFault>,
 }
 
@@ -33,7 +35,7 @@ impl Replay {
             Ok(ended) => ended,
             Err(why) => {
                 // One fault per session: what follows a wrong record means nothing.
-                if !self.faults.iter().any(|f| f.session == *id) {
+                if self.faulted.insert(id.clone()) {
                     self.faults.push(SessionFault {
                         session: id.clone(),
                         record: record.sequence,

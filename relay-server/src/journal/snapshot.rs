@@ -171,6 +171,7 @@ impl Snapshot {
         }
         let path = folder.join(snapshot_name(self.head.sequence));
         whole::replace(&path, &bytes, false)?;
+        remove_unfinished(folder)?;
         let mut good = 0;
         for (sequence, path) in snapshots(folder)? {
             // One that is ahead of the journal belongs to records that are no longer there.
@@ -181,6 +182,18 @@ impl Snapshot {
         }
         Ok(())
     }
+}
+
+/// What a server left that was killed while it wrote one. Nobody else writes one now.
+fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|n| n.to_str());
+        if name.is_some_and(|n| n.starts_with("snapshot-") && n.ends_with(".vsnap.new")) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 fn number32(bytes: &[u8]) -> Option<u32> {
@@ -229,6 +242,7 @@ mod tests {
     fn the_last_two_are_kept_and_none_that_is_ahead_of_the_journal() {
         let folder = tempfile::tempdir().unwrap();
         sample(900).store(folder.path()).unwrap();
+        fs::write(folder.path().join("snapshot-7.vsnap.new"), "half").unwrap();
         for sequence in [10, 20, 30] {
             sample(sequence).store(folder.path()).unwrap();
         }
@@ -238,6 +252,7 @@ mod tests {
             .map(|(sequence, _)| *sequence)
             .collect();
         assert_eq!(kept, [30, 20]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
         let path = folder.path().join(snapshot_name(30));
         assert_eq!(Snapshot::load(&path, 30), Ok(sample(30)));
         assert!(Snapshot::load(&path, 31).is_err());

@@ -39,7 +39,7 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// The name under which a file is written before it takes its place.
-pub(super) fn beside(path: &Path) -> PathBuf {
+fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
     name.push(".new");
     path.with_file_name(name)

@@ -21,6 +21,8 @@ enum Deed {
     Misfit,
     /// The session's end, whatever comes before it.
     End,
+    /// An event of the session that ended last: it is over.
+    Late,
 }
 
 /// How a call goes when nothing goes wrong.
@@ -59,22 +61,35 @@ struct History {
     /// Id and next event of the session in each place.
     places: [(u32, u64); 4],
     sessions: u32,
+    /// Id and next event of the session that ended last.
+    ended: (u32, u64),
 }
 
 impl History {
     fn entry(&mut self, place: usize, deed: Deed) -> Entry {
+        if let (Deed::Late, (session @ 1.., event)) = (deed, self.ended) {
+            return Entry {
+                event,
+                session_ms: event,
+                kind: life(3),
+                ..entry(session, event)
+            };
+        }
         if self.places[place].1 == 0 {
             self.sessions += 1;
             self.places[place].0 = self.sessions;
         }
         let (session, event) = self.places[place];
         let kind = match deed {
-            Deed::Next => life(event),
+            Deed::Next | Deed::Late => life(event),
             Deed::Misfit => life(5 - event.min(5)),
             Deed::End => end(event),
         };
         let over = matches!(kind, Kind::Ended { .. });
         self.places[place].1 = if over { 0 } else { event + 1 };
+        if over {
+            self.ended = (session, event + 1);
+        }
         Entry {
             event,
             session_ms: event,
@@ -160,6 +175,7 @@ fn deeds() -> impl Strategy<Value = Vec<(usize, Deed)>> {
         20 => Just(Deed::Next),
         1 => Just(Deed::Misfit),
         2 => Just(Deed::End),
+        1 => Just(Deed::Late),
     ];
     prop::collection::vec((0..4_usize, deed), 1..120)
 }

@@ -220,7 +220,8 @@ fn fill(folder: &Path) -> Outcome<()> {
     let entries: Vec<Entry> = history().take(count).collect();
     for group in entries.chunks(FILLING) {
         let appends = group.iter().map(|entry| journal.append(entry.clone()));
-        for done in runtime.block_on(join_all(appends)) {
+        // Tokio would take turns among so many otherwise, and mix their order up.
+        for done in runtime.block_on(tokio::task::unconstrained(join_all(appends))) {
             done?;
         }
     }
@@ -248,7 +249,8 @@ fn measure_start(folder: &Path, snapshots: Option<usize>) -> Outcome<Start> {
     let restored = rebuild.fill(&MemoryStore::default())?;
     let seconds = began.elapsed().as_secs_f64();
     if opened.records != RECORDS || !restored.faults.is_empty() {
-        return Err(format!("{} records, {:?}", opened.records, restored.faults).into());
+        let (records, faults) = (opened.records, restored.faults.len());
+        return Err(format!("{records} records, {faults} sessions do not replay").into());
     }
     let began = Instant::now();
     journal.close();
