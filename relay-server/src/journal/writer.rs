@@ -162,6 +162,7 @@ impl Journal {
             chain: scan.chain,
             segment: None,
             position: scan.last,
+            rotating: false,
             kept: VecDeque::new(),
             snapshots: options.snapshots.map(|ended_max| Snapshots {
                 ended_max,
@@ -365,6 +366,8 @@ struct Writer {
     segment: Option<Box<dyn SegmentFile>>,
     /// The segment being written and its acknowledged length; kept through failures.
     position: Option<Last>,
+    /// A segment was to be begun and may be half there: the next record goes nowhere else.
+    rotating: bool,
     /// What came while the disk failed, in order.
     kept: VecDeque<Entry>,
     snapshots: Option<Snapshots>,
@@ -491,8 +494,11 @@ impl Writer {
             .position
             .as_ref()
             .is_none_or(|l| self.rotation.is_due(l.length, l.begun_s, now_s));
+        let rotates = self.rotating || rotates;
         if rotates {
+            self.rotating = true;
             self.begin_segment()?;
+            self.rotating = false;
             if let Some(snapshots) = &mut self.snapshots {
                 snapshots.begin(&self.folder, self.chain);
             }

@@ -446,6 +446,39 @@ fn a_segment_is_closed_by_its_age_and_knows_it_after_a_restart() {
 }
 
 #[test]
+fn r03_a_segment_that_could_not_be_begun_is_begun_before_the_next_record_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, wall) = (TestDisk::default(), Arc::new(AtomicU64::new(3_600_000)));
+    let clock = Arc::clone(&wall);
+    let options = Options {
+        disk: Box::new(disk.clone()),
+        rotation: Rotation {
+            bytes_max: u64::MAX,
+            age_max: Some(Duration::from_secs(3600)),
+        },
+        wall: Arc::new(move || clock.load(Ordering::Relaxed)),
+        ..Options::default()
+    };
+    let (journal, _) = Journal::open_with(folder.path(), options, |_| {}).unwrap();
+    journal.append_blocking(entry(0, 0)).unwrap();
+    // The new file gets its header, which is then not known to be on the disk.
+    wall.store(9_000_000, Ordering::Relaxed);
+    set(&disk, "sync", true);
+    assert!(journal.append_blocking(entry(0, 1)).is_err());
+    set(&disk, "sync", false);
+    // By now the clock has been set back: by its age alone the old file would go on.
+    wall.store(3_600_000, Ordering::Relaxed);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(journal.reopen()).unwrap();
+    journal.append_blocking(entry(0, 1)).unwrap();
+    journal.close();
+    let report = verify(folder.path()).unwrap();
+    assert_eq!((report.records, report.segments), (2, 2));
+}
+
+#[test]
 fn a_snapshot_is_made_beside_the_writer_when_a_segment_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options {
