@@ -14,12 +14,14 @@
 //! [`Journal::reopen`] succeeds (R03).
 //! Start reading at [`Journal::open`].
 
+mod beside;
 mod checkpoint;
 mod convert;
 mod disk;
 pub mod export;
 mod filter;
 pub mod frame;
+mod handle;
 mod keep;
 mod lock;
 mod note;
@@ -44,6 +46,7 @@ pub use checkpoint::{
 pub use convert::NotAnEvent;
 pub use disk::{Disk, RealDisk, SegmentFile};
 pub use filter::{Filter, Instant, KindWord, UnknownKind, WrongTime};
+pub use handle::{AppendError, Health, Host, Journal, Opened};
 pub use lock::{DataLock, LockError};
 pub use note::{NoteError, Signer, Verifier};
 pub use options::{Options, Rotation, WallClock};
@@ -54,4 +57,3 @@ pub use replay::{Replay, SessionFault};
 pub use scan::{Chain, Damage, JournalError, TornTail};
 pub use snapshot::Ignored;
 pub use verify::{Report, verify, verify_record};
-pub use writer::{AppendError, Health, Host, Journal, Opened};

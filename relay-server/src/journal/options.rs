@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::disk::{Disk, RealDisk};
+use super::handle::Host;
 use super::publish::Publishing;
-use super::writer::Host;
 
 /// Size at which a segment is closed unless said otherwise, in bytes.
 const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
