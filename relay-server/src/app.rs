@@ -8,14 +8,14 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::accounts::AccountStore;
 use crate::config::{Config, Trunk, TrunkTransport};
 use crate::edge::secure::SecurePort;
 use crate::edge::trunk::{Gateway, Transport, TrunkPort};
 use crate::edge::{Arrival, FlowIds, admin, secure, trunk};
-use crate::journal::{DataLock, Journal};
+use crate::journal::{self, DataLock, Journal, Publishing};
 use crate::session::clock::Clock;
 use crate::session::views::Views;
 use crate::sfu::{self, SfuConfig};
@@ -39,6 +39,9 @@ pub enum AppError {
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] crate::journal::JournalError),
+    /// The key that signs the journal's head cannot be used.
+    #[error(transparent)]
+    Checkpoint(#[from] crate::journal::CheckpointError),
     /// Another server has the data folder.
     #[error(transparent)]
     Lock(#[from] crate::journal::LockError),
@@ -181,16 +184,48 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     Ok(())
 }
 
-/// Opens the journal, checks all of it, rebuilds the views and ends what a crash left open.
-async fn open_records(config: &Config, clock: &Clock) -> Result<(Arc<Journal>, Views), AppError> {
-    let mut rebuild = Rebuild::default();
-    let (journal, opened) = Journal::open(&config.journal_dir(), |record| rebuild.take(&record))?;
-    if let Some(torn) = opened.torn {
+/// Opens the journal with what the configuration says about it, and tells what is odd about it.
+fn open_journal(
+    config: &Config,
+    rebuild: &mut Rebuild,
+) -> Result<(Journal, journal::Opened), AppError> {
+    let settings = &config.journal;
+    let name = format!("{}/journal", config.server.domain);
+    let options = journal::Options {
+        rotation: settings.rotation,
+        snapshots: Some(store::ENDED_KEPT_MAX),
+        checkpoint: Some(Publishing {
+            file: settings.checkpoint.clone(),
+            every: settings.checkpoint_every,
+            signer: journal::signing_key(&config.server.data_dir, &name)?,
+        }),
+        ..journal::Options::default()
+    };
+    let folder = config.journal_dir();
+    let (journal, opened) = Journal::open_with(&folder, options, |r| rebuild.take(&r))?;
+    if let Some(torn) = &opened.torn {
         warn!(
             ?torn,
             "an unfinished record at the end of the journal was cut off"
         );
     }
+    for ignored in &opened.ignored {
+        let file = ignored.file.display();
+        warn!(event = "snapshot_ignored", %file, why = ignored.why, "a snapshot of the journal is not used");
+    }
+    if let Some(contradiction) = &opened.contradiction {
+        error!(
+            event = "checkpoint_contradicted",
+            contradiction, "the journal is not the one whose head was published"
+        );
+    }
+    Ok((journal, opened))
+}
+
+/// Opens the journal, checks all of it, rebuilds the views and ends what a crash left open.
+async fn open_records(config: &Config, clock: &Clock) -> Result<(Arc<Journal>, Views), AppError> {
+    let mut rebuild = Rebuild::default();
+    let (journal, opened) = open_journal(config, &mut rebuild)?;
     let (store, quarantined) = store::open(&config.store_dir())?;
     if let Some(quarantined) = quarantined {
         warn!(
@@ -207,7 +242,8 @@ async fn open_records(config: &Config, clock: &Clock) -> Result<(Arc<Journal>, V
             store.put_session(&(&ended.view(clock.now())).into())?;
         }
     }
-    info!(records = opened.records, "journal opened and verified");
+    let (records, snapshot) = (opened.records, opened.snapshot);
+    info!(records, snapshot, "journal opened and verified");
     let views = Views::start(Box::new(store)).map_err(AppError::Runtime)?;
     Ok((Arc::new(journal), views))
 }

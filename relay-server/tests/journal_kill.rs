@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use relay_server::journal::{self, Entry, Journal, Kind, Placed};
+use relay_server::journal::{self, Entry, Journal, Kind, Options, Placed, Rotation};
 
 /// Set in the process that writes.
 const FOLDER: &str = "VISAVIS_TEST_JOURNAL_FOLDER";
@@ -34,13 +34,25 @@ fn process_that_is_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else {
         return;
     };
-    let (journal, opened) = Journal::open(Path::new(&folder), |_| {}).unwrap();
+    let (journal, opened) = Journal::open_with(Path::new(&folder), options(), |_| {}).unwrap();
     let mut out = std::io::stdout();
     // An end, should nobody kill it.
     for session in opened.records..opened.records + 100_000 {
         let number = journal.append_blocking(entry(session)).unwrap();
         writeln!(out, "acknowledged {number}").unwrap();
         out.flush().unwrap();
+    }
+}
+
+/// Segments of a few records, so that kills meet snapshots being made as well.
+fn options() -> Options {
+    Options {
+        rotation: Rotation {
+            bytes_max: 1000,
+            age_max: None,
+        },
+        snapshots: Some(10),
+        ..Options::default()
     }
 }
 
@@ -92,7 +104,16 @@ fn r01_kill_9_loses_no_acknowledged_record() {
         );
         assert!(report.is_good(), "{report}");
     }
-    let (journal, opened) = Journal::open(folder.path(), |_| {}).unwrap();
+    let mut sessions = Vec::new();
+    let (journal, opened) = Journal::open_with(folder.path(), options(), |record| {
+        sessions.push(record.entry.session);
+    })
+    .unwrap();
+    assert!(opened.snapshot.is_some(), "{opened:?}");
+    assert_eq!(opened.ignored, []);
+    // None of these sessions ended: all of them are found again.
+    let all: Vec<_> = (0..opened.records).map(|s| entry(s).session).collect();
+    assert_eq!(sessions, all);
     assert_eq!(
         journal.append_blocking(entry(opened.records)).unwrap(),
         opened.records + 1

@@ -17,7 +17,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, LogFormat};
-use crate::journal::{JournalError, LockError};
+use crate::journal::export::ExportError;
+use crate::journal::repair::RepairError;
+use crate::journal::{CheckpointError, JournalError, LockError};
 use crate::turn::credential;
 use crate::{app, init};
 
@@ -65,7 +67,7 @@ enum Command {
         #[command(subcommand)]
         command: AccountCommand,
     },
-    /// Check or show the journal
+    /// Check, show, export or repair the journal
     Journal {
         #[command(subcommand)]
         command: JournalCommand,
@@ -104,6 +106,12 @@ pub(crate) enum CliError {
     Journal(#[from] JournalError),
     #[error(transparent)]
     Lock(#[from] LockError),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    #[error(transparent)]
+    Repair(#[from] RepairError),
     #[error(transparent)]
     App(#[from] app::AppError),
     #[error(transparent)]

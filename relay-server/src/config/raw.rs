@@ -25,6 +25,7 @@ pub struct Raw {
     pub turn: Option<RawTurn>,
     pub queue: RawQueue,
     pub numbers: RawNumbers,
+    pub journal: RawJournal,
     pub log: RawLog,
 }
 
@@ -117,6 +118,16 @@ pub struct RawNumbers {
     pub crisis: Option<Vec<At<String>>>,
 }
 
+/// `[journal]`
+#[derive(Debug, Default)]
+#[allow(missing_docs, reason = "see sample.toml")]
+pub struct RawJournal {
+    pub segment_mib: Whole,
+    pub rotate_hours: Whole,
+    pub checkpoint: Text,
+    pub checkpoint_seconds: Whole,
+}
+
 /// `[log]`
 #[derive(Debug, Default)]
 #[allow(missing_docs, reason = "see sample.toml")]
@@ -127,7 +138,7 @@ pub struct RawLog {
 }
 
 const SECTIONS: &[&str] = &[
-    "server", "listen", "tls", "sip", "trunk", "turn", "queue", "numbers", "log",
+    "server", "listen", "tls", "sip", "trunk", "turn", "queue", "numbers", "journal", "log",
 ];
 
 /// Reads TOML text; whatever is unreadable or unknown lands in `problems`.
@@ -256,6 +267,16 @@ fn read_sections<'a>(text: &'a str, root: &'a DeTable<'a>, problems: &mut Vec<Pr
     raw.numbers = RawNumbers {
         emergency: s.texts("emergency", "[\"911\", \"112\"]"),
         crisis: s.texts("crisis", "[\"988\"]"),
+    };
+    s.finish();
+
+    let journal = table(root, "journal").map(|t| t.0);
+    let mut s = Section::new("[journal]", text, journal, problems);
+    raw.journal = RawJournal {
+        segment_mib: s.whole("segment_mib", 1..1025),
+        rotate_hours: s.whole("rotate_hours", 0..8761),
+        checkpoint: s.text("checkpoint", "\"/mnt/elsewhere/checkpoint.txt\""),
+        checkpoint_seconds: s.whole("checkpoint_seconds", 1..86_401),
     };
     s.finish();
 

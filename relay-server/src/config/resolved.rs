@@ -12,6 +12,7 @@ use vrs_domain::{PhoneNumber, Sensitive, Urgency};
 
 use super::problem::{ConfigError, Problem};
 use super::{raw, resolve};
+use crate::journal::Rotation;
 
 /// Everything the server runs with.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Config {
     pub queue: QueueSettings,
     /// `[numbers]`
     pub numbers: Numbers,
+    /// Files of the journal.
+    pub journal: JournalSettings,
     /// Logging.
     pub log: LogSettings,
     /// Doubtful, but not wrong.
@@ -224,6 +227,17 @@ impl Default for Numbers {
     }
 }
 
+/// `[journal]`
+#[derive(Debug, Clone)]
+pub struct JournalSettings {
+    /// When the next segment file is begun.
+    pub rotation: Rotation,
+    /// The file that holds the signed head of the chain; absolute.
+    pub checkpoint: PathBuf,
+    /// A head that changes is published at most this often.
+    pub checkpoint_every: Duration,
+}
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -349,6 +363,17 @@ impl Config {
                 }
             ));
         }
+        let journal = &self.journal;
+        let age = match journal.rotation.age_max {
+            Some(age) => format!("{} h", age.as_secs() / 3600),
+            None => "any age".into(),
+        };
+        lines.push(format!(
+            "journal       files of {} MiB or {age}, checkpoint {} every {} s",
+            journal.rotation.bytes_max / (1024 * 1024),
+            journal.checkpoint.display(),
+            journal.checkpoint_every.as_secs()
+        ));
         if self.trunks.is_empty() {
             lines.push("trunk         none: telephones cannot be called".into());
         }

@@ -530,3 +530,43 @@ fn a_file_that_cannot_be_read_is_named() {
             .contains("binary.toml")
     );
 }
+
+#[test]
+fn the_journal_has_documented_defaults_and_bounds() {
+    let folder = Folder::new();
+    let journal = folder.parse(GOOD).unwrap().journal;
+    assert_eq!(journal.rotation.bytes_max, 64 * 1024 * 1024);
+    let hours = |n: u64| Some(std::time::Duration::from_secs(n * 3600));
+    assert_eq!(journal.rotation.age_max, hours(24));
+    assert_eq!(
+        journal.checkpoint,
+        folder.0.path().join("data/checkpoint.txt")
+    );
+    assert_eq!(journal.checkpoint_every.as_secs(), 60);
+    let text = with(
+        "[journal]\nsegment_mib = 1\nrotate_hours = 0\ncheckpoint = \"away/c.txt\"\ncheckpoint_seconds = 1\n",
+    );
+    let config = folder.parse(&text).unwrap();
+    assert_eq!(config.journal.rotation.bytes_max, 1024 * 1024);
+    assert_eq!(config.journal.rotation.age_max, None);
+    assert_eq!(
+        config.journal.checkpoint,
+        folder.0.path().join("away/c.txt")
+    );
+    assert!(config.warnings[0].message.contains("there is no folder"));
+    for (wrong, why) in [
+        ("segment_mib = 0", "1"),
+        ("segment_mib = 1025", "1024"),
+        ("rotate_hours = 8761", "8760"),
+        ("checkpoint_seconds = 0", "1"),
+        (
+            "checkpoint = \".\"",
+            "is a folder; a checkpoint is a file in one",
+        ),
+        ("segments = 1", "there is no such key"),
+    ] {
+        let problems = folder.problems(&with(&format!("[journal]\n{wrong}\n")));
+        assert_eq!(problems.len(), 1, "{wrong}: {problems:?}");
+        assert!(problems[0].contains(why), "{wrong}: {problems:?}");
+    }
+}

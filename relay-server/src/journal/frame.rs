@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! segment = header frame*
-//! header  = "VISAVISJ" version:u32 reserved:u32 first:u64 previous:[32] crc:u32        60 bytes
+//! header  = "VISAVISJ" version:u32 begun:u32 first:u64 previous:[32] crc:u32           60 bytes
 //! frame   = length:u32 sequence:u64 crc:u32 hash:[32] payload:[length] crc:u32
 //! hash    = SHA-256(hash of the frame before, sequence, payload)
 //! ```
 //! Numbers are little-endian. The first crc covers length and sequence, so that a damaged length
 //! is not taken for a record that was cut short; the second covers hash and payload. The hash
 //! chains every record to all before it, across segments (`previous` repeats the last hash).
+//! `begun` is the wall clock in seconds since 1970, 0 when nobody knows: a segment's age must
+//! survive a restart.
 
 use sha2::{Digest, Sha256};
 use vrs_domain::limit::JOURNAL_RECORD_BYTES_MAX;
@@ -28,12 +30,14 @@ const VERSION: u32 = 1;
 /// A SHA-256 of the chain.
 pub type Hash = [u8; HASH_BYTES];
 
-/// The header of a segment that begins with record `first` after a record with hash `previous`.
+/// The header of a segment that begins at `begun_s` (seconds since 1970) with record `first` after a
+/// record with hash `previous`.
 #[must_use]
-pub fn encode_header(first: u64, previous: &Hash) -> [u8; HEADER_BYTES] {
+pub fn encode_header(first: u64, previous: &Hash, begun_s: u32) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
     header[..8].copy_from_slice(MAGIC);
     header[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    header[12..16].copy_from_slice(&begun_s.to_le_bytes());
     header[16..24].copy_from_slice(&first.to_le_bytes());
     header[24..56].copy_from_slice(previous);
     let crc = crc32fast::hash(&header[..56]);
@@ -48,6 +52,8 @@ pub struct Header {
     pub first: u64,
     /// Hash of the record before it.
     pub previous: Hash,
+    /// When it was begun, in seconds since 1970; 0 when nobody knows.
+    pub begun_s: u32,
 }
 
 /// Reads a header; `None` when a byte of it is wrong.
@@ -58,9 +64,11 @@ pub fn decode_header(bytes: &[u8; HEADER_BYTES]) -> Option<Header> {
     if &bytes[..8] != MAGIC || version != VERSION || crc != crc32fast::hash(&bytes[..56]) {
         return None;
     }
+    let begun_s = u32::from_le_bytes(bytes[12..16].try_into().ok()?);
     let first = u64::from_le_bytes(bytes[16..24].try_into().ok()?);
     Some(Header {
         first,
+        begun_s,
         previous: bytes[24..56].try_into().ok()?,
     })
 }
@@ -138,12 +146,13 @@ mod tests {
 
     #[test]
     fn every_byte_of_a_header_counts() {
-        let header = encode_header(7, &[9; 32]);
+        let header = encode_header(7, &[9; 32], 5);
         assert_eq!(
             decode_header(&header),
             Some(Header {
                 first: 7,
-                previous: [9; 32]
+                previous: [9; 32],
+                begun_s: 5
             })
         );
         for at in 0..HEADER_BYTES {

@@ -2,7 +2,9 @@
 //!
 //! What it is: append-only segment files of length-prefixed, checksummed, hash-chained records
 //! ([`frame`]); one writer thread that gathers records and makes them durable with one fsync
-//! ([`Journal`]); a verifier that names the first byte range that is wrong ([`verify()`]).
+//! ([`Journal`]); a verifier that names the first byte range that is wrong ([`verify()`]); snapshots,
+//! so that a start need not replay everything ([`Options::snapshots`]); the signed head, published
+//! elsewhere ([`Checkpoint`]).
 //! What it is not: it decides nothing about sessions and is never edited; a correction is a new
 //! record. The rebuildable views are in [`crate::store`].
 //!
@@ -12,25 +14,46 @@
 //! [`Journal::reopen`] succeeds (R03).
 //! Start reading at [`Journal::open`].
 
+mod beside;
+mod checkpoint;
 mod convert;
 mod disk;
+pub mod export;
+mod filter;
 pub mod frame;
+mod handle;
+mod keep;
 mod lock;
+mod note;
+mod options;
+mod publish;
 mod reader;
 mod record;
+mod recover;
+pub mod repair;
 mod replay;
 mod scan;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod whole;
 mod writer;
 
+pub use checkpoint::{
+    Checkpoint, CheckpointError, Described, Standing, public_key_file, signing_key, verifier_key,
+};
 pub use convert::NotAnEvent;
 pub use disk::{Disk, RealDisk, SegmentFile};
+pub use filter::{Filter, Instant, KindWord, UnknownKind, WrongTime};
+pub use handle::{AppendError, Health, Host, Journal, Opened};
 pub use lock::{DataLock, LockError};
-pub use reader::{ReadError, read};
+pub use note::{NoteError, Signer, Verifier};
+pub use options::{Options, Rotation, WallClock};
+pub use publish::Publishing;
+pub use reader::{Line, ReadError, is_journal, read, read_lines};
 pub use record::{Entry, Kind, Placed, Record};
 pub use replay::{Replay, SessionFault};
 pub use scan::{Chain, Damage, JournalError, TornTail};
-pub use verify::{Report, verify};
-pub use writer::{AppendError, Health, Host, Journal, Opened};
+pub use snapshot::Ignored;
+pub use verify::{Report, verify, verify_record};

@@ -22,6 +22,8 @@ pub struct SessionFault {
 pub struct Replay {
     open: BTreeMap<String, Session>,
     closed: BTreeSet<String>,
+    /// The sessions of `faults`.
+    faulted: BTreeSet<String>,
     faults: Vec<SessionFault>,
 }
 
@@ -33,7 +35,7 @@ impl Replay {
             Ok(ended) => ended,
             Err(why) => {
                 // One fault per session: what follows a wrong record means nothing.
-                if !self.faults.iter().any(|f| f.session == *id) {
+                if self.faulted.insert(id.clone()) {
                     self.faults.push(SessionFault {
                         session: id.clone(),
                         record: record.sequence,
@@ -64,6 +66,12 @@ impl Replay {
         }
         self.closed.insert(id.clone());
         Ok(self.open.remove(id))
+    }
+
+    /// Forgets a session that has ended: what would still come of it is then taken for the
+    /// beginning of another one. For those who replay without an end.
+    pub(super) fn forget(&mut self, session: &str) {
+        self.closed.remove(session);
     }
 
     /// Sessions seen.

@@ -8,6 +8,8 @@ use super::frame::{self, FRAME_BYTES, HASH_BYTES, HEADER_BYTES, Hash, LEAD_BYTES
 
 /// A tail of at least this many zero bytes was reserved by the file system but never written.
 const ZERO_TAIL_BYTES_MIN: usize = 8;
+/// How much of a file is read at once, in bytes.
+const READ_BYTES: usize = 256 * 1024;
 
 /// Where the chain stands: the last record and its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -103,10 +105,16 @@ pub(super) struct Found<'a> {
     pub(super) file: &'a Path,
     pub(super) offset: u64,
     pub(super) sequence: u64,
+    pub(super) hash: &'a Hash,
     pub(super) payload: &'a [u8],
 }
 
 impl Found<'_> {
+    /// Where in the file the record ends, in bytes.
+    pub(super) const fn end(&self) -> u64 {
+        self.offset + (FRAME_BYTES + self.payload.len()) as u64
+    }
+
     pub(super) fn damaged(&self, damage: Damage) -> JournalError {
         JournalError::Damaged {
             record: self.sequence,
@@ -117,12 +125,22 @@ impl Found<'_> {
     }
 }
 
+/// The segment at the end of a journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Last {
+    pub(super) path: PathBuf,
+    /// How much of it is good, in bytes.
+    pub(super) length: u64,
+    /// When it was begun, in seconds since 1970; 0 when nobody knows.
+    pub(super) begun_s: u32,
+}
+
 /// Result of a whole scan.
 #[derive(Debug)]
 pub(super) struct Scan {
     pub(super) chain: Chain,
-    /// The last segment and its good length; `None` in an empty folder.
-    pub(super) last: Option<(PathBuf, u64)>,
+    /// The last segment; `None` in an empty folder.
+    pub(super) last: Option<Last>,
     pub(super) segments: usize,
     pub(super) torn: Option<TornTail>,
 }
@@ -132,8 +150,11 @@ pub(super) fn segment_name(first: u64) -> String {
     format!("journal-{first:020}.vj")
 }
 
-/// Segment files in order.
-fn segments(folder: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
+/// Segment files in order, each with the number of its first record.
+///
+/// # Errors
+/// When the folder cannot be read; a missing one is empty.
+pub(super) fn segments(folder: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -163,19 +184,62 @@ fn segments(folder: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
 }
 
 /// Checks all segments in order and shows each record to `visit`.
-pub(super) fn scan(
+///
+/// # Errors
+/// The first thing that is wrong, or what `visit` said.
+pub(super) fn scan<E: From<JournalError>>(
     folder: &Path,
-    visit: &mut dyn FnMut(&Found<'_>) -> Result<(), JournalError>,
-) -> Result<Scan, JournalError> {
+    visit: &mut dyn FnMut(&Found<'_>) -> Result<(), E>,
+) -> Result<Scan, E> {
     let list = segments(folder)?;
     if let Some((first, _)) = list.first().filter(|(first, _)| *first != 1) {
-        return Err(JournalError::Beginning {
+        return Err(E::from(JournalError::Beginning {
             folder: folder.to_owned(),
             first: *first,
-        });
+        }));
     }
+    walk(&list, Chain::default(), visit)
+}
+
+/// As [`scan`], but begins with the segment that holds record `from` and leaves out those that
+/// begin after record `to`. What stands before is taken from that segment's header: the caller
+/// compares a hash that it knows.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) fn scan_part<E: From<JournalError>>(
+    folder: &Path,
+    from: u64,
+    to: u64,
+    visit: &mut dyn FnMut(&Found<'_>) -> Result<(), E>,
+) -> Result<Scan, E> {
+    let mut list = segments(folder)?;
+    list.retain(|(first, _)| *first <= to);
+    let start = list.iter().rposition(|(first, _)| *first <= from);
+    list.drain(..start.unwrap_or_default());
+    // Without a readable header the walk begins nowhere and names the damage.
+    let before = list.first().and_then(|(_, path)| before(path));
+    walk(&list, before.unwrap_or_default(), visit)
+}
+
+/// Where the chain stood when the segment was begun.
+fn before(segment: &Path) -> Option<Chain> {
+    let mut bytes = [0; HEADER_BYTES];
+    File::open(segment).ok()?.read_exact(&mut bytes).ok()?;
+    let header = frame::decode_header(&bytes)?;
+    Some(Chain {
+        sequence: header.first.saturating_sub(1),
+        hash: header.previous,
+    })
+}
+
+fn walk<E: From<JournalError>>(
+    list: &[(u64, PathBuf)],
+    before: Chain,
+    visit: &mut dyn FnMut(&Found<'_>) -> Result<(), E>,
+) -> Result<Scan, E> {
     let mut scan = Scan {
-        chain: Chain::default(),
+        chain: before,
         last: None,
         segments: list.len(),
         torn: None,
@@ -186,14 +250,18 @@ pub(super) fn scan(
         let length = file.metadata().map_err(JournalError::io(path))?.len();
         let mut segment = Segment {
             path,
-            reader: BufReader::new(file),
+            reader: BufReader::with_capacity(READ_BYTES, file),
             offset: 0,
+            begun_s: 0,
             length,
             is_last,
         };
-        let torn = segment.walk(&mut scan.chain, visit)?;
-        scan.last = Some((path.clone(), segment.offset));
-        scan.torn = torn;
+        scan.torn = segment.walk(&mut scan.chain, visit)?;
+        scan.last = Some(Last {
+            path: path.clone(),
+            length: segment.offset,
+            begun_s: segment.begun_s,
+        });
     }
     Ok(scan)
 }
@@ -203,28 +271,30 @@ struct Segment<'a> {
     reader: BufReader<File>,
     /// End of what is known to be good.
     offset: u64,
+    begun_s: u32,
     length: u64,
     is_last: bool,
 }
 
 impl Segment<'_> {
-    fn walk(
+    fn walk<E: From<JournalError>>(
         &mut self,
         chain: &mut Chain,
-        visit: &mut dyn FnMut(&Found<'_>) -> Result<(), JournalError>,
-    ) -> Result<Option<TornTail>, JournalError> {
+        visit: &mut dyn FnMut(&Found<'_>) -> Result<(), E>,
+    ) -> Result<Option<TornTail>, E> {
         let record = chain.sequence.saturating_add(1);
         if self.left() < HEADER_BYTES as u64 {
-            return self.torn(record);
+            return Ok(self.torn(record)?);
         }
         let mut bytes = [0; HEADER_BYTES];
         self.fill(&mut bytes)?;
         let Some(header) = frame::decode_header(&bytes) else {
-            return self.torn_or(&bytes, record, Damage::Header);
+            return Ok(self.torn_or(&bytes, record, Damage::Header)?);
         };
         if header.first != record || header.previous != chain.hash {
-            return Err(self.damaged(record, Damage::Order));
+            return Err(E::from(self.damaged(record, Damage::Order)));
         }
+        self.begun_s = header.begun_s;
         self.offset = HEADER_BYTES as u64;
         let mut body = Vec::new();
         loop {
@@ -233,16 +303,16 @@ impl Segment<'_> {
                 return Ok(None);
             }
             if self.left() < LEAD_BYTES as u64 {
-                return self.torn(record);
+                return Ok(self.torn(record)?);
             }
             let mut bytes = [0; LEAD_BYTES];
             self.fill(&mut bytes)?;
             let Some(lead) = frame::decode_lead(&bytes) else {
-                return self.torn_or(&bytes, record, Damage::Length);
+                return Ok(self.torn_or(&bytes, record, Damage::Length)?);
             };
             let whole = (FRAME_BYTES + lead.length) as u64;
             if self.left() < whole {
-                return self.torn(record);
+                return Ok(self.torn(record)?);
             }
             body.resize(FRAME_BYTES - LEAD_BYTES + lead.length, 0);
             self.fill(&mut body)?;
@@ -253,22 +323,24 @@ impl Segment<'_> {
                     .iter()
                     .all(|&b| b == 0);
                 if at_end && unwritten {
-                    return self.torn(record);
+                    return Ok(self.torn(record)?);
                 }
-                return Err(self.damaged(record, Damage::Content));
+                return Err(E::from(self.damaged(record, Damage::Content)));
             }
-            let (hash, payload) = content.split_at(HASH_BYTES);
-            if lead.sequence != record || hash != frame::hash(&chain.hash, record, payload) {
-                return Err(self.damaged(record, Damage::Broken));
+            let (written, payload) = content.split_at(HASH_BYTES);
+            let hash = frame::hash(&chain.hash, record, payload);
+            if lead.sequence != record || *written != hash {
+                return Err(E::from(self.damaged(record, Damage::Broken)));
             }
             visit(&Found {
                 file: self.path,
                 offset: self.offset,
                 sequence: record,
+                hash: &hash,
                 payload,
             })?;
             chain.sequence = record;
-            chain.hash.copy_from_slice(hash);
+            chain.hash = hash;
             self.offset += whole;
         }
     }

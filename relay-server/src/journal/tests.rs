@@ -1,5 +1,9 @@
 //! The journal's promises, on real files and on a disk that fails.
 
+mod checkpoints;
+mod operator;
+mod snapshots;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,6 +44,17 @@ fn entry(session: u32, event: u64) -> Entry {
     }
 }
 
+/// What opening finds where there is nothing.
+fn nothing() -> Opened {
+    Opened {
+        records: 0,
+        torn: None,
+        snapshot: None,
+        ignored: Vec::new(),
+        contradiction: None,
+    }
+}
+
 /// A journal with `sessions` times three records; returns its only segment.
 fn written(folder: &Path, sessions: u32) -> PathBuf {
     let (journal, opened) = Journal::open(folder, |_| {}).unwrap();
@@ -47,7 +62,8 @@ fn written(folder: &Path, sessions: u32) -> PathBuf {
         opened,
         Opened {
             records: 0,
-            torn: None
+            torn: None,
+            ..nothing()
         }
     );
     for session in 0..sessions {
@@ -106,7 +122,8 @@ fn r01_a_record_cut_at_any_byte_is_dropped_reported_and_written_over() {
             opened,
             Opened {
                 records: 3,
-                torn: Some(torn)
+                torn: Some(torn),
+                ..nothing()
             },
             "cut at {cut}"
         );

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
-use super::reader::scan_records;
+use super::frame::Hash;
+use super::reader::decode;
+use super::repair::{Repair, repairs};
 use super::replay::{Replay, SessionFault};
-use super::scan::{JournalError, TornTail};
+use super::scan::{Chain, JournalError, TornTail, scan};
 
 /// What a verification found.
 #[derive(Debug)]
@@ -24,6 +26,12 @@ pub struct Report {
     pub torn: Option<TornTail>,
     /// Sessions whose events cannot be their history.
     pub faults: Vec<SessionFault>,
+    /// Each time that records were taken out by `journal repair`, oldest first.
+    pub repairs: Vec<Repair>,
+    /// The hash of the record that was asked for, when it is in the journal.
+    pub asked: Option<Hash>,
+    /// Where the chain ends.
+    pub end: Chain,
 }
 
 impl Report {
@@ -44,6 +52,9 @@ impl fmt::Display for Report {
             open,
             torn,
             faults,
+            repairs,
+            asked: _,
+            end: _,
         } = self;
         writeln!(
             f,
@@ -56,6 +67,9 @@ impl fmt::Display for Report {
                 f,
                 "\n{bytes} bytes of an unfinished record at byte {offset} of {file}; the next start cuts them"
             )?;
+        }
+        for repair in repairs {
+            write!(f, "\n{repair}")?;
         }
         for fault in faults {
             write!(
@@ -73,8 +87,23 @@ impl fmt::Display for Report {
 /// # Errors
 /// The first damaged place; sessions that do not replay are in the report instead.
 pub fn verify(folder: &Path) -> Result<Report, JournalError> {
+    verify_record(folder, 0)
+}
+
+/// As [`verify`]; [`Report::asked`] is the hash of record `ask`.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_record(folder: &Path, ask: u64) -> Result<Report, JournalError> {
     let mut replay = Replay::default();
-    let scan = scan_records(folder, &mut |record| drop(replay.take(&record)))?;
+    let mut asked = None;
+    let scan = scan(folder, &mut |found| {
+        if found.sequence == ask {
+            asked = Some(*found.hash);
+        }
+        replay.take(&decode(found)?);
+        Ok::<_, JournalError>(())
+    })?;
     let sessions = replay.sessions();
     let (open, faults) = replay.finish();
     Ok(Report {
@@ -85,5 +114,8 @@ pub fn verify(folder: &Path) -> Result<Report, JournalError> {
         open: open.len(),
         torn: scan.torn,
         faults,
+        repairs: repairs(folder)?,
+        asked,
+        end: scan.chain,
     })
 }

@@ -1,75 +1,32 @@
 //! The one thread that writes: gathers records, writes them at once, makes them durable with one
 //! fsync, then acknowledges. After an error it refuses everything until it is reopened.
+//!
+//! Snapshots and checkpoints are made beside it: they cost an append no more than the start of a
+//! thread at each rotation and a lock for each group.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use vrs_domain::limit;
 
-use super::disk::{Disk, RealDisk, SegmentFile};
+use super::beside::Snapshots;
+use super::disk::{Disk, SegmentFile};
 use super::frame;
-use super::reader::scan_records;
+use super::handle::{AppendError, Health};
+use super::options::{Options, Rotation, WallClock};
+use super::publish::Publisher;
 use super::record::{Entry, Record};
-use super::scan::{Chain, JournalError, TornTail, scan, segment_name};
+use super::scan::{Chain, JournalError, Last, Scan, scan, segment_name};
 
-/// Appends that may wait for the writer; past it the asking task waits (the journal never drops).
-const APPENDS_WAITING_MAX: usize = 1024;
 /// Entries that may wait in memory for a disk that failed.
 const KEPT_MAX: usize = 100_000;
 /// Most records of one group.
 const GROUP_RECORDS_MAX: usize = 512;
-/// A segment is closed when it has grown past this size, in bytes.
-const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Why a record was not written. Nothing new may begin that depends on it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
-    /// The disk failed, now or earlier; see [`Journal::reopen`].
-    #[error("the journal cannot be written: {0}")]
-    Failed(String),
-    /// The disk failed, and the entry waits for it in memory, in order: only a crash before it
-    /// works again can lose it.
-    #[error("the journal cannot be written; the record waits: {0}")]
-    Kept(String),
-    /// The record is larger than a record may be.
-    #[error("a journal record of {0} bytes is larger than {max} bytes", max = limit::JOURNAL_RECORD_BYTES_MAX)]
-    TooLarge(usize),
-    /// The journal is closing.
-    #[error("the journal is closed")]
-    Closed,
-}
-
-/// Whether the journal can be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
-    /// It can.
-    Working,
-    /// It cannot, because of this; new calls must be refused.
-    Failed(String),
-}
-
-/// What opening found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opened {
-    /// Records in the journal.
-    pub records: u64,
-    /// An unfinished record that was cut off, if any; tell the operator.
-    pub torn: Option<TornTail>,
-}
-
-/// The open journal. Share it in an `Arc`; dropping it writes what waits and ends the thread.
+/// What others ask of the writer.
 #[derive(Debug)]
-pub struct Journal {
-    queue: Option<mpsc::Sender<Request>>,
-    health: watch::Receiver<Health>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug)]
-enum Request {
+pub(super) enum Request {
     Append {
         entry: Entry,
         keep: bool,
@@ -78,161 +35,6 @@ enum Request {
     Reopen {
         done: oneshot::Sender<Result<(), AppendError>>,
     },
-}
-
-impl Journal {
-    /// Opens the journal in `folder` (made when missing): checks every byte, shows every record to
-    /// `visit`, cuts a torn tail, starts the writer. Blocks; take [`super::DataLock`] first.
-    ///
-    /// # Errors
-    /// When anything but the tail is damaged (nothing is changed then), or the disk fails.
-    pub fn open(folder: &Path, visit: impl FnMut(Record)) -> Result<(Self, Opened), JournalError> {
-        Self::open_on(folder, visit, RealDisk, SEGMENT_BYTES_MAX, Host::Thread)
-    }
-
-    /// As [`Journal::open`], on a disk that may fail and with segments of another length.
-    ///
-    /// # Errors
-    /// As [`Journal::open`].
-    pub fn open_on(
-        folder: &Path,
-        mut visit: impl FnMut(Record),
-        disk: impl Disk,
-        segment_bytes_max: u64,
-        host: Host,
-    ) -> Result<(Self, Opened), JournalError> {
-        fs::create_dir_all(folder).map_err(JournalError::io(folder))?;
-        let scan = scan_records(folder, &mut visit)?;
-        let opened = Opened {
-            records: scan.chain.sequence,
-            torn: scan.torn,
-        };
-        let mut writer = Writer {
-            folder: folder.to_owned(),
-            disk: Box::new(disk),
-            segment_bytes_max,
-            chain: scan.chain,
-            segment: None,
-            position: scan.last,
-            kept: VecDeque::new(),
-        };
-        writer
-            .continue_segment()
-            .map_err(JournalError::io(folder))?;
-        let (queue, requests) = mpsc::channel(APPENDS_WAITING_MAX);
-        let (tell, health) = watch::channel(Health::Working);
-        let thread = match host {
-            Host::Thread => {
-                let thread = std::thread::Builder::new().name("journal".into());
-                let running = thread.spawn(move || writer.run(requests, &tell));
-                Some(running.map_err(JournalError::Thread)?)
-            }
-            Host::Task => {
-                tokio::spawn(writer.run_as_task(requests, tell));
-                None
-            }
-        };
-        Ok((
-            Self {
-                queue: Some(queue),
-                health,
-                thread,
-            },
-            opened,
-        ))
-    }
-
-    /// Writes an entry; returns its number once it is on the medium. Entries of one task keep their
-    /// order. Dropping the future does not take the entry back.
-    ///
-    /// # Errors
-    /// When it is not durable; then nothing that depends on it may happen.
-    pub async fn append(&self, entry: Entry) -> Result<u64, AppendError> {
-        self.ask(entry, false).await
-    }
-
-    /// Like [`Journal::append`], for what cannot be refused any more: while the disk fails the
-    /// entry is kept, and written before anything else when it works again (R03).
-    ///
-    /// # Errors
-    /// [`AppendError::Kept`] when it waits, others as for [`Journal::append`].
-    pub async fn append_or_keep(&self, entry: Entry) -> Result<u64, AppendError> {
-        self.ask(entry, true).await
-    }
-
-    async fn ask(&self, entry: Entry, keep: bool) -> Result<u64, AppendError> {
-        let (done, answer) = oneshot::channel();
-        self.send(Request::Append { entry, keep, done }).await?;
-        answer.await.unwrap_or(Err(AppendError::Closed))
-    }
-
-    /// Like [`Journal::append`], for threads outside the runtime.
-    ///
-    /// # Errors
-    /// As [`Journal::append`].
-    pub fn append_blocking(&self, entry: Entry) -> Result<u64, AppendError> {
-        let (done, answer) = oneshot::channel();
-        let queue = self.queue.as_ref().ok_or(AppendError::Closed)?;
-        queue
-            .blocking_send(Request::Append {
-                entry,
-                keep: false,
-                done,
-            })
-            .map_err(|_| AppendError::Closed)?;
-        answer.blocking_recv().unwrap_or(Err(AppendError::Closed))
-    }
-
-    /// Tries to work again after a failure (the disk has room again): checks the files, cuts what
-    /// was never acknowledged, goes on.
-    ///
-    /// # Errors
-    /// When it still fails; it may be tried again.
-    pub async fn reopen(&self) -> Result<(), AppendError> {
-        let (done, answer) = oneshot::channel();
-        self.send(Request::Reopen { done }).await?;
-        answer.await.unwrap_or(Err(AppendError::Closed))
-    }
-
-    /// Whether it can be written, and every change of that.
-    #[must_use]
-    pub fn health(&self) -> watch::Receiver<Health> {
-        self.health.clone()
-    }
-
-    /// Writes what waits and ends the writer. Blocks for as long as the disk does.
-    pub fn close(mut self) {
-        self.finish();
-    }
-
-    async fn send(&self, request: Request) -> Result<(), AppendError> {
-        let queue = self.queue.as_ref().ok_or(AppendError::Closed)?;
-        queue.send(request).await.map_err(|_| AppendError::Closed)
-    }
-
-    fn finish(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the journal writer panicked");
-        }
-    }
-}
-
-impl Drop for Journal {
-    fn drop(&mut self) {
-        self.finish();
-    }
-}
-
-/// What the writer runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Host {
-    /// A thread of its own: the disk may take its time.
-    Thread,
-    /// A task of the current runtime, in its time: for disks that do not block.
-    Task,
 }
 
 /// All that waits, up to one group: one fsync is for all of it.
@@ -246,17 +48,23 @@ fn gather(first: Request, requests: &mut mpsc::Receiver<Request>) -> Vec<Request
     group
 }
 
-struct Writer {
+/// The writer, before and while it runs.
+pub(super) struct Writer {
     folder: PathBuf,
     disk: Box<dyn Disk>,
-    segment_bytes_max: u64,
+    rotation: Rotation,
+    wall: WallClock,
     /// Up to here everything is acknowledged.
     chain: Chain,
     segment: Option<Box<dyn SegmentFile>>,
-    /// The segment being written and its acknowledged length, in bytes; kept through failures.
-    position: Option<(PathBuf, u64)>,
+    /// The segment being written and its acknowledged length; kept through failures.
+    position: Option<Last>,
+    /// A segment was to be begun and may be half there: the next record goes nowhere else.
+    rotating: bool,
     /// What came while the disk failed, in order.
     kept: VecDeque<Entry>,
+    snapshots: Option<Snapshots>,
+    publisher: Option<Publisher>,
 }
 
 struct Append {
@@ -271,14 +79,56 @@ struct Waiting {
 }
 
 impl Writer {
-    fn run(mut self, mut requests: mpsc::Receiver<Request>, health: &watch::Sender<Health>) {
+    /// Stands at the end of the journal that `scan` found in `folder`, ready to run. `snapshot` is
+    /// the record of the newest snapshot that can be used.
+    ///
+    /// # Errors
+    /// When the last segment cannot be opened or the first one made, or there is no thread.
+    pub(super) fn begin(
+        folder: &Path,
+        options: Options,
+        scan: Scan,
+        snapshot: Option<u64>,
+    ) -> Result<Self, JournalError> {
+        let (at, host) = (snapshot.unwrap_or_default(), options.host);
+        let snapshots = options.snapshots.map(|max| Snapshots::new(max, at, host));
+        let mut writer = Self {
+            folder: folder.to_owned(),
+            disk: options.disk,
+            rotation: options.rotation,
+            wall: options.wall,
+            chain: scan.chain,
+            segment: None,
+            position: scan.last,
+            rotating: false,
+            kept: VecDeque::new(),
+            snapshots,
+            publisher: None,
+        };
+        writer.date_segment();
+        let opened = writer.continue_segment();
+        opened.map_err(JournalError::io(folder))?;
+        if let Some(publishing) = options.checkpoint {
+            let wall = WallClock::clone(&writer.wall);
+            let publisher = Publisher::start(publishing, wall, writer.chain);
+            writer.publisher = Some(publisher.map_err(JournalError::Thread)?);
+        }
+        Ok(writer)
+    }
+
+    pub(super) fn run(
+        mut self,
+        mut requests: mpsc::Receiver<Request>,
+        health: &watch::Sender<Health>,
+    ) {
         while let Some(first) = requests.blocking_recv() {
             std::thread::sleep(limit::JOURNAL_GROUP_COMMIT);
             self.serve(gather(first, &mut requests), health);
         }
+        self.stop();
     }
 
-    async fn run_as_task(
+    pub(super) async fn run_as_task(
         mut self,
         mut requests: mpsc::Receiver<Request>,
         health: watch::Sender<Health>,
@@ -286,6 +136,18 @@ impl Writer {
         while let Some(first) = requests.recv().await {
             tokio::time::sleep(limit::JOURNAL_GROUP_COMMIT).await;
             self.serve(gather(first, &mut requests), &health);
+        }
+        self.stop();
+    }
+
+    /// A clean stop: everything is written; the next start has nothing to replay.
+    fn stop(mut self) {
+        // Sets the last head, waits for it, and only then may the process end.
+        drop(self.publisher.take());
+        if let Some(snapshots) = &mut self.snapshots {
+            snapshots.wait();
+            snapshots.begin(&self.folder, self.chain);
+            snapshots.wait();
         }
     }
 
@@ -327,8 +189,11 @@ impl Writer {
             Health::Working => self.write(&bytes).map_err(|error| error.to_string()),
         };
         match outcome {
-            Ok(()) => {
+            Ok(rotated) => {
                 self.chain = chain;
+                if let Some(publisher) = &self.publisher {
+                    publisher.set(chain, rotated);
+                }
                 for Waiting { sequence, append } in waiting {
                     answer(append.done, Ok(sequence));
                 }
@@ -356,28 +221,50 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        if self
+    /// Makes `bytes` durable; tells whether a segment was begun for them.
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<bool> {
+        let now_s = self.now_s();
+        let rotates = self
             .position
             .as_ref()
-            .is_none_or(|(_, length)| *length >= self.segment_bytes_max)
-        {
+            .is_none_or(|l| self.rotation.is_due(l.length, l.begun_s, now_s));
+        let rotates = self.rotating || rotates;
+        if rotates {
+            self.rotating = true;
             self.begin_segment()?;
+            self.rotating = false;
+            if let Some(snapshots) = &mut self.snapshots {
+                snapshots.begin(&self.folder, self.chain);
+            }
         }
-        let (Some(segment), Some((_, length))) = (&mut self.segment, &mut self.position) else {
+        let (Some(segment), Some(last)) = (&mut self.segment, &mut self.position) else {
             return Err(std::io::Error::other("no segment is open"));
         };
         segment.append(bytes)?;
         segment.sync()?;
-        *length = length.saturating_add(bytes.len() as u64);
-        Ok(())
+        last.length = last.length.saturating_add(bytes.len() as u64);
+        Ok(rotates)
+    }
+
+    fn now_s(&self) -> u32 {
+        u32::try_from((self.wall)() / 1000).unwrap_or(u32::MAX)
+    }
+
+    /// A segment of which nobody knows when it was begun is taken to begin now.
+    fn date_segment(&mut self) {
+        let now_s = self.now_s();
+        if let Some(last) = &mut self.position
+            && last.begun_s == 0
+        {
+            last.begun_s = now_s;
+        }
     }
 
     /// Opens the segment at its acknowledged length, cutting whatever follows.
     fn continue_segment(&mut self) -> std::io::Result<()> {
         self.segment = None;
         match &self.position {
-            Some((path, length)) if *length >= frame::HEADER_BYTES as u64 => {
+            Some(Last { path, length, .. }) if *length >= frame::HEADER_BYTES as u64 => {
                 self.segment = Some(self.disk.open(path, *length)?);
                 Ok(())
             }
@@ -389,12 +276,17 @@ impl Writer {
     /// very same name and is begun anew.
     fn begin_segment(&mut self) -> std::io::Result<()> {
         let first = self.chain.sequence.saturating_add(1);
+        let begun_s = self.now_s();
         let path = self.folder.join(segment_name(first));
         let mut file = self.disk.open(&path, 0)?;
-        file.append(&frame::encode_header(first, &self.chain.hash))?;
+        file.append(&frame::encode_header(first, &self.chain.hash, begun_s))?;
         file.sync()?;
         self.segment = Some(file);
-        self.position = Some((path, frame::HEADER_BYTES as u64));
+        self.position = Some(Last {
+            path,
+            length: frame::HEADER_BYTES as u64,
+            begun_s,
+        });
         Ok(())
     }
 
@@ -425,7 +317,8 @@ impl Writer {
     /// Cuts what was written but never acknowledged, then checks that the rest is whole.
     fn reopen(&mut self) -> Result<(), String> {
         self.continue_segment().map_err(|e| e.to_string())?;
-        let scan = scan(&self.folder, &mut |_| Ok(())).map_err(|e| e.to_string())?;
+        let scan =
+            scan(&self.folder, &mut |_| Ok::<_, JournalError>(())).map_err(|e| e.to_string())?;
         if scan.chain != self.chain {
             return Err("the files no longer hold what was acknowledged".into());
         }
@@ -441,6 +334,9 @@ impl Writer {
             self.write(&bytes).map_err(|e| e.to_string())?;
         }
         self.chain = chain;
+        if let Some(publisher) = &self.publisher {
+            publisher.set(chain, false);
+        }
         self.kept.clear();
         Ok(())
     }

@@ -69,8 +69,8 @@ fn an_outbound_call_passes_all_five_states_with_picture_sound_and_text_on_every_
         "call_placed",
         "interpreter_assigned",
         "dialing_started",
-        "telephone_rang",
-        "hearing_answered",
+        "called_rang",
+        "called_answered",
         "ended",
     ] {
         assert!(journal.contains(event), "{event} is journalled:\n{journal}");

@@ -62,7 +62,7 @@ fn r01_after_a_power_cut_every_record_is_there_and_no_session_stays_open() {
     for event in [
         "call_placed",
         "interpreter_assigned",
-        "hearing_answered",
+        "called_answered",
         "server_restarted",
     ] {
         assert!(

@@ -1,5 +1,6 @@
 //! From what is written to what is meant: the one place where raw configuration is converted.
 
+mod journal;
 mod queue;
 mod trunk;
 mod turn;
@@ -44,6 +45,7 @@ pub(super) fn resolve(raw: &Raw, file: &Path, problems: &mut Vec<Problem>) -> Op
     let turn = r.turn(raw, listen.as_ref());
     let queue = queue::queue(&raw.queue);
     let numbers = r.numbers(&raw.numbers);
+    let journal = server.as_ref().and_then(|s| r.journal(raw, &s.data_dir));
     let log = r.log(raw);
     report_collisions(&r.listeners, r.problems);
     Some(Config {
@@ -56,6 +58,7 @@ pub(super) fn resolve(raw: &Raw, file: &Path, problems: &mut Vec<Problem>) -> Op
         turn,
         queue,
         numbers,
+        journal: journal?,
         log: log?,
         warnings: r.warnings,
     })
