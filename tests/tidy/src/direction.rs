@@ -53,6 +53,11 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         &[],
     ),
     (
+        "vrs-bench",
+        &["vrs-domain", "relay-core", "relay-server"],
+        &[],
+    ),
+    (
         "vrs-sim",
         &["vrs-domain", "vrs-sip", "relay-core", "relay-server"],
         &[],

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use relay_server::journal::{
-    Disk, Entry, Host, Journal, Kind, Options, RealDisk, Rotation, SegmentFile,
+    Disk, Entry, Host, Journal, Kind, Options, Placed, RealDisk, Rotation, SegmentFile,
 };
 use relay_server::store::{ENDED_KEPT_MAX, MemoryStore, Rebuild};
 
@@ -74,24 +74,27 @@ fn kind(event: u64, call: u64) -> Kind {
     let interpreter = format!("{}", 1000 + call % 500);
     let leg = |leg: &str| Kind::LegConnected { leg: leg.into() };
     match event {
-        0 => Kind::CallPlaced {
-            caller: format!("+1555010{:04}", call % 10_000),
-            number: format!("+1555020{:04}", call % 9_973),
-            languages: "ase/en".into(),
-        },
+        0 => Kind::CallPlaced(Box::new(Placed::outbound(
+            &format!("+1555010{:04}", call % 10_000),
+            &format!("+1555020{:04}", call % 9_973),
+            "ase/en",
+        ))),
         1 => Kind::InterpreterInvited {
+            seat: "lead".into(),
             interpreter,
             epoch: 1,
         },
         2 => Kind::InterpreterAssigned {
+            seat: "lead".into(),
             interpreter,
             epoch: 1,
+            center: None,
         },
         3 => leg("caller"),
         4 => leg("interpreter"),
-        5 => Kind::DialingStarted,
-        6 => Kind::TelephoneRang,
-        7 => Kind::HearingAnswered,
+        5 => Kind::DialingStarted { address: None },
+        6 => Kind::CalledRang,
+        7 => Kind::CalledAnswered { address: None },
         _ => Kind::Ended {
             reason: "caller_hung_up".into(),
             stage: "relay_active".into(),
