@@ -29,7 +29,7 @@ pub use dialog::{Dialog, DialogId};
 pub use endpoint::{
     Body, CallHandle, ClientTransactionHandle, Endpoint, EndpointConfig, Event, FlowAddress,
     FlowId, FlowKind, InviteParams, Output, RegisterParams, RegistrationHandle, RequestParams,
-    Role, TransactionHandle,
+    Role, SavedCall, TransactionHandle,
 };
 pub use framer::{FrameError, Framed, StreamFramer};
 pub use message::{

@@ -7,7 +7,7 @@
 //!
 //! Files by concern: `receive` (dispatch), `uac` (calls we place), `uas` (calls we take),
 //! `in_dialog` (BYE, INFO, re-INVITE), `register`, `standalone` (requests outside dialogs),
-//! `flows` (connections), `timers` (deadlines), `compose` (what we write).
+//! `saved` (calls that outlive the process), `flows` (connections), `timers` (deadlines), `compose` (what we write).
 //! Start reading at [`Endpoint`].
 
 mod api;
@@ -17,6 +17,7 @@ mod flows;
 mod in_dialog;
 mod receive;
 mod register;
+mod saved;
 mod standalone;
 mod timers;
 mod transactions;
@@ -28,6 +29,8 @@ pub use api::{
     FlowKind, InviteParams, Output, RegisterParams, RegistrationHandle, RequestParams, Role,
     TransactionHandle,
 };
+
+pub use saved::SavedCall;
 
 use crate::dialog::{Dialog, DialogId};
 use crate::random::Random;

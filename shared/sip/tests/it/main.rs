@@ -14,5 +14,6 @@ mod fixpoint;
 mod foreign;
 mod pair;
 mod registration;
+mod saved;
 mod security;
 mod torture;
