@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use relay_core::session::Session;
 use rustls::pki_types::ServerName;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
@@ -21,8 +22,8 @@ use crate::session::views::Views;
 use crate::sfu::{self, SfuConfig};
 use crate::signalling::actor::ActorConfig;
 use crate::store::{self, Rebuild, Store};
-use crate::switchboard::{self, Parts};
-use crate::{tls, turn};
+use crate::switchboard::{self, Parts, goes_on};
+use crate::{alive, tls, turn};
 
 /// Media news that may wait to be handed to their sessions.
 const NEWS_WAITING_MAX: usize = 4096;
@@ -130,7 +131,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     let accounts = Arc::new(AccountStore::open(config.accounts_file())?);
     let _lock = DataLock::take(&config.server.data_dir)?;
     let clock = Clock::start();
-    let (journal, views) = open_records(&config, &clock).await?;
+    let alive_utc_ms = alive::last(&config.server.data_dir);
+    let records = open_records(&config, &clock).await?;
 
     // `stop` is the wish to end; `halt` ends the parts, once every leg has been told.
     let halt = CancellationToken::new();
@@ -145,14 +147,16 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     let (sfu, media_address) =
         sfu::start(media, halt.clone()).map_err(listen("media", config.listen.media))?;
     let parts = Parts {
-        journal,
-        views,
+        journal: records.journal,
+        views: records.views,
         sfu,
         media_news,
-        clock,
+        clock: clock.clone(),
         trunks: config.trunks.clone().into(),
         queue_rules: config.queue.rules,
         rules: config.queue.session,
+        resumed: records.resumed,
+        alive_utc_ms,
     };
     let signalling = actor_config(&config, accounts, &stop)?;
     let switchboard = switchboard::start(parts, signalling, &halt);
@@ -174,6 +178,11 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     let serving = tokio::spawn(secure::serve(listener, tls, port, halt.clone()));
     info!(secure = %secure_address, media = %media_address, "ready");
     println!("ready secure={secure_address} media={media_address}");
+    tokio::spawn(alive::note(
+        config.server.data_dir.clone(),
+        clock,
+        halt.clone(),
+    ));
 
     stop.cancelled().await;
     switchboard.drain().await;
@@ -222,8 +231,17 @@ fn open_journal(
     Ok((journal, opened))
 }
 
-/// Opens the journal, checks all of it, rebuilds the views and ends what a crash left open.
-async fn open_records(config: &Config, clock: &Clock) -> Result<(Arc<Journal>, Views), AppError> {
+/// What outlives the process.
+struct Records {
+    journal: Arc<Journal>,
+    views: Views,
+    /// Conversations that another process had.
+    resumed: Vec<Session>,
+}
+
+/// Opens the journal, checks all of it, rebuilds the views and finds what goes on, and ends
+/// whatever else a crash left open.
+async fn open_records(config: &Config, clock: &Clock) -> Result<Records, AppError> {
     let mut rebuild = Rebuild::default();
     let (journal, opened) = open_journal(config, &mut rebuild)?;
     let (store, quarantined) = store::open(&config.store_dir())?;
@@ -237,15 +255,21 @@ async fn open_records(config: &Config, clock: &Clock) -> Result<(Arc<Journal>, V
     for fault in &restored.faults {
         warn!(?fault, "a session's record does not replay");
     }
-    for session in restored.open {
+    let (resumed, cut): (Vec<_>, Vec<_>) = restored.open.into_iter().partition(goes_on);
+    for session in cut {
         if let Some(ended) = switchboard::end_after_restart(&journal, session, clock).await? {
             store.put_session(&(&ended.view(clock.now())).into())?;
         }
     }
     let (records, snapshot) = (opened.records, opened.snapshot);
-    info!(records, snapshot, "journal opened and verified");
+    let resumes = resumed.len();
+    info!(records, snapshot, resumes, "journal opened and verified");
     let views = Views::start(Box::new(store)).map_err(AppError::Runtime)?;
-    Ok((Arc::new(journal), views))
+    Ok(Records {
+        journal: Arc::new(journal),
+        views,
+        resumed,
+    })
 }
 
 fn actor_config<'a>(

@@ -5,6 +5,7 @@
 //! Start reading at [`app`] (how the parts are put together) or [`cli`] (what an operator types).
 
 pub mod accounts;
+pub mod alive;
 pub mod app;
 pub mod cli;
 pub mod config;

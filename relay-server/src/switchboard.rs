@@ -9,17 +9,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use relay_core::queue::QueueRules;
-use relay_core::session::{Input, Rules, Session};
+use relay_core::queue::{Match, QueueRules};
+use relay_core::session::{Input, Rules, Session, State};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use vrs_domain::Seat;
 
 use crate::config::Trunk;
 use crate::edge::Arrival;
 use crate::journal::{AppendError, Entry, Health, Journal};
 use crate::session::clock::Clock;
-use crate::session::driver::Services;
+use crate::session::driver::{self, Services};
 use crate::session::publish::Publisher;
 use crate::session::queue::QueueConfig;
 use crate::session::views::Views;
@@ -55,6 +56,10 @@ pub struct Parts {
     pub queue_rules: QueueRules,
     /// How long things may take within a session.
     pub rules: Rules,
+    /// Conversations of an earlier process.
+    pub resumed: Vec<Session>,
+    /// When that process is known to have been there last, in milliseconds UTC.
+    pub alive_utc_ms: u64,
 }
 
 /// The running tasks.
@@ -75,6 +80,7 @@ pub fn start(parts: Parts, signalling: ActorConfig<'_>, halt: &CancellationToken
         views: parts.views.clone(),
         clock: parts.clock.clone(),
         rules: parts.queue_rules,
+        resumed: parts.resumed.iter().flat_map(assignments).collect(),
     };
     tokio::spawn(mend(Arc::clone(&parts.journal), halt.clone()));
     let services = Services {
@@ -91,6 +97,9 @@ pub fn start(parts: Parts, signalling: ActorConfig<'_>, halt: &CancellationToken
         halt: halt.clone(),
     };
     let (arrivals, arrived) = mpsc::channel(ARRIVALS_WAITING_MAX);
+    for session in parts.resumed {
+        driver::resume(services.clone(), session, parts.alive_utc_ms);
+    }
     let actor = Actor::new(signalling, services);
     tokio::spawn(actor.run(arrived, commands, halt.clone()));
     tokio::spawn(hand_out(parts.media_news, directory.clone()));
@@ -124,8 +133,42 @@ impl Switchboard {
     }
 }
 
-/// No session survives a restart yet; its record says so instead of staying open for ever. Gives
-/// the session as it ended; `None` when it cannot be ended, which is logged.
+/// Who has which seat in a session that goes on.
+fn assignments(session: &Session) -> Vec<queue::Resumed> {
+    let Some(parties) = session.state().parties() else {
+        return Vec::new();
+    };
+    let taken = |seat: &Seat| {
+        let interpreter = parties.crew.taken(*seat)?;
+        Some(queue::Resumed {
+            taken: Match {
+                session: session.id(),
+                seat: *seat,
+                ca: interpreter.ca.clone(),
+                epoch: interpreter.epoch,
+            },
+            urgency: parties.urgency,
+            languages: session.placed().languages,
+        })
+    };
+    Seat::ALL.iter().filter_map(taken).collect()
+}
+
+/// Whether a session that another process had can go on: its parties talk already.
+#[must_use]
+pub fn goes_on(session: &Session) -> bool {
+    match session.state() {
+        State::RelayActive { .. } => true,
+        State::RequestReceived { .. }
+        | State::InterpreterAssigned { .. }
+        | State::HearingPartyDialing { .. }
+        | State::CallEnded { .. } => false,
+    }
+}
+
+/// What was not yet a conversation does not survive a restart; its record says so instead of
+/// staying open for ever. Gives the session as it ended; `None` when it cannot be ended, which is
+/// logged.
 ///
 /// # Errors
 /// When the journal does not take the event.

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use relay_core::queue::Match;
-use relay_core::session::{Decline, Placed};
+use relay_core::session::{Decline, Dialog, Placed};
 use tokio::sync::mpsc;
 use vrs_domain::{CallCenter, EndReason, Leg, ReliefReason, Seat, SessionId};
 
@@ -118,6 +118,20 @@ pub enum Message {
     SeatWithdrawn {
         /// Which.
         seat: Seat,
+    },
+    /// A leg was answered; this is to be kept of it.
+    LegBound {
+        /// Which.
+        leg: Leg,
+        /// What is kept.
+        dialog: Dialog,
+    },
+    /// A leg that another process had is back, without media.
+    LegBack {
+        /// Which.
+        leg: Leg,
+        /// Over which trunk, for the telephone's.
+        trunk: Option<String>,
     },
     /// A party hung up.
     HungUp(Leg),

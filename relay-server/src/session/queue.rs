@@ -8,7 +8,9 @@ use relay_core::session::Decline;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
-use vrs_domain::{Activity, Availability, CaId, EndReason, LanguagePair, Seat, SessionId, Skill};
+use vrs_domain::{
+    Activity, Availability, CaId, EndReason, LanguagePair, Seat, SessionId, Skill, Urgency,
+};
 
 use super::clock::{self, Clock};
 use super::views::Views;
@@ -73,14 +75,31 @@ pub struct QueueConfig {
     pub clock: Clock,
     /// How long interpreters are asked, rest and wrap up.
     pub rules: QueueRules,
+    /// Assignments of an earlier process.
+    pub resumed: Vec<Resumed>,
+}
+
+/// An assignment that outlived its process.
+#[derive(Debug)]
+pub struct Resumed {
+    /// Who has which seat.
+    pub taken: Match,
+    /// How urgent the session is.
+    pub urgency: Urgency,
+    /// Between which languages.
+    pub languages: LanguagePair,
 }
 
 /// Starts the queue's task.
 #[must_use]
 pub fn start(config: QueueConfig, stop: CancellationToken) -> QueueHandle {
     let (commands, inbox) = mpsc::channel(COMMANDS_WAITING_MAX);
+    let mut queue = Queue::new(config.rules);
+    for resumed in config.resumed {
+        put_back(&mut queue, &resumed);
+    }
     let actor = Actor {
-        queue: Queue::new(config.rules),
+        queue,
         directory: config.directory,
         views: config.views,
         clock: config.clock,
@@ -90,6 +109,27 @@ pub fn start(config: QueueConfig, stop: CancellationToken) -> QueueHandle {
     };
     tokio::spawn(actor.run(inbox, stop));
     QueueHandle { commands }
+}
+
+/// Each assignment as the journal has it: whoever was in a call is not asked meanwhile.
+fn put_back(queue: &mut Queue, resumed: &Resumed) {
+    let Resumed {
+        taken,
+        urgency,
+        languages,
+    } = resumed;
+    let put = queue.resume(
+        taken.session,
+        taken.seat,
+        &taken.ca,
+        taken.epoch,
+        *urgency,
+        *languages,
+        clock::instant(),
+    );
+    if let Err(error) = put {
+        tracing::warn!(session = %taken.session, seat = %taken.seat, %error, "not put back");
+    }
 }
 
 impl QueueHandle {

@@ -59,6 +59,8 @@ pub(super) struct Use {
     pub(super) answered: bool,
     /// When the grace ends, while the connection is gone.
     pub(super) gone_until: Option<Instant>,
+    /// It comes from an earlier process and has no media yet.
+    pub(super) restored: bool,
 }
 
 impl Use {
@@ -76,6 +78,7 @@ impl Use {
             incoming: false,
             answered: false,
             gone_until: None,
+            restored: false,
         }
     }
 }
@@ -337,10 +340,7 @@ impl Actor {
         };
         let device = used.account.as_ref().zip(used.instance.as_ref());
         match device.and_then(|(user, instance)| self.registrar.flow_of(user, instance)) {
-            Some(flow) => {
-                info!(session = %used.session, leg = %used.leg, "goes on on a new connection");
-                self.endpoint.move_call(call, flow);
-            }
+            Some(flow) => self.go_on(call, flow),
             None => {
                 let grace = if used.emergency {
                     EMERGENCY_GRACE
@@ -355,24 +355,22 @@ impl Actor {
     /// A device registered on `flow`: the calls whose connection it lost go on there (R14, R15).
     pub(super) fn resume_calls(&mut self, user: &str, flow: FlowId) {
         let instance = self.registrar.instance_on(flow);
-        for (call, used) in &mut self.calls {
-            let theirs = used.account.as_deref() == Some(user) && used.instance == instance;
-            if theirs && used.gone_until.is_some() {
-                used.gone_until = None;
-                self.endpoint.move_call(*call, flow);
-                info!(session = %used.session, leg = %used.leg, "resumed on a new connection");
-            }
-        }
+        self.resume(flow, |used| {
+            used.account.as_deref() == Some(user) && used.instance == instance
+        });
     }
 
     /// A trunk's connection is back: the telephones it carried go on there.
     fn resume_trunk(&mut self, trunk: &str, flow: FlowId) {
-        for (call, used) in &mut self.calls {
-            if used.gone_until.is_some() && used.trunk.as_deref() == Some(trunk) {
-                used.gone_until = None;
-                self.endpoint.move_call(*call, flow);
-                info!(session = %used.session, "the trunk is back");
-            }
+        self.resume(flow, |used| used.trunk.as_deref() == Some(trunk));
+    }
+
+    fn resume(&mut self, flow: FlowId, theirs: impl Fn(&Use) -> bool) {
+        let gone = |used: &Use| used.gone_until.is_some() && theirs(used);
+        let calls = self.calls.iter().filter(|(_, used)| gone(used));
+        let calls: Vec<_> = calls.map(|(call, _)| *call).collect();
+        for call in calls {
+            self.go_on(call, flow);
         }
     }
 }

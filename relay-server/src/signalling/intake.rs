@@ -420,6 +420,7 @@ impl Actor {
             (_, None) => return debug!("an answer to nothing we asked"),
         };
         self.directory().tell(session, message);
+        self.bind_leg(call);
     }
 
     /// Where an interpreter works, as their account says.

@@ -16,6 +16,7 @@ mod outgoing;
 mod place;
 pub mod registrar;
 mod ringing;
+mod saved;
 pub mod wire;
 
 use tokio::sync::mpsc;
@@ -23,6 +24,7 @@ use vrs_domain::{EndReason, Epoch, Leg, PhoneNumber, SessionId};
 
 pub use invitations::Invitation;
 pub use ringing::Ringing;
+pub use saved::Restored;
 
 /// Commands that may wait for the signalling task.
 pub const COMMANDS_WAITING_MAX: usize = 4096;
@@ -100,6 +102,8 @@ pub enum Command {
         /// Of which session.
         session: SessionId,
     },
+    /// Take up a leg of an earlier process.
+    Restore(Box<Restored>),
     /// Tell a party how the session stands.
     Status {
         /// Whose leg.

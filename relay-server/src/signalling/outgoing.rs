@@ -34,6 +34,7 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
                 used.answered = true;
             }
             actor.endpoint.accept(now, call, headers, Body::sdp(&sdp));
+            actor.bind_leg(call);
         }
         Command::Reinvite { session, leg, sdp } => match actor.legs.get(&(session, leg)) {
             Some(&call) => actor.endpoint.reinvite(now, call, Body::sdp(&sdp)),
@@ -71,6 +72,7 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
             epoch,
         } => actor.cancel_invitation(now, session, epoch, reason),
         Command::Relieve { session } => actor.relieve(session),
+        Command::Restore(restored) => actor.restore(now, *restored),
         Command::Status {
             leg,
             session,

@@ -152,6 +152,7 @@ impl Actor {
         let address = flow.and_then(|flow| Some(self.flows.get(flow)?.peer.ip()));
         let answered = Message::CalledAnswered { leg, sdp, address };
         self.directory().tell(session, answered);
+        self.bind_leg(call);
     }
 
     /// A device refused, or cannot be reached. When none is left, the call has failed; one that

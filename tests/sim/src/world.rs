@@ -315,6 +315,8 @@ impl<'a> World<'a> {
             trunks: [trunk()].into(),
             queue_rules: QueueRules::default(),
             rules: Rules::default(),
+            resumed: Vec::new(),
+            alive_utc_ms: 0,
         };
         let signalling = ActorConfig {
             domain: DOMAIN.into(),

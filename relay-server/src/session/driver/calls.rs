@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use relay_core::queue::Match;
 use relay_core::session::{Input, State};
 use tracing::{error, info};
 use vrs_domain::{CallKind, EndReason, Leg, PhoneNumber, Urgency};
 
 use super::{Driver, Later};
 use crate::config::Trunk;
-use crate::signalling::{Command, Dial, Ringing};
+use crate::signalling::{Command, Dial, Restored, Ringing};
 
 /// A lost party who is called back has this long to answer before the next try.
 const RECALL_RINGS: Duration = Duration::from_secs(30);
@@ -315,12 +316,86 @@ impl Driver {
         self.answer_reinvite(leg, sdp).await;
     }
 
-    /// The other subscriber answered a change of media.
+    /// The other subscriber answered a change of media, or a party the offer after a restart.
     pub(super) async fn reinvite_answered(&mut self, leg: Leg, sdp: Option<String>) {
         match (self.session.placed().kind, leg) {
             (CallKind::PointToPoint, Leg::Caller) => self.answer_reinvite(Leg::Callee, sdp).await,
-            (CallKind::PointToPoint, Leg::Callee) => self.answer_reinvite(Leg::Caller, sdp).await,
-            _ => {}
+            (CallKind::PointToPoint, _) => self.answer_reinvite(Leg::Caller, sdp).await,
+            (CallKind::RelayOutbound | CallKind::RelayInbound, _) => {
+                self.answered_anew(leg, sdp).await;
+            }
+        }
+    }
+
+    async fn answered_anew(&mut self, leg: Leg, sdp: Option<String>) {
+        let sfu = &self.services.sfu;
+        let taken = match sdp {
+            Some(sdp) if leg == Leg::Hearing => sfu.trunk_answer(self.id, sdp).await,
+            Some(sdp) => sfu.accept_answer(self.id, leg, sdp).await,
+            None => Err(crate::sfu::SfuError::Gone),
+        };
+        if let Err(error) = taken {
+            info!(%leg, %error, "its media could not be taken up again");
+            self.pending.push_back(Input::Lost(leg));
+        }
+    }
+
+    /// After a restart: every leg that was answered waits for its party.
+    pub(super) async fn reconnect(&self) {
+        let Some(parties) = self.session.state().parties() else {
+            return;
+        };
+        let session = self.id;
+        for (&leg, dialog) in &parties.dialogs {
+            let taken = leg.seat().and_then(|seat| {
+                let taken = parties.crew.taken(seat)?;
+                Some((seat, taken))
+            });
+            let seat = taken.map(|(seat, taken)| Match {
+                session,
+                seat,
+                ca: taken.ca.clone(),
+                epoch: taken.epoch,
+            });
+            let restored = Restored {
+                session,
+                leg,
+                dialog: dialog.clone(),
+                seat,
+            };
+            let command = Command::Restore(Box::new(restored));
+            self.services.signalling.send(command).await;
+        }
+    }
+
+    /// After a restart a party is back: it gets new media of ours. Between subscribers theirs
+    /// went on without us.
+    pub(super) async fn offer_anew(&mut self, leg: Leg, trunk: Option<String>) {
+        if self.session.placed().kind == CallKind::PointToPoint {
+            return;
+        }
+        let session = self.id;
+        let sfu = &self.services.sfu;
+        let mut trunks = self.services.trunks.iter();
+        let trunk = trunks.find(|known| Some(&known.name) == trunk.as_ref());
+        let offered = match (leg, trunk) {
+            (Leg::Hearing, Some(trunk)) => {
+                let (local, advertised) = (trunk.local.ip(), trunk.media_address);
+                sfu.trunk_offer(session, local, advertised, trunk.srtp)
+                    .await
+            }
+            (Leg::Hearing, None) => Err(crate::sfu::SfuError::Gone),
+            (_, _) => sfu.offer(session, leg).await,
+        };
+        match offered {
+            Ok(sdp) => {
+                let reinvite = Command::Reinvite { session, leg, sdp };
+                self.services.signalling.send(reinvite).await;
+            }
+            Err(error) => {
+                info!(%leg, %error, "no media after the restart");
+                self.pending.push_back(Input::Lost(leg));
+            }
         }
     }
 

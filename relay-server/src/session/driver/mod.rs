@@ -68,25 +68,39 @@ pub fn spawn(services: Services, place: Place) {
 }
 
 async fn run(services: Services, place: Place, inbox: mpsc::Receiver<Message>) {
-    let id = place.session;
-    let (session, step) = Session::place(id, services.clock.now(), place.placed);
-    let mut driver = Driver {
-        services,
-        id,
-        session,
-        offer: place.offer,
-        answer: String::new(),
-        came_over: place.trunk,
-        trunk: 0,
-        position: None,
-        pending: VecDeque::new(),
-        later: Vec::new(),
-    };
+    let now = services.clock.now();
+    let (session, step) = Session::place(place.session, now, place.placed);
+    let mut driver = Driver::new(services, session, place.offer, place.trunk);
     if driver.begin(step).await {
         driver.serve(inbox).await;
     }
-    driver.services.publisher.remove(id);
-    driver.services.directory.close(id);
+    driver.close();
+}
+
+/// Starts the task of a session that an earlier process had, in the middle of its conversation.
+/// `alive_utc_ms` is when the server is known to have been there last.
+pub fn resume(services: Services, session: Session, alive_utc_ms: u64) {
+    let id = session.id();
+    let inbox = services.directory.open(id);
+    let span = info_span!("session", session = %id, resumed = true);
+    let halt = services.halt.clone();
+    let running = run_resumed(services, session, alive_utc_ms, inbox).instrument(span);
+    tokio::spawn(halt.run_until_cancelled_owned(running));
+}
+
+async fn run_resumed(
+    services: Services,
+    mut session: Session,
+    alive_utc_ms: u64,
+    inbox: mpsc::Receiver<Message>,
+) {
+    session.resume(services.clock.now());
+    let alive_ms = session.session_ms_at(alive_utc_ms);
+    let mut driver = Driver::new(services, session, String::new(), None);
+    driver.pending.push_back(Input::Resumed { alive_ms });
+    driver.settle().await;
+    driver.serve(inbox).await;
+    driver.close();
 }
 
 /// What is to be done at a later time.
@@ -116,6 +130,26 @@ struct Driver {
 }
 
 impl Driver {
+    fn new(services: Services, session: Session, offer: String, came_over: Option<String>) -> Self {
+        Self {
+            services,
+            id: session.id(),
+            session,
+            offer,
+            answer: String::new(),
+            came_over,
+            trunk: 0,
+            position: None,
+            pending: VecDeque::new(),
+            later: Vec::new(),
+        }
+    }
+
+    fn close(&self) {
+        self.services.publisher.remove(self.id);
+        self.services.directory.close(self.id);
+    }
+
     /// The first event, and the caller's media; `false` when the call cannot even be recorded.
     ///
     /// A bad offer is refused before anybody is asked. A good one is answered when an interpreter
@@ -252,6 +286,8 @@ impl Driver {
             }
             Message::SeatAsked { seat, reason } => Input::SeatAsked { seat, reason },
             Message::SeatWithdrawn { seat } => Input::SeatWithdrawn { seat },
+            Message::LegBound { leg, dialog } => Input::LegBound { leg, dialog },
+            Message::LegBack { leg, trunk } => return self.offer_anew(leg, trunk).await,
             Message::HungUp(leg) => Input::HungUp(leg),
             Message::Lost(leg) => Input::Lost(leg),
             Message::Media { leg, news } => return self.on_media(leg, news),
@@ -410,7 +446,7 @@ impl Driver {
             Action::Call { after } => self.later(after, Later::Call),
             Action::Recall { leg, after } if after.is_zero() => self.recall(leg).await,
             Action::Recall { leg, after } => self.later(after, Later::Recall(leg)),
-            Action::Reconnect => {}
+            Action::Reconnect => self.reconnect().await,
             Action::TellParties => self.tell_parties().await,
             Action::HangUp { leg, reason } => {
                 self.hang_up(leg, reason).await;
