@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use vrs_client::{CallEnd, CallView, Command, Invitation};
+use vrs_domain::Activity;
 use vrs_ui::desk::DeskMessage;
 use vrs_ui::host::Effect;
 use vrs_ui::widgets::Note;
@@ -20,7 +21,14 @@ pub fn update(model: &mut Model, now: Instant, message: Message) -> Effects {
         Message::Desk(message) => update_desk(&mut model.desk, now, message),
         Message::ToggleAvailable => {
             model.available = !model.available;
-            vec![Effect::Engine(Command::SetAvailable(model.available))]
+            {
+                let activity = if model.available {
+                    Activity::Available
+                } else {
+                    Activity::Away
+                };
+                vec![Effect::Engine(Command::SetActivity(activity))]
+            }
         }
         Message::Accept if model.invitation.is_some() => take_invitation(model),
         Message::Decline if model.invitation.is_some() => {

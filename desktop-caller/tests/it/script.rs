@@ -74,6 +74,7 @@ pub(crate) fn incoming(rig: &mut Rig<Model>) {
         languages: None,
         epoch: None,
         from,
+        ..Invitation::default()
     }));
     let view = rig.call(
         Direction::Incoming,

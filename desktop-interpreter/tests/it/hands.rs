@@ -5,7 +5,7 @@ use crate::script::{invite, invited, ringing, signed_in, talking};
 use egui::Key;
 use egui_kittest::kittest::Queryable;
 use vrs_client::Command;
-use vrs_domain::EndReason;
+use vrs_domain::{Activity, EndReason};
 
 #[test]
 fn u17_a_whole_call_is_taken_and_ended_by_keys_alone() {
@@ -16,8 +16,8 @@ fn u17_a_whole_call_is_taken_and_ended_by_keys_alone() {
     assert_eq!(
         rig.twin.take_asked(),
         [
-            Command::SetAvailable(false),
-            Command::SetAvailable(true),
+            Command::SetActivity(Activity::Away),
+            Command::SetActivity(Activity::Available),
             Command::Answer
         ]
     );

@@ -32,6 +32,7 @@ pub(crate) fn invite(rig: &mut Rig<Model>) {
         languages: Some("ase/en".parse().unwrap()),
         epoch: None,
         from: "relay".into(),
+        ..Invitation::default()
     }));
     rig.pass(6);
 }

@@ -29,7 +29,8 @@ mod status;
 
 pub use command::Command;
 pub use event::{
-    CallEnd, CallStats, CallView, Connection, Direction, Event, Invitation, SignInProblem, StateAt,
+    CallEnd, CallStats, CallView, Connection, Direction, Event, Invitation, SeatRefusal, Seats,
+    SignInProblem, StateAt,
 };
 pub(crate) use report::MediaReport;
 

@@ -158,6 +158,11 @@ impl<P: Program<Command = Command, Event = Event> + 'static> Rig<P> {
         telephone: TelephoneState,
     ) -> CallView {
         CallView {
+            kind: None,
+            urgency: None,
+            seats: vrs_client::Seats::default(),
+            missing: Vec::new(),
+            refused: None,
             direction,
             state: Some(state),
             session: None,

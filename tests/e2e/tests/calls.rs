@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vrs_client::{Command, Event, Role, SignInProblem};
-use vrs_domain::{CaId, EndReason, SessionState, TelephoneState};
+use vrs_domain::{Activity, CaId, EndReason, SessionState, TelephoneState};
 use vrs_e2e::{CALLER, INTERPRETER, NUMBER, Party, Service, ServiceBuilder};
 
 #[test]
@@ -297,13 +297,13 @@ fn a_wrong_password_is_told_and_not_tried_again() {
 fn an_interpreter_who_is_away_is_not_asked() {
     let mut service = Service::start();
     let mut interpreter = service.interpreter();
-    interpreter.send(Command::SetAvailable(false));
+    interpreter.send(Command::SetActivity(Activity::Away));
     let mut caller = service.caller();
     caller.call(NUMBER);
     caller.call_where("a place in the queue", |view| {
         view.queue_position == Some(1)
     });
-    interpreter.send(Command::SetAvailable(true));
+    interpreter.send(Command::SetActivity(Activity::Available));
     interpreter.invited();
     caller.send(Command::HangUp);
     caller.ended();
@@ -316,14 +316,14 @@ fn a_caller_who_waited_long_is_connected_when_an_interpreter_comes() {
     const LONGER_THAN_ICE_LASTS: Duration = Duration::from_secs(33);
     let mut service = Service::start();
     let mut interpreter = service.interpreter();
-    interpreter.send(Command::SetAvailable(false));
+    interpreter.send(Command::SetActivity(Activity::Away));
     let mut caller = service.caller();
     caller.call(NUMBER);
     caller.call_where("a place in the queue", |view| {
         view.queue_position == Some(1)
     });
     std::thread::sleep(LONGER_THAN_ICE_LASTS);
-    interpreter.send(Command::SetAvailable(true));
+    interpreter.send(Command::SetActivity(Activity::Available));
     interpreter.invited();
     interpreter.send(Command::Answer);
     caller.state(SessionState::RelayActive);

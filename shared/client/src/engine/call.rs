@@ -8,11 +8,13 @@
 
 use std::time::{Duration, Instant};
 
-use vrs_domain::{CaId, EndReason, PhoneNumber, SessionId, SessionState, TelephoneState};
+use vrs_domain::{
+    CaId, CallKind, EndReason, Leg, PhoneNumber, SessionId, SessionState, TelephoneState, Urgency,
+};
 use vrs_sip::{CallHandle, Headers, Request};
 
 use super::status::{SessionHeaders, Status, end_reason};
-use super::{CallEnd, CallView, Direction, Invitation, Role, StateAt};
+use super::{CallEnd, CallView, Direction, Invitation, Role, SeatRefusal, Seats, StateAt};
 
 /// Most transitions kept for the report; a session has five states, a strange server may say more.
 const STATES_MAX: usize = 64;
@@ -57,7 +59,12 @@ pub(super) struct Call {
     direction: Direction,
     began: Instant,
     state: Option<SessionState>,
-    session: Option<SessionId>,
+    pub(super) session: Option<SessionId>,
+    kind: Option<CallKind>,
+    urgency: Option<Urgency>,
+    seats: Seats,
+    missing: Vec<Leg>,
+    refused: Option<SeatRefusal>,
     media_connected: bool,
     telephone: TelephoneState,
     interpreter: Option<CaId>,
@@ -109,8 +116,14 @@ impl Call {
             headers.number.clone(),
         );
         call.session = headers.session;
+        call.kind = headers.kind;
+        call.urgency = headers.urgency;
         let invitation = Invitation {
             session: headers.session,
+            kind: headers.kind,
+            urgency: headers.urgency,
+            seat: headers.seat,
+            caller: headers.caller,
             number: headers.number,
             languages: headers.languages,
             epoch: headers.epoch,
@@ -135,6 +148,11 @@ impl Call {
             began: now,
             state: None,
             session: None,
+            kind: None,
+            urgency: None,
+            seats: Seats::default(),
+            missing: Vec::new(),
+            refused: None,
             media_connected: false,
             telephone: TelephoneState::Idle,
             interpreter: None,
@@ -177,6 +195,11 @@ impl Call {
         self.number = status.number.or_else(|| self.number.take());
         self.telephone = status.telephone.unwrap_or(self.telephone);
         self.queue_position = status.queue_position;
+        self.kind = status.kind.or(self.kind);
+        self.urgency = status.urgency.or(self.urgency);
+        self.seats = status.seats;
+        self.missing = status.missing;
+        self.refused = status.refused;
         let ago = |ms: u64| now.checked_sub(Duration::from_millis(ms));
         if let Some(started) = status.session_ms.and_then(ago) {
             self.started = started;
@@ -192,9 +215,25 @@ impl Call {
         }
     }
 
+    /// The same session, called again by the server after it was lost: what the window shows goes
+    /// on where it was.
+    pub(super) fn called_back(self, handle: CallHandle) -> Self {
+        Self {
+            handle,
+            phase: Phase::Ringing,
+            media_connected: false,
+            ..self
+        }
+    }
+
     /// The media path came up or broke.
     pub(super) fn set_media_connected(&mut self, connected: bool) {
         self.media_connected = connected;
+    }
+
+    /// Whether picture and sound have a path.
+    pub(super) const fn has_media(&self) -> bool {
+        self.media_connected
     }
 
     fn enter(&mut self, now: Instant, state: SessionState) {
@@ -226,6 +265,11 @@ impl Call {
             connected: self.phase == Phase::Up,
             media_connected: self.media_connected,
             telephone: self.telephone,
+            kind: self.kind,
+            urgency: self.urgency,
+            seats: self.seats.clone(),
+            missing: self.missing.clone(),
+            refused: self.refused.clone(),
             interpreter: self.interpreter.clone(),
             number: self.number.clone(),
             queue_position: self.queue_position,

@@ -1,6 +1,6 @@
 //! What the window asks of the engine: one closed enum.
 
-use vrs_domain::{PhoneNumber, Sensitive};
+use vrs_domain::{Activity, PhoneNumber, ReliefReason, Seat, Sensitive};
 
 /// One wish of the user. The engine answers with events, never with a return value.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,8 +33,17 @@ pub enum Command {
     SetSpeakerMuted(bool),
     /// Send a grey picture instead of the camera, or not; off also closes the device.
     SetCameraOff(bool),
-    /// Interpreters: take invitations, or not.
-    SetAvailable(bool),
+    /// Interpreters: take invitations, or be at a break, a meal, a training, or away.
+    SetActivity(Activity),
+    /// Interpreters in a call: ask for another one beside or instead of us.
+    AskSeat {
+        /// `relief`, `team` or `supervisor`.
+        seat: Seat,
+        /// Why, for a relief.
+        reason: Option<ReliefReason>,
+    },
+    /// Interpreters in a call: take that back.
+    WithdrawSeat(Seat),
     /// Real-time text, as typed: one character or a few; U+0008 takes the last one back.
     SendText(String),
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 use tokio::sync::mpsc::{Receiver, channel};
+use vrs_domain::Activity;
 use vrs_media::picture::{Picture, Slot};
 use vrs_sip::{Endpoint, EndpointConfig, FlowId, Output, RegistrationHandle};
 
@@ -84,7 +85,7 @@ pub(crate) struct Driver {
     camera: Camera,
     camera_problems: Receiver<String>,
     switches: Switches,
-    available: bool,
+    activity: Activity,
     next_tick: Instant,
     /// Set when the engine was dropped and everything is said.
     done: bool,
@@ -141,7 +142,7 @@ impl Driver {
             call: None,
             camera,
             camera_problems,
-            available: true,
+            activity: Activity::Available,
             next_tick: now + TICK,
             done: false,
         })
@@ -244,7 +245,9 @@ impl Driver {
                 camera_off: off,
                 ..self.switches
             }),
-            Command::SetAvailable(available) => self.set_available(now, available),
+            Command::SetActivity(activity) => self.set_activity(now, activity),
+            Command::AskSeat { seat, reason } => self.ask_seat(now, seat, reason),
+            Command::WithdrawSeat(seat) => self.withdraw_seat(now, seat),
             Command::SendText(text) => self.send_text(now, &text),
         }
     }
@@ -282,6 +285,7 @@ impl Driver {
         if now >= self.next_tick {
             self.next_tick = now + TICK;
             self.tell_stats();
+            self.end_what_did_not_come_back(now);
             self.tell_countdown(now);
         }
     }

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 use vrs_domain::{
-    CaId, EndReason, Epoch, LanguagePair, PhoneNumber, SessionId, SessionState, TelephoneState,
+    CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, Seat, SessionId,
+    SessionState, TelephoneState, Urgency,
 };
 
 /// Something the window should know.
@@ -84,12 +85,40 @@ pub enum SignInProblem {
     },
 }
 
-/// A call that is ringing here.
+/// Who has which seat beside the lead.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Seats {
+    /// Stands ready to take over.
+    pub relief: Option<CaId>,
+    /// The second interpreter.
+    pub team: Option<CaId>,
+    /// The supervisor who assists.
+    pub supervisor: Option<CaId>,
+}
+
+/// A request for another interpreter that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeatRefusal {
+    /// What was asked for.
+    pub seat: Seat,
+    /// Why not, in the server's words.
+    pub why: String,
+}
+
+/// A call that is ringing here.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Invitation {
     /// The session it belongs to, when the server says so.
     pub session: Option<SessionId>,
-    /// For interpreters: the number to be called.
+    /// What kind of call it is.
+    pub kind: Option<CallKind>,
+    /// How urgent it is.
+    pub urgency: Option<Urgency>,
+    /// For interpreters: the seat they are asked to take.
+    pub seat: Option<Seat>,
+    /// For interpreters: who calls, unless they withhold it.
+    pub caller: Option<PhoneNumber>,
+    /// For interpreters: the number that is called.
     pub number: Option<PhoneNumber>,
     /// Between which languages.
     pub languages: Option<LanguagePair>,
@@ -125,6 +154,16 @@ pub struct CallView {
     pub telephone: TelephoneState,
     /// Who interprets.
     pub interpreter: Option<CaId>,
+    /// What kind of call it is, as far as the server told us.
+    pub kind: Option<CallKind>,
+    /// How urgent it is.
+    pub urgency: Option<Urgency>,
+    /// Who else interprets or helps.
+    pub seats: Seats,
+    /// Parties of an emergency call that were lost and are being called back.
+    pub missing: Vec<Leg>,
+    /// What we asked for and did not get, until the next report of the server.
+    pub refused: Option<SeatRefusal>,
     /// The number called.
     pub number: Option<PhoneNumber>,
     /// How many are in front of us, 1 for next; only while waiting.

@@ -1,7 +1,7 @@
 //! Who is signed in where, and the SIP requests that follow from it: pure.
 
 use uuid::Uuid;
-use vrs_domain::{Availability, PhoneNumber, Sensitive};
+use vrs_domain::{Activity, PhoneNumber, Sensitive};
 use vrs_sip::{Body, Credentials, InviteParams, NameAddr, RegisterParams, Response, Secret, Uri};
 
 use super::status::PACKAGE;
@@ -19,7 +19,7 @@ pub(super) struct SignIn {
     role: Role,
     /// `urn:uuid:` of this installation: one device, however often it reconnects (RFC 5626 section 4.1).
     instance: String,
-    available: bool,
+    activity: Activity,
     /// Once it worked, a lost server is tried again for ever; before, the user is told.
     pub(super) worked_once: bool,
 }
@@ -30,7 +30,7 @@ impl SignIn {
         server: &str,
         account: &str,
         password: &Sensitive<String>,
-        available: bool,
+        activity: Activity,
         instance: String,
     ) -> Result<Self, SignInProblem> {
         let unreachable = |detail: String| SignInProblem::Unreachable { detail };
@@ -49,7 +49,7 @@ impl SignIn {
             password,
             role,
             instance,
-            available,
+            activity,
             worked_once: false,
         })
     }
@@ -59,19 +59,16 @@ impl SignIn {
         &self.account.user
     }
 
-    pub(super) fn set_available(&mut self, available: bool) {
-        self.available = available;
+    pub(super) fn set_activity(&mut self, activity: Activity) {
+        self.activity = activity;
     }
 
     /// What each REGISTER carries.
     pub(super) fn register_headers(&self) -> Vec<(String, String)> {
-        let word = if self.available {
-            Availability::Available
-        } else {
-            Availability::Away
-        };
         match self.role {
-            Role::Interpreter => vec![("VRS-Availability".into(), word.to_string())],
+            Role::Interpreter => {
+                vec![("VRS-Availability".into(), self.activity.to_string())]
+            }
             Role::Caller => Vec::new(),
         }
     }
@@ -156,7 +153,7 @@ mod tests {
             "relay.example:5061",
             account,
             &password,
-            true,
+            Activity::Available,
             "urn:uuid:1".into(),
         )
         .unwrap()
@@ -172,12 +169,12 @@ mod tests {
         assert_eq!(caller.registrar.to_string(), "sip:relay.example");
         assert!(caller.headers.is_empty());
         let mut interpreter = sign_in(Role::Interpreter, "1234@vrs.example");
-        interpreter.set_available(false);
+        interpreter.set_activity(Activity::Meal);
         let register = interpreter.register();
         assert_eq!(register.aor.uri.to_string(), "sip:1234@vrs.example");
         assert_eq!(
             register.headers,
-            [("VRS-Availability".to_owned(), "away".to_owned())]
+            [("VRS-Availability".to_owned(), "meal".to_owned())]
         );
         assert_eq!((register.reg_id, register.expires_s), (Some(1), 600));
     }

@@ -4,14 +4,21 @@
 
 use serde::Deserialize;
 use vrs_domain::{
-    CaId, EndReason, Epoch, LanguagePair, PhoneNumber, SessionId, SessionState, TelephoneState,
+    CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, Seat, SessionId,
+    SessionState, TelephoneState, Urgency,
 };
 use vrs_sip::Headers;
+
+use super::{SeatRefusal, Seats};
 
 /// Largest status body we read, in bytes.
 const STATUS_BYTES_MAX: usize = 4096;
 /// Name of the INFO package (RFC 6086), as we announce it and as it comes.
 pub(super) const PACKAGE: &str = "vrs-status";
+/// Longest reason of a refusal shown to the user, in characters.
+const TEXT_CHARS_MAX: usize = 200;
+/// The INFO package by which an interpreter asks for another one.
+pub(super) const SEAT_PACKAGE: &str = "vrs-seat";
 /// Its media type.
 const MEDIA_TYPE: &str = "application/vrs-status+json";
 
@@ -28,6 +35,14 @@ pub(super) struct Status {
     /// How long the conversation has lasted, in milliseconds; `None` before it began.
     pub(super) conversation_ms: Option<u64>,
     pub(super) queue_position: Option<u32>,
+    pub(super) kind: Option<CallKind>,
+    pub(super) urgency: Option<Urgency>,
+    /// Who has the other seats, as far as somebody has.
+    pub(super) seats: Seats,
+    /// Legs of an emergency call that are being called back.
+    pub(super) missing: Vec<Leg>,
+    /// What we asked for and do not get.
+    pub(super) refused: Option<SeatRefusal>,
 }
 
 /// As written on the wire.
@@ -42,6 +57,19 @@ struct Written {
     session_ms: Option<u64>,
     conversation_ms: Option<u64>,
     queue_position: Option<u32>,
+    kind: Option<String>,
+    urgency: Option<String>,
+    relief: Option<String>,
+    team: Option<String>,
+    supervisor: Option<String>,
+    missing: Vec<String>,
+    refused: Option<WrittenRefusal>,
+}
+
+#[derive(Deserialize)]
+struct WrittenRefusal {
+    seat: String,
+    why: String,
 }
 
 fn known<T: std::str::FromStr>(word: Option<String>) -> Option<T> {
@@ -68,6 +96,24 @@ impl Status {
             session_ms: written.session_ms,
             conversation_ms: written.conversation_ms.filter(|ms| *ms > 0),
             queue_position: written.queue_position,
+            kind: known(written.kind),
+            urgency: known(written.urgency),
+            seats: Seats {
+                relief: known(written.relief),
+                team: known(written.team),
+                supervisor: known(written.supervisor),
+            },
+            missing: written
+                .missing
+                .iter()
+                .filter_map(|word| word.parse().ok())
+                .collect(),
+            refused: written.refused.and_then(|refused| {
+                Some(SeatRefusal {
+                    seat: refused.seat.parse().ok()?,
+                    why: refused.why.chars().take(TEXT_CHARS_MAX).collect(),
+                })
+            }),
         })
     }
 }
@@ -78,6 +124,10 @@ pub(super) struct SessionHeaders {
     pub(super) session: Option<SessionId>,
     pub(super) epoch: Option<Epoch>,
     pub(super) number: Option<PhoneNumber>,
+    pub(super) caller: Option<PhoneNumber>,
+    pub(super) seat: Option<Seat>,
+    pub(super) kind: Option<CallKind>,
+    pub(super) urgency: Option<Urgency>,
     pub(super) languages: Option<LanguagePair>,
     pub(super) queue_position: Option<u32>,
 }
@@ -90,6 +140,10 @@ impl SessionHeaders {
             session: known(word("VRS-Session")),
             epoch: number("VRS-Epoch").map(Epoch),
             number: known(word("VRS-Called-Number")),
+            caller: known(word("VRS-Caller-Number")),
+            seat: known(word("VRS-Seat")),
+            kind: known(word("VRS-Call-Kind")),
+            urgency: known(word("VRS-Urgency")),
             languages: known(word("VRS-Languages")),
             queue_position: number("VRS-Queue-Position"),
         }

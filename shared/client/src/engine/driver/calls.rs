@@ -1,9 +1,9 @@
 //! The one call there may be: placing, taking, ending it, and its media.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use vrs_domain::{EndReason, PhoneNumber};
+use vrs_domain::{EndReason, PhoneNumber, ReliefReason, Seat};
 use vrs_sip::{Body, CallHandle, Headers, Method, Reason, Request, Response, TransactionHandle};
 
 use super::{Driver, Line};
@@ -11,12 +11,14 @@ use crate::capture::camera::Captured;
 use crate::engine::call::{Call, Phase};
 use crate::engine::media::{MediaInput, MediaNotice, MediaProblem, MediaSession};
 use crate::engine::sign_in::recv_info;
-use crate::engine::status::Status;
-use crate::engine::{CallEnd, CallStats, CallView, Event, reinvite};
+use crate::engine::status::{SEAT_PACKAGE, SessionHeaders, Status};
+use crate::engine::{CallEnd, CallStats, CallView, Event, Role, reinvite};
 use crate::newest::Newest;
 
 /// What we can be asked inside and outside calls (RFC 3261 section 20.5).
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS";
+/// A call waits for so long for a server that was lost, or for its media.
+const BACK_WITHIN: Duration = Duration::from_secs(120);
 /// Most text taken from the window at once, in bytes.
 const TEXT_BYTES_MAX: usize = vrs_domain::limit::TEXT_PENDING_BYTES_MAX;
 
@@ -34,6 +36,8 @@ pub(super) struct ActiveCall {
     answer_comes_with_ack: bool,
     captured_before: u64,
     last_view: Option<CallView>,
+    /// The server was lost: its media may fail and come back until then.
+    held_until: Option<Instant>,
 }
 
 impl ActiveCall {
@@ -47,6 +51,7 @@ impl ActiveCall {
             answer_comes_with_ack: false,
             captured_before,
             last_view: None,
+            held_until: None,
         }
     }
 }
@@ -126,6 +131,14 @@ impl Driver {
         if self.leaving.is_some() {
             return self.endpoint.reject(now, handle, 480, Vec::new());
         }
+        let session = SessionHeaders::of(&request.headers).session;
+        if self
+            .call
+            .as_ref()
+            .is_some_and(|active| session.is_some() && active.call.session == session)
+        {
+            return self.called_back(now, handle, request);
+        }
         if self.call.is_some() {
             return self.endpoint.reject(now, handle, 486, Vec::new());
         }
@@ -183,6 +196,23 @@ impl Driver {
                 self.end_with(now, |call| call.end_by_media(now, &problem.to_string()));
             }
         }
+    }
+
+    /// The server lost us in a call and calls us back: it is taken at once, in the place of the
+    /// old leg.
+    fn called_back(&mut self, now: Instant, handle: CallHandle, request: &Request) {
+        let Some(mut old) = self.call.take() else {
+            return;
+        };
+        tracing::info!("called back into the call");
+        if let Some(media) = &mut old.media {
+            media.close(now);
+        }
+        self.endpoint.hang_up(now, old.call.handle, None);
+        let mut active = ActiveCall::new(old.call.called_back(handle), old.captured_before);
+        active.offer.clone_from(&request.body);
+        self.call = Some(active);
+        self.answer_call(now);
     }
 
     pub(super) fn decline_call(&mut self, now: Instant) {
@@ -351,21 +381,83 @@ impl Driver {
         }
     }
 
-    /// Our media cannot be renegotiated: an offer that changes nothing gets what we said before, any other 488.
+    /// An offer that changes nothing gets what we said before. Any other comes from a server that
+    /// was restarted, or moved the call: picture and sound begin anew with it.
     pub(super) fn on_reinvite(&mut self, now: Instant, handle: CallHandle, request: &Request) {
+        let server = self.server_address();
         let Some(active) = self.call_of(handle) else {
             return;
         };
-        let answer = active.media.as_ref().and_then(|media| {
-            let offer = text_of(&request.body);
-            reinvite::answer(media.local_sdp(), &active.remote_sdp, &offer)
-        });
-        match answer {
-            Some(sdp) => self
-                .endpoint
-                .answer_reinvite(now, handle, 200, Some(Body::sdp(&sdp))),
-            None => self.endpoint.answer_reinvite(now, handle, 488, None),
+        let offer = text_of(&request.body);
+        let same = active
+            .media
+            .as_ref()
+            .and_then(|media| reinvite::answer(media.local_sdp(), &active.remote_sdp, &offer));
+        if let Some(sdp) = same {
+            let body = Some(Body::sdp(&sdp));
+            return self.endpoint.answer_reinvite(now, handle, 200, body);
         }
+        let media = server.map(|server| MediaSession::answer(now, server, &offer));
+        let Some(Ok(media)) = media else {
+            return self.endpoint.answer_reinvite(now, handle, 488, None);
+        };
+        tracing::info!("picture and sound begin anew");
+        let body = Body::sdp(media.local_sdp());
+        if let Some(mut old) = active.media.replace(media) {
+            old.close(now);
+        }
+        active.remote_sdp = offer;
+        active.mailbox = None;
+        active.call.set_media_connected(false);
+        active.held_until = Some(now + BACK_WITHIN);
+        self.endpoint.answer_reinvite(now, handle, 200, Some(body));
+        self.order_camera();
+        self.tell_call();
+    }
+
+    /// The connection to the server is lost: an answered call waits for it.
+    pub(super) fn hold_call(&mut self, now: Instant) {
+        if let Some(active) = &mut self.call
+            && active.call.phase == Phase::Up
+        {
+            active.held_until = Some(now + BACK_WITHIN);
+        }
+    }
+
+    /// A call whose server did not come back, or came back without its media.
+    pub(super) fn end_what_did_not_come_back(&mut self, now: Instant) {
+        let over = |active: &ActiveCall| active.held_until.is_some_and(|until| until <= now);
+        let Some(active) = self.call.as_mut().filter(|active| over(active)) else {
+            return;
+        };
+        active.held_until = None;
+        if !active.call.has_media() {
+            self.end_call_by_media(now, "the connection did not come back");
+        }
+    }
+
+    /// Asks the server for another interpreter; its status report says what came of it.
+    pub(super) fn ask_seat(&mut self, now: Instant, seat: Seat, reason: Option<ReliefReason>) {
+        let reason = reason.map(ReliefReason::word);
+        let body = serde_json::json!({ "seat": seat.word(), "reason": reason });
+        self.send_seat_request(now, &body);
+    }
+
+    pub(super) fn withdraw_seat(&mut self, now: Instant, seat: Seat) {
+        let body = serde_json::json!({ "seat": seat.word(), "withdraw": true });
+        self.send_seat_request(now, &body);
+    }
+
+    fn send_seat_request(&mut self, now: Instant, body: &serde_json::Value) {
+        let Some(active) = self.call.as_ref() else {
+            return;
+        };
+        if active.call.phase != Phase::Up || self.config.role != Role::Interpreter {
+            return;
+        }
+        let headers = vec![("Info-Package".to_owned(), SEAT_PACKAGE.to_owned())];
+        let body = Body::new("application/vrs-seat+json", body.to_string());
+        self.endpoint.info(now, active.call.handle, headers, body);
     }
 
     /// Requests outside calls: we say what we can, and no to the rest.
@@ -436,7 +528,7 @@ impl Driver {
                 }
                 self.tell_call();
             }
-            MediaNotice::Failed(reason) => self.end_call_by_media(now, &reason),
+            MediaNotice::Failed(reason) => self.on_media_failed(now, &reason),
             MediaNotice::Text(text) => self.outlet.tell(Event::TextReceived(text)),
             MediaNotice::Problem(text) => self.outlet.tell(Event::DeviceProblem(text)),
             MediaNotice::Levels {
@@ -451,6 +543,17 @@ impl Driver {
                 });
             }
         }
+    }
+
+    /// While the server is away, its media may fail: both may come back.
+    fn on_media_failed(&mut self, now: Instant, reason: &str) {
+        let Some(active) = &mut self.call else { return };
+        if active.held_until.is_none() {
+            return self.end_call_by_media(now, reason);
+        }
+        tracing::info!(reason, "no media; the call waits for the server");
+        active.call.set_media_connected(false);
+        self.tell_call();
     }
 
     /// There is a path: devices and codecs start, once.

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use vrs_domain::Sensitive;
+use vrs_domain::{Activity, Sensitive};
 use vrs_sip::{FlowAddress, FlowId, FlowKind, RegistrationHandle, Response};
 
 use super::{Driver, Input, LEAVE_WITHIN, Leaving};
@@ -65,7 +65,7 @@ impl Driver {
             server,
             account,
             password,
-            self.available,
+            self.activity,
             instance,
         ) {
             Ok(sign_in) => {
@@ -200,6 +200,7 @@ impl Driver {
         if let Some(flow) = self.flow.take() {
             self.endpoint.close_flow(now, flow);
         }
+        self.hold_call(now);
         if self.leaving.is_some() {
             return;
         }
@@ -254,10 +255,10 @@ impl Driver {
         self.set_connection(Connection::Offline);
     }
 
-    pub(super) fn set_available(&mut self, now: Instant, available: bool) {
-        self.available = available;
+    pub(super) fn set_activity(&mut self, now: Instant, activity: Activity) {
+        self.activity = activity;
         if let Some(sign_in) = &mut self.sign_in {
-            sign_in.set_available(available);
+            sign_in.set_activity(activity);
             let headers = sign_in.register_headers();
             if let Some(registration) = self.registration {
                 self.endpoint.update_headers(now, registration, headers);
