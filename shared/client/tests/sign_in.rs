@@ -164,9 +164,9 @@ fn an_interpreter_says_whether_calls_are_taken() {
         server.wait_for(word, |seen| *seen == wanted);
     };
     registered("available");
-    engine.send(Command::SetAvailable(false));
+    engine.send(Command::SetActivity(vrs_domain::Activity::Away));
     registered("away");
-    engine.send(Command::SetAvailable(true));
+    engine.send(Command::SetActivity(vrs_domain::Activity::Available));
     registered("available");
 }
 

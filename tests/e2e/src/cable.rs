@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Forwards TCP from a port of its own to another, until it is cut.
 pub struct Cable {
     address: SocketAddr,
+    target: Arc<Mutex<SocketAddr>>,
     strands: Arc<Mutex<Vec<TcpStream>>>,
 }
 
@@ -18,12 +19,15 @@ impl Cable {
     #[must_use]
     pub fn to(target: &str) -> Self {
         let target: SocketAddr = target.parse().expect("an address");
+        let target = Arc::new(Mutex::new(target));
+        let towards = Arc::clone(&target);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let strands = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&strands);
         std::thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
+                let target = *towards.lock().unwrap_or_else(PoisonError::into_inner);
                 let Ok(far) = TcpStream::connect(target) else {
                     continue;
                 };
@@ -37,13 +41,26 @@ impl Cable {
                 }
             }
         });
-        Self { address, strands }
+        Self {
+            address,
+            target,
+            strands,
+        }
     }
 
     /// The near end, as `address:port`.
     #[must_use]
     pub fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// From now on the cable goes to another place; what stands is not touched.
+    ///
+    /// # Panics
+    /// When `target` is not `address:port`.
+    pub fn lay_to(&self, target: &str) {
+        let target = target.parse().expect("an address");
+        *self.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
     }
 
     /// Cuts every connection that stands; new ones are carried again.

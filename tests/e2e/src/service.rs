@@ -218,6 +218,36 @@ impl Service {
         );
     }
 
+    /// Where the server waits for calls of the gateway, as `host:port`.
+    ///
+    /// # Panics
+    /// When it has no trunk.
+    #[must_use]
+    pub fn trunk(&self) -> String {
+        let server = self.server.as_ref().expect("the server runs");
+        server.find("the trunk's address", |line| {
+            let line: serde_json::Value = serde_json::from_str(line).ok()?;
+            let bound = line
+                .get("bound")
+                .or_else(|| line.get("fields")?.get("bound"))?;
+            bound.as_str().map(str::to_owned)
+        })
+    }
+
+    /// Types a line at the telephone.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn at_telephone(&mut self, line: &str) {
+        self.telephone.as_mut().expect("a telephone").say(line);
+    }
+
+    /// Another device of the usual caller, with an installation of its own.
+    #[must_use]
+    pub fn second_device(&self) -> Party {
+        self.caller()
+    }
+
     /// `host:port` of the secure port.
     #[must_use]
     pub fn secure(&self) -> &str {

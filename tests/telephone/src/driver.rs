@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 use vrs_sip::{
-    Body, CallHandle, Endpoint, EndpointConfig, Event, FlowAddress, FlowId, Method, Output,
-    Request, Role, TransactionHandle,
+    Body, CallHandle, Endpoint, EndpointConfig, Event, FlowAddress, FlowId, InviteParams, Method,
+    NameAddr, Output, Request, Role, TransactionHandle, Uri,
 };
 
 use crate::line::Line;
 use crate::network::{Input, Outbox};
-use crate::phone::{Behaviour, Happening, Settings};
+use crate::phone::{Behaviour, Happening, Settings, Wish};
 use crate::report::Report;
 
 /// Calls at once; the telephone is busy for more.
@@ -27,6 +27,8 @@ struct Call {
 }
 
 enum Phase {
+    /// We called and wait for the answer.
+    Calling,
     /// Rings; answers with this SDP at that time, if at all.
     Ringing { answer: String, at: Option<Instant> },
     /// Answered; hangs up at that time, if by itself.
@@ -43,6 +45,18 @@ pub(crate) struct Driver {
     inputs: mpsc::Sender<Input>,
     tell: mpsc::Sender<Happening>,
     count: u32,
+    /// Asks for a flow to this address.
+    wanted: mpsc::Sender<SocketAddr>,
+    /// Flows to gateways, and calls that wait for one.
+    gateways: HashMap<SocketAddr, FlowId>,
+    waiting: Vec<Outgoing>,
+}
+
+/// A call to be placed.
+struct Outgoing {
+    to: String,
+    from: Option<String>,
+    at: SocketAddr,
 }
 
 impl Driver {
@@ -52,6 +66,7 @@ impl Driver {
         seed: [u8; 32],
         inputs: mpsc::Sender<Input>,
         tell: mpsc::Sender<Happening>,
+        wanted: mpsc::Sender<SocketAddr>,
     ) -> Self {
         let user_agent = format!("Visavis-Telephone/{}", env!("CARGO_PKG_VERSION"));
         let endpoint = Endpoint::new(
@@ -73,6 +88,9 @@ impl Driver {
             inputs,
             tell,
             count: 0,
+            wanted,
+            gateways: HashMap::new(),
+            waiting: Vec::new(),
         }
     }
 
@@ -80,7 +98,7 @@ impl Driver {
     pub(crate) async fn run(
         mut self,
         mut arrived: mpsc::Receiver<Input>,
-        mut wishes: mpsc::Receiver<()>,
+        mut wishes: mpsc::Receiver<Wish>,
     ) {
         loop {
             let deadline = self.next_deadline();
@@ -90,13 +108,105 @@ impl Driver {
                     None => return,
                 },
                 wish = wishes.recv() => match wish {
-                    Some(()) => self.hang_up_all(Instant::now()),
+                    Some(Wish::HangUp) => self.hang_up_all(Instant::now()),
+                    Some(Wish::Call { to, from, at }) => {
+                        self.waiting.push(Outgoing { to, from, at });
+                        // Whoever takes it is the telephone itself.
+                        self.wanted.send(at).await.ok();
+                    }
                     None => return,
                 },
                 () = sleep_until(deadline) => self.on_deadline(Instant::now()),
             }
+            self.place_calls(Instant::now()).await;
             self.settle().await;
         }
+    }
+
+    /// Places the calls whose gateway has a flow by now.
+    async fn place_calls(&mut self, now: Instant) {
+        let gateways = &self.gateways;
+        let ready = self
+            .waiting
+            .extract_if(.., |call| gateways.contains_key(&call.at));
+        let ready: Vec<_> = ready.collect();
+        for call in ready {
+            let flow = self.gateways.get(&call.at).copied();
+            if let Some(flow) = flow
+                && let Err(error) = self.place(now, flow, &call).await
+            {
+                tracing::warn!(%error, "the call cannot be placed");
+            }
+        }
+    }
+
+    async fn place(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        call: &Outgoing,
+    ) -> Result<(), crate::line::LineError> {
+        self.count += 1;
+        let number = self.count;
+        let target = Uri::sip_at(&call.to, &call.at.to_string());
+        let (from, headers) = match &call.from {
+            Some(from) => (
+                NameAddr::new(Uri::sip_at(from, &self.address.to_string())),
+                Vec::new(),
+            ),
+            None => (
+                NameAddr::new(Uri::sip("anonymous", "anonymous.invalid")),
+                vec![("Privacy".to_owned(), "id".to_owned())],
+            ),
+        };
+        let (host, inputs) = (self.address.ip(), self.inputs.clone());
+        let voice = self.settings.voice.clone();
+        let endpoint = &mut self.endpoint;
+        let invite = |offer: &str| {
+            let params = InviteParams {
+                to: NameAddr::new(target.clone()),
+                target,
+                from,
+                contact_user: "telephone".into(),
+                headers,
+                body: Body::sdp(offer),
+                credentials: None,
+            };
+            endpoint.invite(now, flow, params)
+        };
+        let (line, handle) = Line::offer(now, invite, host, voice, inputs).await?;
+        let call = Call {
+            number,
+            line,
+            phase: Phase::Calling,
+        };
+        self.calls.insert(handle, call);
+        Ok(())
+    }
+
+    /// The call that we placed was answered.
+    fn answered(&mut self, now: Instant, handle: CallHandle, answer: &[u8]) {
+        let Some(call) = self.calls.get_mut(&handle) else {
+            return;
+        };
+        let answer = String::from_utf8_lossy(answer);
+        if let Err(error) = call.line.accept_answer(now, &answer) {
+            tracing::warn!(%error, "the answer does not fit");
+            return self.hang_up(now, handle);
+        }
+        call.line.talk(now);
+        let hang_up_at = self.settings.hang_up_after.map(|after| now + after);
+        call.phase = Phase::Talking { hang_up_at };
+        drop(self.tell.try_send(Happening::Answered(call.number)));
+    }
+
+    fn reoffered(&mut self, now: Instant, handle: CallHandle, offer: &[u8]) {
+        let offer = String::from_utf8_lossy(offer).into_owned();
+        let call = self.calls.get_mut(&handle);
+        let answer = call.and_then(|call| call.line.reoffered(now, &offer).ok());
+        let status = if answer.is_some() { 200 } else { 488 };
+        let body = answer.as_deref().map(Body::sdp);
+        self.endpoint.answer_reinvite(now, handle, status, body);
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -104,6 +214,7 @@ impl Driver {
             let phase = match &call.phase {
                 Phase::Ringing { at, .. } => *at,
                 Phase::Talking { hang_up_at } => *hang_up_at,
+                Phase::Calling => None,
             };
             [phase, call.line.poll_timeout()]
                 .into_iter()
@@ -119,7 +230,13 @@ impl Driver {
 
     fn on_input(&mut self, now: Instant, input: Input) {
         match input {
-            Input::Opened { flow, kind, outbox } => {
+            Input::Opened {
+                flow,
+                kind,
+                outbox,
+                peer,
+            } => {
+                self.gateways.extend(peer.map(|peer| (peer, flow)));
                 let local = self.address.to_string();
                 let (via_sent_by, contact_host_port) = (local.clone(), local);
                 self.endpoint.open_flow(
@@ -172,7 +289,7 @@ impl Driver {
                 Phase::Talking {
                     hang_up_at: Some(at),
                 } if *at <= now => over.push(*handle),
-                Phase::Ringing { .. } | Phase::Talking { .. } => {}
+                Phase::Calling | Phase::Ringing { .. } | Phase::Talking { .. } => {}
             }
         }
         for handle in over {
@@ -202,19 +319,30 @@ impl Driver {
                 self.over(call, |call| Report::unanswered(call, "cancelled"))
             }
             Event::Ended { call, .. } => self.ended(now, call, "far_end"),
+            Event::Failed {
+                call,
+                response: Some(response),
+                ..
+            } => {
+                tracing::info!(status = response.status, "refused");
+                self.over(call, |call| Report::unanswered(call, "refused"));
+            }
             Event::FlowLost { call } | Event::Failed { call, .. } => {
                 self.ended(now, call, "transport")
             }
-            // Sound cannot be renegotiated at this telephone; the far end keeps what it has.
-            Event::Reinvite { call, .. } => self.endpoint.answer_reinvite(now, call, 488, None),
+            Event::Reinvite { call, request } => self.reoffered(now, call, &request.body),
+            Event::Progress { call, .. } => {
+                if let Some(call) = self.calls.get(&call) {
+                    drop(self.tell.try_send(Happening::Ringing(call.number)));
+                }
+            }
+            Event::Answered { call, response } => self.answered(now, call, &response.body),
             Event::Malformed { error, .. } => tracing::warn!(%error, "malformed SIP"),
             // Nothing to do, or of calls and registrations that a telephone never makes.
             Event::Acked { .. }
             | Event::HungUp { .. }
             | Event::Info { .. }
             | Event::InfoFailed { .. }
-            | Event::Progress { .. }
-            | Event::Answered { .. }
             | Event::ReinviteResult { .. }
             | Event::Registered { .. }
             | Event::RegistrationFailed { .. }
@@ -295,7 +423,7 @@ impl Driver {
         };
         let report = match call.phase {
             Phase::Talking { .. } => call.line.report(now, call.number, by),
-            Phase::Ringing { .. } => Report::unanswered(call.number, "cancelled"),
+            Phase::Calling | Phase::Ringing { .. } => Report::unanswered(call.number, "cancelled"),
         };
         self.write_down(report);
     }

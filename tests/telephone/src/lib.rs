@@ -15,6 +15,6 @@ pub mod phone;
 pub mod report;
 pub mod voice;
 
-pub use phone::{Behaviour, Happening, Settings, Telephone, TelephoneError};
+pub use phone::{Behaviour, Happening, Settings, Telephone, TelephoneError, Wish};
 pub use report::Report;
 pub use voice::Voice;

@@ -89,6 +89,49 @@ impl Line {
         Ok((line, answer))
     }
 
+    /// Makes an offer on a socket of its own, for a call that we place.
+    pub(crate) async fn offer(
+        now: Instant,
+        call: impl FnOnce(&str) -> CallHandle,
+        host: IpAddr,
+        voice: Voice,
+        inputs: mpsc::Sender<Input>,
+    ) -> Result<(Self, CallHandle), LineError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(LineError::Random)?;
+        let socket = Arc::new(UdpSocket::bind((host, 0)).await?);
+        let config = TrunkConfig {
+            local: socket.local_addr()?,
+            secure: false,
+            seed,
+            latch: false,
+        };
+        let (leg, offer) = TrunkLeg::offerer(config, now);
+        let call = call(&offer);
+        let reader = tokio::spawn(read_sound(Arc::clone(&socket), call, inputs));
+        let line = Self {
+            leg,
+            socket,
+            reader,
+            voice,
+            ear: Ear::default(),
+            digits: String::new(),
+            answered: None,
+            next_tick: None,
+        };
+        Ok((line, call))
+    }
+
+    /// Takes the answer to our offer.
+    pub(crate) fn accept_answer(&mut self, now: Instant, answer: &str) -> Result<(), LineError> {
+        Ok(self.leg.accept_answer(now, answer)?)
+    }
+
+    /// Answers a changed offer of the far end.
+    pub(crate) fn reoffered(&mut self, now: Instant, offer: &str) -> Result<String, LineError> {
+        Ok(self.leg.handle_offer(now, offer)?)
+    }
+
     /// The receiver was lifted: sound goes out from now on.
     pub(crate) fn talk(&mut self, now: Instant) {
         self.answered.get_or_insert(now);

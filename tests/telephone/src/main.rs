@@ -1,6 +1,7 @@
 //! The simulated telephone as a program: `telephone --listen 127.0.0.1:5070 --play speech.wav`.
 //!
-//! It prints `listening on ADDRESS` and one line for each thing that happens.
+//! It prints `listening on ADDRESS` and one line for each thing that happens, and reads what the
+//! person at it does: `call NUMBER at ADDRESS from NUMBER`, `hang up`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use clap::Parser;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use vrs_telephone::{Behaviour, Happening, Settings, Telephone, Voice};
+use vrs_telephone::{Behaviour, Happening, Settings, Telephone, Voice, Wish};
 
 /// A small SIP telephone that answers, rings, plays and reports what it heard.
 #[derive(Parser)]
@@ -67,8 +68,16 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let once = arguments.once;
     let mut telephone = Telephone::spawn(settings(arguments)?).await?;
     println!("listening on {}", telephone.address());
+    let mut wishes = read_wishes();
     loop {
-        let Some(happening) = telephone.next(Duration::MAX).await else {
+        let happening = tokio::select! {
+            Some(wish) = wishes.recv() => {
+                telephone.wish(wish);
+                continue;
+            }
+            happening = telephone.next(Duration::MAX) => happening,
+        };
+        let Some(happening) = happening else {
             return Ok(());
         };
         match happening {
@@ -88,6 +97,24 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     }
+}
+
+/// What is typed: `call NUMBER at ADDRESS from NUMBER`, `hang up`.
+fn read_wishes() -> tokio::sync::mpsc::Receiver<Wish> {
+    let (sender, wishes) = tokio::sync::mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            match line.parse() {
+                Ok(wish) => {
+                    if sender.blocking_send(wish).is_err() {
+                        return;
+                    }
+                }
+                Err(why) => eprintln!("telephone: {why}"),
+            }
+        }
+    });
+    wishes
 }
 
 fn settings(arguments: Arguments) -> Result<Settings, Box<dyn std::error::Error>> {

@@ -26,6 +26,8 @@ pub(crate) enum Input {
         flow: FlowId,
         kind: FlowKind,
         outbox: Outbox,
+        /// Whom datagrams go to; a stream's other end calls us.
+        peer: Option<SocketAddr>,
     },
     /// One SIP message.
     Received { flow: FlowId, bytes: Vec<u8> },
@@ -58,15 +60,26 @@ impl Outbox {
     }
 }
 
-/// Reads datagrams; each new source address is a flow of its own.
-pub(crate) async fn read_datagrams(socket: Arc<UdpSocket>, inputs: mpsc::Sender<Input>) {
+/// Reads datagrams; each new address, of a sender or of somebody we want to call, is a flow of
+/// its own.
+pub(crate) async fn read_datagrams(
+    socket: Arc<UdpSocket>,
+    inputs: mpsc::Sender<Input>,
+    mut wanted: mpsc::Receiver<SocketAddr>,
+) {
     let mut flows: HashMap<SocketAddr, FlowId> = HashMap::new();
     let mut buffer = vec![0; SIP_MESSAGE_BYTES_MAX];
     loop {
-        // ICMP errors of earlier sends come up here and concern one peer only.
-        let Ok((length, peer)) = socket.recv_from(&mut buffer).await else {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            continue;
+        let (length, peer) = tokio::select! {
+            Some(peer) = wanted.recv() => (0, peer),
+            received = socket.recv_from(&mut buffer) => match received {
+                Ok(received) => received,
+                // ICMP errors of earlier sends come up here and concern one peer only.
+                Err(_) => {
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                    continue;
+                }
+            },
         };
         if !flows.contains_key(&peer) && flows.len() >= FLOWS_MAX {
             continue;
@@ -79,10 +92,14 @@ pub(crate) async fn read_datagrams(socket: Arc<UdpSocket>, inputs: mpsc::Sender<
                 flow,
                 kind: FlowKind::Datagram,
                 outbox,
+                peer: Some(peer),
             };
             if inputs.send(opened).await.is_err() {
                 return;
             }
+        }
+        if length == 0 {
+            continue;
         }
         let bytes = buffer[..length].to_vec();
         if inputs.send(Input::Received { flow, bytes }).await.is_err() {
@@ -129,6 +146,7 @@ async fn serve(
         flow,
         kind,
         outbox: Outbox::Stream(outbox.clone()),
+        peer: None,
     };
     if inputs.send(opened).await.is_err() {
         return;

@@ -18,6 +18,8 @@ use crate::voice::Voice;
 
 /// Inputs that may wait for the loop.
 const INPUTS_WAITING_MAX: usize = 256;
+/// Wishes that may wait for the loop.
+const WISHES_WAITING_MAX: usize = 16;
 /// Happenings that nobody has read; more are dropped.
 const HAPPENINGS_WAITING_MAX: usize = 256;
 
@@ -84,12 +86,58 @@ impl Default for Settings {
     }
 }
 
+/// What the person at the telephone does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// Puts the receiver down: every call ends.
+    HangUp,
+    /// Calls somebody, over UDP.
+    Call {
+        /// The number.
+        to: String,
+        /// Our own number; `None` withholds it (RFC 3323).
+        from: Option<String>,
+        /// The gateway's address.
+        at: SocketAddr,
+    },
+}
+
+impl FromStr for Wish {
+    type Err = String;
+
+    /// `hang up`, `call NUMBER at ADDRESS from NUMBER`, `call NUMBER at ADDRESS anonymously`.
+    fn from_str(line: &str) -> Result<Self, String> {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let address = |text: &str| {
+            text.parse()
+                .map_err(|_| format!("'{text}' is not an address"))
+        };
+        match words[..] {
+            ["hang", "up"] => Ok(Self::HangUp),
+            ["call", to, "at", at, "from", from] => Ok(Self::Call {
+                to: to.to_owned(),
+                from: Some(from.to_owned()),
+                at: address(at)?,
+            }),
+            ["call", to, "at", at, "anonymously"] => Ok(Self::Call {
+                to: to.to_owned(),
+                from: None,
+                at: address(at)?,
+            }),
+            _ => Err(format!(
+                "'{line}' is neither 'hang up' nor 'call NUMBER at ADDRESS from NUMBER'"
+            )),
+        }
+    }
+}
+
 /// What happened at the telephone.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Happening {
-    /// Somebody calls, and it rings; the number of the call since the start.
+    /// Somebody calls, and it rings, or it rings at the other end; the number of the call since
+    /// the start.
     Ringing(u32),
-    /// It answered.
+    /// It answered, or was answered.
     Answered(u32),
     /// The call is over.
     Over(Report),
@@ -115,7 +163,7 @@ pub enum TelephoneError {
 pub struct Telephone {
     address: SocketAddr,
     happenings: mpsc::Receiver<Happening>,
-    hang_up: mpsc::Sender<()>,
+    wishes: mpsc::Sender<Wish>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -136,18 +184,19 @@ impl Telephone {
         getrandom::fill(&mut seed).map_err(TelephoneError::Random)?;
         let (inputs, arrived) = mpsc::channel(INPUTS_WAITING_MAX);
         let (tell, happenings) = mpsc::channel(HAPPENINGS_WAITING_MAX);
-        let (hang_up, wishes) = mpsc::channel(1);
+        let (wishes, wished) = mpsc::channel(WISHES_WAITING_MAX);
+        let (wanted, wanted_here) = mpsc::channel(WISHES_WAITING_MAX);
         let tls = settings.tls.clone().map(TlsAcceptor::from);
-        let driver = Driver::new(settings, address, seed, inputs.clone(), tell);
+        let driver = Driver::new(settings, address, seed, inputs.clone(), tell, wanted);
         let tasks = vec![
-            tokio::spawn(read_datagrams(socket, inputs.clone())),
+            tokio::spawn(read_datagrams(socket, inputs.clone(), wanted_here)),
             tokio::spawn(accept_streams(listener, tls, inputs)),
-            tokio::spawn(driver.run(arrived, wishes)),
+            tokio::spawn(driver.run(arrived, wished)),
         ];
         Ok(Self {
             address,
             happenings,
-            hang_up,
+            wishes,
             tasks,
         })
     }
@@ -181,8 +230,13 @@ impl Telephone {
 
     /// Puts the receiver down: every call ends.
     pub fn hang_up(&self) {
-        // One wish is as good as two.
-        self.hang_up.try_send(()).ok();
+        self.wish(Wish::HangUp);
+    }
+
+    /// Does what the person at the telephone wants.
+    pub fn wish(&self, wish: Wish) {
+        // A telephone that is this far behind is out of order anyway.
+        self.wishes.try_send(wish).ok();
     }
 }
 

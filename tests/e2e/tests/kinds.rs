@@ -1,0 +1,228 @@
+//! Calls from a telephone, between subscribers, in an emergency, and changes of interpreter.
+
+use vrs_client::{CallView, Command, Event, Role};
+use vrs_domain::{CallKind, EndReason, Leg, ReliefReason, Seat, SessionState, Urgency};
+use vrs_e2e::{
+    CALLER, CALLER_PASSWORD, Cable, INTERPRETER, NUMBER, Party, Service, ServiceBuilder,
+};
+
+const FRIEND: &str = "+15550100002";
+const FRIEND_PASSWORD: &str = "a friend's password";
+const SECOND: &str = "5678";
+const SECOND_PASSWORD: &str = "another interpreter's password";
+
+/// The telephone calls our caller.
+fn telephone_calls(service: &mut Service, how: &str) {
+    let trunk = service.trunk();
+    service.at_telephone(&format!("call {CALLER} at {trunk} {how}"));
+}
+
+fn second_interpreter(service: &Service) -> Party {
+    service.add_account(
+        "interpreter",
+        SECOND,
+        SECOND_PASSWORD,
+        &["--languages", "ase/en"],
+    );
+    Party::interpreter(service, SECOND, SECOND_PASSWORD)
+}
+
+fn is_talking(view: &CallView) -> bool {
+    view.state == Some(SessionState::RelayActive) && view.media_connected
+}
+
+/// How a caller sees the interpreter.
+fn interpreted_by(ca: &str) -> impl Fn(&CallView) -> bool {
+    move |view| {
+        view.interpreter
+            .as_ref()
+            .is_some_and(|id| id.as_str() == ca)
+    }
+}
+
+#[test]
+fn a_telephone_reaches_a_subscriber_whose_devices_all_ring_and_the_first_answer_wins() {
+    let mut service = Service::start();
+    let mut interpreter = service.interpreter();
+    let mut phone = service.caller();
+    let mut laptop = service.second_device();
+    telephone_calls(&mut service, &format!("from {NUMBER}"));
+    let invited = interpreter.invited();
+    assert_eq!(invited.kind, Some(CallKind::RelayInbound));
+    assert_eq!(invited.caller.map(|n| n.to_string()), Some(NUMBER.into()));
+    interpreter.send(Command::Answer);
+    let ringing = phone.invited();
+    assert_eq!(ringing.kind, Some(CallKind::RelayInbound));
+    assert_eq!(ringing.from, NUMBER);
+    laptop.invited();
+    laptop.send(Command::Answer);
+    assert_eq!(phone.ended().reason, Some(EndReason::AnsweredElsewhere));
+    laptop.call_where("the conversation", is_talking);
+    interpreter.call_where("the conversation", is_talking);
+    laptop.stats_where("the interpreter's picture", |stats| {
+        stats.frames_decoded > 10
+    });
+    interpreter.stats_where("the telephone's tone", |stats| {
+        stats.heard_hz.is_some_and(|hz| (hz - 1_000.0).abs() < 25.0)
+    });
+    service.at_telephone("hang up");
+    assert_eq!(laptop.ended().reason, Some(EndReason::HearingHungUp));
+    assert_eq!(interpreter.ended().reason, Some(EndReason::HearingHungUp));
+    let report = service.telephone_report();
+    assert_eq!(report["heard_hz"].as_f64().map(f64::round), Some(440.0));
+    service.stop_and_verify();
+}
+
+#[test]
+fn an_anonymous_telephone_stays_anonymous_and_a_decline_is_told_by_name() {
+    let mut service = Service::start();
+    let mut interpreter = service.interpreter();
+    let mut caller = service.caller();
+    telephone_calls(&mut service, "anonymously");
+    assert_eq!(interpreter.invited().caller, None);
+    interpreter.send(Command::Answer);
+    assert_eq!(caller.invited().from, "Anonymous");
+    caller.send(Command::Decline);
+    assert_eq!(
+        interpreter.ended().reason,
+        Some(EndReason::SubscriberDeclined)
+    );
+    service.telephone_report();
+    assert!(service.stop_and_verify().contains("subscriber_declined"));
+}
+
+#[test]
+fn a_number_that_nobody_has_is_refused_and_an_offline_subscriber_is_told_as_such() {
+    let mut service = Service::start();
+    let mut interpreter = service.interpreter();
+    let trunk = service.trunk();
+    service.at_telephone(&format!("call +15550109999 at {trunk} from {NUMBER}"));
+    let report = service.telephone_report();
+    assert_eq!(report["outcome"], "refused");
+    telephone_calls(&mut service, &format!("from {NUMBER}"));
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    assert_eq!(
+        interpreter.ended().reason,
+        Some(EndReason::SubscriberOffline)
+    );
+    service.stop_and_verify();
+}
+
+#[test]
+fn subscribers_call_each_other_directly() {
+    let mut service = Service::start();
+    service.add_account("caller", FRIEND, FRIEND_PASSWORD, &[]);
+    let mut caller = service.caller();
+    let mut friend = Party::caller(&service, FRIEND, FRIEND_PASSWORD);
+    caller.call(FRIEND);
+    let ringing = friend.invited();
+    assert_eq!(
+        (ringing.kind, ringing.from.as_str()),
+        (Some(CallKind::PointToPoint), CALLER)
+    );
+    friend.send(Command::Answer);
+    caller.call_where("the conversation", is_talking);
+    friend.call_where("the conversation", is_talking);
+    caller.stats_where("the friend's picture", |stats| stats.frames_decoded > 10);
+    friend.stats_where("the caller's picture", |stats| stats.frames_decoded > 10);
+    friend.send(Command::HangUp);
+    assert_eq!(caller.ended().reason, Some(EndReason::CalleeHungUp));
+    let journal = service.stop_and_verify();
+    assert!(journal.contains("point_to_point"));
+    assert!(!journal.contains("interpreter_invited"), "{journal}");
+}
+
+#[test]
+fn f21_a_caller_who_is_lost_in_an_emergency_is_called_back_and_the_call_goes_on() {
+    let mut service = Service::start();
+    let cable = Cable::to(service.secure());
+    let mut interpreter = service.interpreter();
+    let mut caller = Party::new(&service, Role::Caller, CALLER, 660.0);
+    caller.sign_in_at(&cable.address(), CALLER, CALLER_PASSWORD);
+    caller.signed_in();
+    caller.call("911");
+    assert_eq!(interpreter.invited().urgency, Some(Urgency::Emergency));
+    interpreter.send(Command::Answer);
+    caller.call_where("the conversation", is_talking);
+    let mut tablet = service.second_device();
+    drop(caller);
+    // The app was killed; the other device rings at once.
+    let called_back = tablet.invited();
+    assert_eq!(called_back.session.is_some(), true);
+    tablet.send(Command::Answer);
+    tablet.call_where("the conversation", is_talking);
+    interpreter.call_where("all are there again", |view| view.missing.is_empty());
+    service.at_telephone("hang up");
+    assert_eq!(tablet.ended().reason, Some(EndReason::HearingHungUp));
+    service.stop_and_verify();
+}
+
+#[test]
+fn f4_a_relief_takes_over_and_the_call_goes_on_and_before_ten_minutes_a_reason_is_needed() {
+    let mut service = Service::start();
+    let (mut caller, mut interpreter) = service.conversation();
+    let mut relief = second_interpreter(&service);
+    interpreter.send(Command::AskSeat {
+        seat: Seat::Relief,
+        reason: Some(ReliefReason::Rotation),
+    });
+    let told = interpreter.call_where("the refusal", |view| view.refused.is_some());
+    let why = told.refused.map(|refused| refused.why);
+    assert_eq!(why.as_deref(), Some("before ten minutes of conversation"));
+    interpreter.send(Command::AskSeat {
+        seat: Seat::Relief,
+        reason: Some(ReliefReason::Illness),
+    });
+    assert_eq!(relief.invited().seat, Some(Seat::Relief));
+    relief.send(Command::Answer);
+    relief.call_where("the picture's path", |view| view.media_connected);
+    relief.stats_where("the caller's picture", |stats| stats.frames_decoded > 10);
+    interpreter.call_where("the relief", |view| view.seats.relief.is_some());
+    interpreter.send(Command::HangUp);
+    caller.call_where("the other interpreter", interpreted_by(SECOND));
+    let before = caller.stats_where("pictures", |_| true).frames_decoded;
+    caller.stats_where("the relief's picture", |stats| {
+        stats.frames_decoded > before + 15
+    });
+    caller.send(Command::HangUp);
+    assert_eq!(relief.ended().reason, Some(EndReason::CallerHungUp));
+    let journal = service.stop_and_verify();
+    assert!(journal.contains("interpreter_relieved"));
+}
+
+#[test]
+fn a_team_interpreter_joins_sees_and_leaves() {
+    let mut service = Service::start();
+    let (mut caller, mut interpreter) = service.conversation();
+    let mut team = second_interpreter(&service);
+    let seat = Seat::Team;
+    interpreter.send(Command::AskSeat { seat, reason: None });
+    assert_eq!(team.invited().seat, Some(seat));
+    team.send(Command::Answer);
+    team.stats_where("the caller's picture", |stats| stats.frames_decoded > 10);
+    interpreter.call_where("the team", |view| view.seats.team.is_some());
+    team.send(Command::HangUp);
+    interpreter.call_where("alone again", |view| view.seats.team.is_none());
+    caller.stats_where("pictures", |stats| stats.frames_decoded > 10);
+    caller.send(Command::HangUp);
+    interpreter.ended();
+    service.stop_and_verify();
+}
+
+#[test]
+fn an_interpreter_who_is_killed_in_a_call_is_replaced() {
+    let mut service = ServiceBuilder::default().start();
+    let (mut caller, interpreter) = service.conversation();
+    let mut second = second_interpreter(&service);
+    drop(interpreter);
+    // Dropping hangs up: that ends the call, as it should.
+    assert_eq!(caller.ended().reason, Some(EndReason::InterpreterHungUp));
+    let mut doomed = service.interpreter();
+    second.send(Command::SetActivity(vrs_domain::Activity::Break));
+    let cable = Cable::to(service.secure());
+    drop(cable);
+    caller.converse_through(&mut doomed);
+    service.stop_and_verify();
+    let _unused = (INTERPRETER, Leg::Caller, Event::SignedOut);
+}
