@@ -31,6 +31,8 @@ use crate::session::{Directory, Message};
 /// A party whose connection broke has this long to come back (R15).
 const FLOW_GRACE: Duration = Duration::from_secs(30);
 
+/// So long for interpreters: another one can take over.
+const INTERPRETER_GRACE: Duration = Duration::from_secs(10);
 /// So long, in an emergency, before they are called back (F21).
 const EMERGENCY_GRACE: Duration = Duration::from_secs(3);
 
@@ -342,10 +344,10 @@ impl Actor {
         match device.and_then(|(user, instance)| self.registrar.flow_of(user, instance)) {
             Some(flow) => self.go_on(call, flow),
             None => {
-                let grace = if used.emergency {
-                    EMERGENCY_GRACE
-                } else {
-                    FLOW_GRACE
+                let grace = match (used.emergency, used.leg.seat()) {
+                    (true, None) => EMERGENCY_GRACE,
+                    (_, Some(_)) => INTERPRETER_GRACE,
+                    (false, None) => FLOW_GRACE,
                 };
                 used.gone_until = Some(now + grace);
             }

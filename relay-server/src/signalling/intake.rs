@@ -30,7 +30,7 @@ impl Actor {
         if let Event::HungUp { call }
         | Event::Ended { call, .. }
         | Event::Failed { call, .. }
-        | Event::Cancelled { call } = event
+        | Event::Cancelled { call, .. } = event
         {
             self.on_call_over(now, call);
         }
@@ -75,7 +75,7 @@ impl Actor {
                     self.directory().tell(used.session, lost);
                 }
             }
-            Event::Cancelled { call } | Event::Ended { call, .. } => {
+            Event::Cancelled { call, .. } | Event::Ended { call, .. } => {
                 if let Some(used) = self.forget(call) {
                     self.directory()
                         .tell(used.session, Message::HungUp(used.leg));

@@ -1,9 +1,9 @@
 //! Calls from a telephone, between subscribers, in an emergency, and changes of interpreter.
 
-use vrs_client::{CallView, Command, Event, Role};
-use vrs_domain::{CallKind, EndReason, Leg, ReliefReason, Seat, SessionState, Urgency};
+use vrs_client::{CallView, Command, Role};
+use vrs_domain::{CallKind, EndReason, ReliefReason, Seat, SessionState, Urgency};
 use vrs_e2e::{
-    CALLER, CALLER_PASSWORD, Cable, INTERPRETER, NUMBER, Party, Service, ServiceBuilder,
+    CALLER, CALLER_PASSWORD, Cable, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Party, Service,
 };
 
 const FRIEND: &str = "+15550100002";
@@ -146,10 +146,10 @@ fn f21_a_caller_who_is_lost_in_an_emergency_is_called_back_and_the_call_goes_on(
     interpreter.send(Command::Answer);
     caller.call_where("the conversation", is_talking);
     let mut tablet = service.second_device();
-    drop(caller);
-    // The app was killed; the other device rings at once.
-    let called_back = tablet.invited();
-    assert_eq!(called_back.session.is_some(), true);
+    // The caller's network is gone for good; the other device rings at once.
+    cable.lay_to("127.0.0.1:1");
+    cable.cut();
+    assert_eq!(tablet.invited().kind, Some(CallKind::RelayOutbound));
     tablet.send(Command::Answer);
     tablet.call_where("the conversation", is_talking);
     interpreter.call_where("all are there again", |view| view.missing.is_empty());
@@ -211,18 +211,29 @@ fn a_team_interpreter_joins_sees_and_leaves() {
 }
 
 #[test]
-fn an_interpreter_who_is_killed_in_a_call_is_replaced() {
-    let mut service = ServiceBuilder::default().start();
-    let (mut caller, interpreter) = service.conversation();
-    let mut second = second_interpreter(&service);
-    drop(interpreter);
-    // Dropping hangs up: that ends the call, as it should.
-    assert_eq!(caller.ended().reason, Some(EndReason::InterpreterHungUp));
-    let mut doomed = service.interpreter();
-    second.send(Command::SetActivity(vrs_domain::Activity::Break));
+fn an_interpreter_who_is_lost_in_a_call_is_replaced_and_nobody_redials() {
+    let mut service = Service::start();
     let cable = Cable::to(service.secure());
-    drop(cable);
-    caller.converse_through(&mut doomed);
-    service.stop_and_verify();
-    let _unused = (INTERPRETER, Leg::Caller, Event::SignedOut);
+    let mut interpreter = Party::new(&service, Role::Interpreter, INTERPRETER, 440.0);
+    interpreter.sign_in_at(&cable.address(), INTERPRETER, INTERPRETER_PASSWORD);
+    interpreter.signed_in();
+    let mut caller = service.caller();
+    caller.converse_through(&mut interpreter);
+    let mut other = second_interpreter(&service);
+    cable.lay_to("127.0.0.1:1");
+    cable.cut();
+    let invited = other.invited();
+    assert_eq!(invited.seat, Some(Seat::Lead));
+    other.send(Command::Answer);
+    caller.call_where("the other interpreter", interpreted_by(SECOND));
+    other.stats_where("the telephone's tone", |stats| {
+        stats.heard_hz.is_some_and(|hz| (hz - 1_000.0).abs() < 25.0)
+    });
+    let before = caller.stats_where("pictures", |_| true).frames_decoded;
+    caller.stats_where("the other's picture", |stats| {
+        stats.frames_decoded > before + 15
+    });
+    caller.send(Command::HangUp);
+    assert_eq!(other.ended().reason, Some(EndReason::CallerHungUp));
+    assert!(service.stop_and_verify().contains("interpreter_lost"));
 }

@@ -511,7 +511,7 @@ impl Seat {
                 }
             }
             Event::RegistrationFailed { .. } => self.agent.register(),
-            Event::Cancelled { call }
+            Event::Cancelled { call, .. }
             | Event::Ended { call, .. }
             | Event::HungUp { call }
             | Event::Failed { call, .. }

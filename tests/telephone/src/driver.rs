@@ -315,7 +315,7 @@ impl Driver {
         match event {
             Event::IncomingInvite { call, request, .. } => self.ring(now, call, &request).await,
             Event::IncomingRequest { txn, request, .. } => self.respond(now, txn, &request),
-            Event::Cancelled { call } => {
+            Event::Cancelled { call, .. } => {
                 self.over(call, |call| Report::unanswered(call, "cancelled"))
             }
             Event::Ended { call, .. } => self.ended(now, call, "far_end"),

@@ -349,7 +349,7 @@ impl Driver {
                 status,
                 response,
             } => self.on_failed(now, call, status, response.as_ref()),
-            Sip::Cancelled { call } => self.on_cancelled(now, call),
+            Sip::Cancelled { call, headers } => self.on_cancelled(now, call, &headers),
             Sip::Ended {
                 call,
                 reason,

@@ -301,6 +301,8 @@ pub enum Event {
     Cancelled {
         /// Whose.
         call: CallHandle,
+        /// Of the CANCEL, with its Reason (RFC 3326); none when the flow was lost.
+        headers: Headers,
     },
     /// The peer ended the call (200 is sent), or the dialog died (reason SIP 408 or 481).
     Ended {

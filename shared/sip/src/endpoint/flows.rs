@@ -5,7 +5,7 @@ use super::timers::Owner;
 use super::{
     CallHandle, Endpoint, Event, FlowAddress, FlowId, FlowKind, Output, RegistrationHandle, Role,
 };
-use crate::message::NameAddr;
+use crate::message::{Headers, NameAddr};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -90,7 +90,11 @@ impl Endpoint {
             }
             Phase::Incoming => {
                 self.remove_call(handle);
-                self.emit(Event::Cancelled { call: handle });
+                let headers = Headers::new();
+                self.emit(Event::Cancelled {
+                    call: handle,
+                    headers,
+                });
             }
             Phase::Confirmed if call.bye_wanted.is_some() => {
                 self.remove_call(handle);

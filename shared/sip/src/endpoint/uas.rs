@@ -307,7 +307,8 @@ impl Endpoint {
         match serves {
             Use::IncomingInvite(call) => {
                 self.remove_call(call);
-                self.emit(Event::Cancelled { call });
+                let headers = cancel.headers.clone();
+                self.emit(Event::Cancelled { call, headers });
             }
             Use::IncomingReinvite(call) => {
                 if let Some(call) = self.calls.get_mut(&call) {

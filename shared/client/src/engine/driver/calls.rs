@@ -344,11 +344,9 @@ impl Driver {
         });
     }
 
-    pub(super) fn on_cancelled(&mut self, now: Instant, handle: CallHandle) {
+    pub(super) fn on_cancelled(&mut self, now: Instant, handle: CallHandle, headers: &Headers) {
         if self.call_of(handle).is_some() {
-            self.end_with(now, |call| {
-                call.end_by_peer(now, &Headers::new(), Some(487), "")
-            });
+            self.end_with(now, |call| call.end_by_peer(now, headers, Some(487), ""));
         }
     }
 

@@ -1,0 +1,73 @@
+//! The server is killed in the middle of conversations, and they go on.
+
+use std::time::Duration;
+
+use vrs_client::{Command, Role};
+use vrs_domain::{EndReason, SessionState};
+use vrs_e2e::{
+    CALLER, CALLER_PASSWORD, Cable, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Party, Service,
+};
+
+/// A person whose way to the server survives the server.
+fn signed_in_over(
+    cable: &Cable,
+    service: &Service,
+    role: Role,
+    account: &str,
+    password: &str,
+) -> Party {
+    let hz = if role == Role::Caller { 660.0 } else { 440.0 };
+    let mut party = Party::new(service, role, account, hz);
+    party.sign_in_at(&cable.address(), account, password);
+    party.signed_in();
+    party
+}
+
+fn pictures_go_on(party: &mut Party) {
+    let before = party.stats_where("pictures", |_| true).frames_decoded;
+    party.stats_where("pictures again", |stats| stats.frames_decoded > before + 10);
+}
+
+#[test]
+fn r02_a_conversation_goes_on_after_the_server_was_killed_and_nobody_redials() {
+    let mut service = Service::start();
+    let cable = Cable::to(service.secure());
+    let mut interpreter = signed_in_over(
+        &cable,
+        &service,
+        Role::Interpreter,
+        INTERPRETER,
+        INTERPRETER_PASSWORD,
+    );
+    let mut caller = signed_in_over(&cable, &service, Role::Caller, CALLER, CALLER_PASSWORD);
+    caller.call(NUMBER);
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    let session = caller.state(SessionState::RelayActive).session;
+    interpreter.state(SessionState::RelayActive);
+    caller.stats_where("pictures", |stats| stats.frames_decoded > 10);
+    service.kill_server();
+    service.run_server();
+    cable.lay_to(service.secure());
+    for party in [&mut caller, &mut interpreter] {
+        party.call_where("no media", |view| !view.media_connected);
+        let view = party.call_where("media again", |view| view.media_connected);
+        assert_eq!(view.session, session, "the same call");
+        assert_eq!(view.state, Some(SessionState::RelayActive));
+    }
+    pictures_go_on(&mut caller);
+    pictures_go_on(&mut interpreter);
+    // The telephone was not dropped: it is heard again, and hears.
+    interpreter.stats_where("the telephone's tone", |stats| {
+        stats.heard_hz.is_some_and(|hz| (hz - 1_000.0).abs() < 25.0)
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    caller.send(Command::HangUp);
+    assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
+    let report = service.telephone_report();
+    assert_eq!(report["ended_by"], "far_end");
+    assert_eq!(report["heard_hz"].as_f64().map(f64::round), Some(440.0));
+    let journal = service.stop_and_verify();
+    assert!(journal.contains("\"resumed\""), "{journal}");
+    assert_eq!(journal.matches("call_placed").count(), 1, "{journal}");
+}
