@@ -45,16 +45,37 @@ impl Party {
     /// When the engine does not start.
     #[must_use]
     pub fn new(service: &Service, role: Role, name: &str, hz: f32) -> Self {
+        Self::with_video(
+            service,
+            role,
+            name,
+            hz,
+            VideoSize {
+                width: 640,
+                height: 480,
+                fps: 15,
+            },
+        )
+    }
+
+    /// Somebody who has not signed in, with a picture of this size: small ones for crowds.
+    ///
+    /// # Panics
+    /// When the engine does not start.
+    #[must_use]
+    pub fn with_video(
+        service: &Service,
+        role: Role,
+        name: &str,
+        hz: f32,
+        video: VideoSize,
+    ) -> Self {
         let config = EngineConfig {
             camera: CameraChoice::Synthetic,
             microphone: MicrophoneChoice::Synthetic { hz },
             speaker: SpeakerChoice::Null,
             extra_ca_pem: Some(service.ca()),
-            video: VideoSize {
-                width: 640,
-                height: 480,
-                fps: 15,
-            },
+            video,
             ..EngineConfig::new(role)
         };
         let engine = Engine::start(config).expect("the engine starts");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vrs_client::{Command, Role};
+use vrs_client::{Command, Role, VideoSize};
 use vrs_domain::{EndReason, SessionState};
 use vrs_e2e::{
     CALLER, CALLER_PASSWORD, Cable, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Party, Service,
@@ -70,4 +70,61 @@ fn r02_a_conversation_goes_on_after_the_server_was_killed_and_nobody_redials() {
     let journal = service.stop_and_verify();
     assert!(journal.contains("\"resumed\""), "{journal}");
     assert_eq!(journal.matches("call_placed").count(), 1, "{journal}");
+}
+
+/// Conversations that are up when the server is killed.
+const CROWD: usize = 20;
+
+#[test]
+fn r02_twenty_conversations_go_on_after_the_server_was_killed() {
+    let mut service = Service::start();
+    let cable = Cable::to(service.secure());
+    let video = VideoSize {
+        width: 160,
+        height: 120,
+        fps: 5,
+    };
+    let join = |role, account: String, more: &[&str]| {
+        let (kind, hz) = match role {
+            Role::Caller => ("caller", 660.0),
+            Role::Interpreter => ("interpreter", 440.0),
+        };
+        service.add_account(kind, &account, CALLER_PASSWORD, more);
+        let mut party = Party::with_video(&service, role, &account, hz, video);
+        party.sign_in_at(&cable.address(), &account, CALLER_PASSWORD);
+        party.signed_in();
+        party
+    };
+    let mut calls = Vec::new();
+    for n in 0..CROWD {
+        let mut interpreter = join(
+            Role::Interpreter,
+            format!("{}", 2000 + n),
+            &["--languages", "ase/en"],
+        );
+        let mut caller = join(Role::Caller, format!("+155501002{n:02}"), &[]);
+        caller.call(NUMBER);
+        interpreter.invited();
+        interpreter.send(Command::Answer);
+        let session = caller.state(SessionState::RelayActive).session;
+        interpreter.state(SessionState::RelayActive);
+        calls.push((caller, interpreter, session));
+    }
+    service.kill_server();
+    service.run_server();
+    cable.lay_to(service.secure());
+    for (caller, interpreter, session) in &mut calls {
+        for party in [caller, interpreter] {
+            party.call_where("no media", |view| !view.media_connected);
+            let view = party.call_where("media again", |view| view.media_connected);
+            assert_eq!(view.session, *session, "the same call");
+        }
+    }
+    for (caller, interpreter, _) in &mut calls {
+        caller.send(Command::HangUp);
+        assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
+    }
+    let journal = service.stop_and_verify();
+    assert_eq!(journal.matches("\"resumed\"").count(), CROWD, "{journal}");
+    assert_eq!(journal.matches("call_placed").count(), CROWD, "{journal}");
 }

@@ -16,7 +16,7 @@ use crate::phone::{Behaviour, Happening, Settings, Wish};
 use crate::report::Report;
 
 /// Calls at once; the telephone is busy for more.
-const CALLS_MAX: usize = 16;
+const CALLS_MAX: usize = 64;
 const SDP: &str = "application/sdp";
 
 /// One call and where it stands.
