@@ -4,6 +4,7 @@
 //! team, supervisor) are heard by interpreters only, so that they can help without disturbing the
 //! call. It decodes, mixes and encodes every 20 ms and keeps nothing.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 use opus::{Application, Channels, Encoder};
@@ -78,15 +79,15 @@ impl Bridge {
 
     /// Takes one Opus packet that `leg` said.
     pub fn push(&mut self, leg: Leg, sequence: u16, opus: &[u8]) {
-        // Without memory for a decoder this voice stays silent, and the others go on.
-        if !self.voices.contains_key(&leg)
-            && let Ok(voice) = Voice::new()
-        {
-            self.voices.insert(leg, voice);
-        }
-        if let Some(voice) = self.voices.get_mut(&leg) {
-            voice.push(sequence, opus);
-        }
+        let voice = match self.voices.entry(leg) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => match Voice::new() {
+                Ok(voice) => place.insert(voice),
+                // Without memory for a decoder this voice stays silent, and the others go on.
+                Err(_) => return,
+            },
+        };
+        voice.push(sequence, opus);
     }
 
     /// A leg is gone, or another one is in its place now.
@@ -136,15 +137,14 @@ impl Bridge {
     }
 
     fn encode(&mut self, leg: Leg, block: &[i16; BLOCK]) -> Option<Vec<u8>> {
-        if !self.ears.contains_key(&leg) {
-            let encoder = Encoder::new(MIX_HZ, Channels::Mono, Application::Voip).ok()?;
-            self.ears.insert(leg, encoder);
-        }
+        let encoder = match self.ears.entry(leg) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                place.insert(Encoder::new(MIX_HZ, Channels::Mono, Application::Voip).ok()?)
+            }
+        };
         // Only a wrong block size can fail, and the type fixes it.
-        self.ears
-            .get_mut(&leg)?
-            .encode_vec(block, OPUS_BYTES_MAX)
-            .ok()
+        encoder.encode_vec(block, OPUS_BYTES_MAX).ok()
     }
 }
 

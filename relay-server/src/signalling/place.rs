@@ -48,8 +48,8 @@ impl Actor {
         let address = Some(open.peer.ip());
         let trunk = open.trunk.clone();
         let mut placed = match &trunk {
-            Some(_) => self.from_telephone(request)?,
-            None => self.from_subscriber(now, flow, request)?,
+            Some(_) => self.telephones_call(request)?,
+            None => self.subscribers_call(now, flow, request)?,
         };
         placed.address = address;
         let offer = intake::sdp(&request.headers, &request.body)
@@ -65,7 +65,7 @@ impl Actor {
     }
 
     /// A gateway brings a call for one of our subscribers.
-    fn from_telephone(&self, request: &Request) -> Result<Placed, Refusal> {
+    fn telephones_call(&self, request: &Request) -> Result<Placed, Refusal> {
         let number = dialled(request)?;
         let known = self.auth.account(number.as_str());
         if !known.is_some_and(|account| matches!(account.role(), Role::Caller { .. })) {
@@ -87,7 +87,7 @@ impl Actor {
     }
 
     /// A subscriber calls a telephone, or another subscriber.
-    fn from_subscriber(
+    fn subscribers_call(
         &mut self,
         now: Instant,
         flow: FlowId,

@@ -63,7 +63,8 @@ fn r01_after_a_power_cut_every_record_is_there_and_no_session_stays_open() {
         "call_placed",
         "interpreter_assigned",
         "called_answered",
-        "server_restarted",
+        "resumed",
+        "service_stopping",
     ] {
         assert!(
             journal.contains(event),

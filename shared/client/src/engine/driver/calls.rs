@@ -198,6 +198,14 @@ impl Driver {
         }
     }
 
+    /// Whether the server calls for the very call that we are in: it lost us in an emergency.
+    fn is_called_back(&self, request: &Request) -> bool {
+        let session = SessionHeaders::of(&request.headers).session;
+        let priority = request.headers.get("Priority").map(str::trim);
+        let ours = self.call.as_ref().and_then(|active| active.call.session);
+        session.is_some() && session == ours && priority == Some("emergency")
+    }
+
     /// The server lost us in a call and calls us back: it is taken at once, in the place of the
     /// old leg.
     fn called_back(&mut self, now: Instant, handle: CallHandle, request: &Request) {
