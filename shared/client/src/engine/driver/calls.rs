@@ -131,12 +131,7 @@ impl Driver {
         if self.leaving.is_some() {
             return self.endpoint.reject(now, handle, 480, Vec::new());
         }
-        let session = SessionHeaders::of(&request.headers).session;
-        if self
-            .call
-            .as_ref()
-            .is_some_and(|active| session.is_some() && active.call.session == session)
-        {
+        if self.is_called_back(request) {
             return self.called_back(now, handle, request);
         }
         if self.call.is_some() {
