@@ -12,6 +12,7 @@ pub mod config;
 pub mod edge;
 pub mod init;
 pub mod journal;
+pub mod reports;
 pub mod session;
 pub mod sfu;
 pub mod signalling;

@@ -78,6 +78,14 @@ pub struct Period {
     until: Option<Instant>,
 }
 
+impl Period {
+    /// Whether a moment, in milliseconds UTC, lies in it.
+    pub(super) fn admits(&self, at_ms: u64) -> bool {
+        self.since.is_none_or(|since| at_ms >= since.at_ms)
+            && self.until.is_none_or(|until| at_ms < until.at_ms)
+    }
+}
+
 /// Which records to show.
 #[derive(Debug, Args)]
 pub struct Wanted {
@@ -243,7 +251,7 @@ fn key_file(journal: &Path) -> PathBuf {
 
 /// The journal folder of a configuration, a data folder, or the folder itself. A server that never
 /// ran has an empty journal; a folder without journal files is a mistake.
-fn folder(source: &Path) -> Result<PathBuf, CliError> {
+pub(super) fn folder(source: &Path) -> Result<PathBuf, CliError> {
     if !source.exists() {
         let source = source.display();
         return Err(CliError::Other(format!("there is no {source}")));

@@ -8,6 +8,7 @@
 mod accounts;
 mod journal;
 mod password;
+mod reports;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use crate::{app, init};
 
 pub use accounts::AccountCommand;
 pub use journal::JournalCommand;
+pub use reports::{CdrCommand, ReportCommand};
 
 /// Exit code for a wrong configuration (EX_USAGE of sysexits.h).
 const EXIT_CONFIG: u8 = 64;
@@ -71,6 +73,16 @@ enum Command {
     Journal {
         #[command(subcommand)]
         command: JournalCommand,
+    },
+    /// Call detail records, from the journal
+    Cdr {
+        #[command(subcommand)]
+        command: CdrCommand,
+    },
+    /// What the regulator asks for, from the journal
+    Report {
+        #[command(subcommand)]
+        command: ReportCommand,
     },
     /// TURN by hand
     Turn {
@@ -151,6 +163,8 @@ impl Command {
             Self::Run { config } => run(&config),
             Self::Account { config, command } => command.run(&Config::load(&config)?),
             Self::Journal { command } => command.run(),
+            Self::Cdr { command } => command.run(),
+            Self::Report { command } => command.run(),
             Self::Turn {
                 command:
                     TurnCommand::Credential {
@@ -161,6 +175,13 @@ impl Command {
             } => turn_credential(&config, &account, ttl),
         }
     }
+}
+
+/// This moment, in milliseconds UTC.
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let ms = now.unwrap_or_default().as_millis();
+    u64::try_from(ms).unwrap_or(u64::MAX)
 }
 
 /// A line to standard output; a closed pipe is an error, not a panic.
