@@ -10,6 +10,55 @@ use crate::{Failure, demo, setup};
 /// Seeds of 50 calls that are simulated each time.
 const SEEDS: &str = "2000";
 
+/// A part of the tests that is a step of its own.
+struct Part {
+    step: &'static str,
+    /// For `cargo test`.
+    packages: &'static [&'static str],
+    /// For nextest.
+    filter: &'static str,
+}
+
+const CONFIG: &str = "package(relay-server) and test(/config|init/)";
+const STATE: &str = "(package(relay-core) and test(session)) or (package(relay-server) and test(/convert|store|record/))";
+
+/// All of our tests, each in one part; tests with foreign programs are the `peers` step.
+const PARTS: &[Part] = &[
+    // What an operator writes: every key, its bounds, its refusals, the sample.
+    Part {
+        step: "validate:config",
+        packages: &["--package", "relay-server"],
+        filter: CONFIG,
+    },
+    // The five states: the whole table, its page in docs/flows, and how states are written down.
+    Part {
+        step: "validate:state",
+        packages: &["--package", "relay-core"],
+        filter: STATE,
+    },
+    // Every kind of call with the real programs, from the first request to the last record.
+    Part {
+        step: "test:callflow",
+        packages: &["--package", "vrs-e2e"],
+        filter: "package(vrs-e2e)",
+    },
+    Part {
+        step: "tests",
+        packages: &[
+            "--workspace",
+            "--exclude",
+            "vrs-peers",
+            "--exclude",
+            "vrs-tidy",
+            "--exclude",
+            "vrs-e2e",
+        ],
+        filter: "not package(/^vrs-(peers|tidy|e2e)$/) \
+                 and not (package(relay-server) and test(/config|init|convert|store|record/)) \
+                 and not (package(relay-core) and test(session))",
+    },
+];
+
 /// Runs all steps; the last line counts the tests.
 pub(crate) fn run(yes: bool) -> Result<(), Failure> {
     let mut steps = Steps::new();
@@ -30,20 +79,14 @@ pub(crate) fn run(yes: bool) -> Result<(), Failure> {
     steps.run("build", || {
         check(cargo().args(["build", "--locked", "--workspace", "--all-targets"]))
     })?;
-    let ours = [
-        "--workspace",
-        "--exclude",
-        "vrs-peers",
-        "--exclude",
-        "vrs-tidy",
-    ];
-    steps.run("tests", || {
-        test(
-            &ours,
-            "not package(vrs-peers) and not package(vrs-tidy)",
-            &mut tests,
-        )
-    })?;
+    for Part {
+        step,
+        packages,
+        filter,
+    } in PARTS
+    {
+        steps.run(step, || test(packages, filter, &mut tests))?;
+    }
     steps.run("sim", simulate)?;
     steps.run("docs", || {
         let mut command = cargo();
