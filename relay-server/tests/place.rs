@@ -1,0 +1,327 @@
+//! What a request for a call may say, and by which name it is refused otherwise: the running
+//! tasks of the server, asked over a flow.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use relay_core::queue::QueueRules;
+use relay_core::session::Rules;
+use relay_server::accounts::{Account, AccountStore, Digests, Role as Part};
+use relay_server::config::Numbers;
+use relay_server::edge::{Arrival, Opened};
+use relay_server::journal::Journal;
+use relay_server::session::clock::Clock;
+use relay_server::session::views::Views;
+use relay_server::sfu::{Command, Sfu};
+use relay_server::signalling::actor::ActorConfig;
+use relay_server::switchboard::{self, Parts, Switchboard};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use vrs_domain::Sensitive;
+use vrs_sip::{
+    Body, Credentials, Endpoint, EndpointConfig, Event, FlowAddress, FlowId, FlowKind,
+    InviteParams, NameAddr, Output, RegisterParams, Response, Role, Uri,
+};
+
+const DOMAIN: &str = "vrs.test";
+const CALLER: &str = "+15550100001";
+const FRIEND: &str = "+15550100002";
+const INTERPRETER: &str = "1234";
+const PASSWORD: &str = "correct horse battery";
+const FLOW: FlowId = FlowId(7);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The server's tasks, and a user agent on one flow.
+struct Desk {
+    _folder: tempfile::TempDir,
+    _halt: tokio_util::sync::DropGuard,
+    switchboard: Switchboard,
+    endpoint: Endpoint,
+    incoming: mpsc::Receiver<Vec<u8>>,
+    account: &'static str,
+}
+
+impl Desk {
+    async fn of(account: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let accounts = AccountStore::open(folder.path().join("accounts")).unwrap();
+        let interpreter = Part::Interpreter {
+            ca_id: INTERPRETER.parse().unwrap(),
+            languages: vec!["ase/en".parse().unwrap()],
+            skills: Vec::new(),
+            gender: None,
+            supervisor: false,
+            center: None,
+        };
+        let number = |number: &str| Part::Caller {
+            number: number.parse().unwrap(),
+        };
+        let password = Sensitive::new(PASSWORD.to_owned());
+        for role in [number(CALLER), number(FRIEND), interpreter] {
+            let account = Account::new(role, None, DOMAIN, &password, Digests::Strong).unwrap();
+            accounts.add(account).unwrap();
+        }
+        let (journal, _) = Journal::open(&folder.path().join("journal"), |_| {}).unwrap();
+        let halt = CancellationToken::new();
+        let parts = parts(journal);
+        let switchboard = switchboard::start(parts, config(accounts), &halt);
+        let endpoint = Endpoint::new(
+            EndpointConfig {
+                user_agent: "test".into(),
+                seed: [3; 32],
+                role: Role::Client,
+                info_packages: Vec::new(),
+            },
+            Instant::now(),
+        );
+        let (outbox, incoming) = mpsc::channel(64);
+        let mut desk = Self {
+            _folder: folder,
+            _halt: halt.drop_guard(),
+            switchboard,
+            endpoint,
+            incoming,
+            account,
+        };
+        desk.connect(outbox).await;
+        desk
+    }
+
+    async fn connect(&mut self, outbox: mpsc::Sender<Vec<u8>>) {
+        let kind = FlowKind::Reliable {
+            websocket: true,
+            tls: true,
+        };
+        let opened = Opened {
+            flow: FLOW,
+            kind,
+            local: DOMAIN.into(),
+            peer: "192.0.2.7:4000".parse().unwrap(),
+            trunk: None,
+            dialled: false,
+            outbox,
+        };
+        let arrival = Arrival::Opened(opened);
+        self.switchboard.arrivals.send(arrival).await.unwrap();
+        let address = FlowAddress {
+            via_sent_by: "x.invalid".into(),
+            contact_host_port: "x.invalid".into(),
+        };
+        self.endpoint.open_flow(FLOW, kind, address);
+        let register = RegisterParams {
+            registrar: Uri::parse(&format!("sip:{DOMAIN}")).unwrap(),
+            aor: NameAddr::new(Uri::sip(self.account, DOMAIN)),
+            contact_user: self.account.into(),
+            instance: Some("urn:uuid:x".into()),
+            reg_id: Some(1),
+            expires_s: 600,
+            headers: Vec::new(),
+            credentials: Some(self.credentials()),
+        };
+        self.endpoint.register(Instant::now(), FLOW, register);
+        self.until(|event| matches!(event, Event::Registered { .. }).then_some(()))
+            .await;
+    }
+
+    fn credentials(&self) -> Credentials {
+        Credentials {
+            username: self.account.to_owned(),
+            password: PASSWORD.into(),
+        }
+    }
+
+    async fn until<T>(&mut self, pick: impl Fn(&Event) -> Option<T>) -> T {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            while let Some(output) = self.endpoint.poll_output() {
+                match output {
+                    Output::Transmit { bytes, .. } => {
+                        let received = Arrival::Received { flow: FLOW, bytes };
+                        self.switchboard.arrivals.send(received).await.unwrap();
+                    }
+                    Output::Event(event) => {
+                        if let Some(picked) = pick(&event) {
+                            return picked;
+                        }
+                    }
+                }
+            }
+            let bytes = tokio::time::timeout_at(end.into(), self.incoming.recv()).await;
+            let bytes = bytes.expect("the server answers").expect("it is there");
+            self.endpoint.receive(Instant::now(), FLOW, &bytes);
+        }
+    }
+
+    /// Calls, and gives the refusal.
+    async fn refused(&mut self, number: &str, headers: &[(&str, &str)], body: Body) -> Response {
+        let target = Uri::sip(number, DOMAIN);
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let invite = InviteParams {
+            to: NameAddr::new(target.clone()),
+            target,
+            from: NameAddr::new(Uri::sip(self.account, DOMAIN)),
+            contact_user: self.account.into(),
+            headers: headers.collect(),
+            body,
+            credentials: Some(self.credentials()),
+        };
+        self.endpoint.invite(Instant::now(), FLOW, invite);
+        self.until(|event| {
+            if let Event::Failed { response, .. } = event {
+                response.clone()
+            } else {
+                None
+            }
+        })
+        .await
+    }
+}
+
+fn parts(journal: Journal) -> Parts {
+    let (sfu, mut commands) = Sfu::channel();
+    // A media plane that takes every offer and gives none: no call here gets that far.
+    tokio::spawn(async move {
+        while let Some(command) = commands.recv().await {
+            if let Command::Try { reply, .. } = command {
+                reply.send(Ok(())).ok();
+            }
+        }
+    });
+    let (_news, media_news) = mpsc::channel(1);
+    Parts {
+        journal: Arc::new(journal),
+        views: Views::discarded(),
+        sfu,
+        media_news,
+        clock: Clock::start(),
+        trunks: [].into(),
+        queue_rules: QueueRules::default(),
+        rules: Rules::default(),
+        resumed: Vec::new(),
+        alive_utc_ms: 0,
+    }
+}
+
+fn config(accounts: AccountStore) -> ActorConfig<'static> {
+    ActorConfig {
+        domain: DOMAIN.into(),
+        realm: DOMAIN,
+        nonce_seeds: [[1; 32], [2; 32]],
+        allow_md5: false,
+        accounts: Arc::new(accounts),
+        product: "test".into(),
+        stopping: CancellationToken::new(),
+        numbers: Numbers::default(),
+        seed: [9; 32],
+    }
+}
+
+/// Status, our word for the reason, and that the warning says what exactly is wrong.
+#[track_caller]
+fn assert_refusal(refusal: &Response, status: u16, reason: &str, warning: &str) {
+    let header = |name| refusal.headers.get(name).unwrap_or_default().to_owned();
+    assert_eq!(refusal.status, status, "{warning}");
+    assert_eq!(header("VRS-Reason"), reason);
+    let said = header("Warning");
+    assert!(said.contains(warning), "{said:?} names {warning:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_by_name_and_says_what_is_wrong() {
+    let mut desk = Desk::of(CALLER).await;
+    let sdp = || Body::sdp("v=0");
+    let number = "+15550100199";
+    let wrong = [
+        ("123", vec![], 404, "number_invalid", "8 to 15 digits"),
+        ("+1555O100199", vec![], 404, "number_invalid", "'O'"),
+        (CALLER, vec![], 404, "number_invalid", "own number"),
+        (
+            number,
+            vec![("VRS-Languages", "ase/klingon")],
+            400,
+            "language_unknown",
+            "klingon",
+        ),
+        (
+            number,
+            vec![("VRS-Call-Kind", "conference")],
+            400,
+            "kind_unsupported",
+            "conference",
+        ),
+        (
+            number,
+            vec![("VRS-Call-Kind", "relay_inbound")],
+            400,
+            "kind_unsupported",
+            "inbound",
+        ),
+        (
+            number,
+            vec![("VRS-Call-Kind", "point_to_point")],
+            404,
+            "number_unknown",
+            "",
+        ),
+        (
+            FRIEND,
+            vec![("VRS-Call-Kind", "relay_outbound")],
+            400,
+            "kind_unsupported",
+            "directly",
+        ),
+        (
+            number,
+            vec![("VRS-Skill", "plumbing")],
+            400,
+            "request_invalid",
+            "plumbing",
+        ),
+        (
+            number,
+            vec![("VRS-Gender", "any")],
+            400,
+            "request_invalid",
+            "VRS-Gender",
+        ),
+    ];
+    for (dialled, headers, status, reason, warning) in wrong {
+        let refusal = desk.refused(dialled, &headers, sdp()).await;
+        assert_refusal(&refusal, status, reason, warning);
+    }
+    let refusal = desk
+        .refused(number, &[], Body::new("text/plain", "hi"))
+        .await;
+    assert!(matches!(refusal.status, 415 | 488), "{refusal:?}");
+    // Nothing of all that is a call.
+    assert_eq!(desk.switchboard.running(), 0);
+}
+
+#[tokio::test]
+async fn interpreters_place_no_calls() {
+    let mut desk = Desk::of(INTERPRETER).await;
+    let refusal = desk.refused("+15550100199", &[], Body::sdp("v=0")).await;
+    assert_refusal(&refusal, 403, "not_allowed", "interpreters place no calls");
+}
+
+#[tokio::test]
+async fn f18_too_many_calls_are_refused_by_name_and_emergency_calls_are_not_counted() {
+    let mut desk = Desk::of(CALLER).await;
+    let mut refusal = None;
+    for _ in 0..200 {
+        let answer = desk.refused("+15550100199", &[], Body::sdp("v=0")).await;
+        let reason = answer.headers.get("VRS-Reason").map(str::to_owned);
+        // Nobody interprets: a call that is taken ends for that reason.
+        if reason.as_deref() != Some("no_interpreter") {
+            refusal = Some(answer);
+            break;
+        }
+    }
+    let refusal = refusal.expect("the account has a limit");
+    assert_refusal(&refusal, 503, "too_many_calls", "too many calls");
+    assert!(refusal.headers.get("Retry-After").is_some());
+    let emergency = desk.refused("911", &[], Body::sdp("v=0")).await;
+    assert_eq!(emergency.headers.get("VRS-Reason"), Some("no_interpreter"));
+}
