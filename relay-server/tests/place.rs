@@ -1,6 +1,8 @@
 //! What a request for a call may say, and by which name it is refused otherwise: the running
 //! tasks of the server, asked over a flow.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
