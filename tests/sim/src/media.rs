@@ -31,6 +31,20 @@ impl Rooms {
         rooms.values().map(BTreeSet::len).sum()
     }
 
+    /// How many rooms there are, empty or not.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.len()
+    }
+
+    /// Whether a session has a room.
+    #[must_use]
+    pub fn is_open(&self, session: SessionId) -> bool {
+        let rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.contains_key(&session)
+    }
+
     fn put(&self, session: SessionId, leg: Leg) {
         let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         rooms.entry(session).or_default().insert(leg);
