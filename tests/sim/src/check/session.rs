@@ -117,8 +117,6 @@ pub(super) struct Session {
     pub(super) answered: bool,
     pub(super) talk: Talk,
     pub(super) missing: BTreeMap<String, Missing>,
-    /// Legs that came back, and how often their calling back had failed.
-    pub(super) lost_for_good: Option<u32>,
     /// Why a relief was asked for last.
     pub(super) relief_why: Option<String>,
     /// The lead was lost, and nobody has come since.
@@ -145,7 +143,6 @@ impl Session {
             answered: false,
             talk: Talk::default(),
             missing: BTreeMap::new(),
-            lost_for_good: None,
             relief_why: None,
             orphaned: false,
             ended: false,

@@ -105,6 +105,14 @@ impl Agent {
         self.registration = Some(self.endpoint.register(now(), flow, params));
     }
 
+    /// The registration on this connection failed: once more. What became of one on an earlier
+    /// connection is no matter.
+    pub(super) fn register_again(&mut self, failed: RegistrationHandle) {
+        if self.registration == Some(failed) {
+            self.register();
+        }
+    }
+
     /// An interpreter chooses what to do.
     pub(super) fn choose(&mut self, activity: &str) {
         if let Some(registration) = self.registration {

@@ -117,7 +117,9 @@ impl Device {
                     self.due = Some((Instant::now() + FROZEN, Todo::Look));
                 }
             }
-            Event::RegistrationFailed { .. } => self.agent.register(),
+            Event::RegistrationFailed { registration, .. } => {
+                self.agent.register_again(registration);
+            }
             Event::Cancelled { call }
             | Event::Ended { call, .. }
             | Event::HungUp { call }

@@ -18,6 +18,8 @@ use crate::plan::{Ask, Habit, InterpreterPlan, Wanted};
 const SHIFT_MS: u64 = 650_000;
 /// Whoever let two invitations go by takes up work again after so long.
 const REST: Duration = Duration::from_secs(45);
+/// What waited while an app stood still is read within this time.
+const BACKLOG: Duration = Duration::from_secs(2);
 
 /// Runs an interpreter.
 pub async fn interpreter(place: Surroundings, plan: InterpreterPlan) {
@@ -32,6 +34,7 @@ pub async fn interpreter(place: Surroundings, plan: InterpreterPlan) {
         call: None,
         due: BTreeMap::new(),
         serial: 0,
+        thawed: None,
     };
     place.over.run_until_cancelled(desk.work()).await;
     desk.agent.is_rid_of_calls();
@@ -61,6 +64,8 @@ struct Desk {
     call: Option<Engagement>,
     due: BTreeMap<(Instant, u64), Todo>,
     serial: u64,
+    /// When the app last stood still: what waited then may be over.
+    thawed: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -141,7 +146,9 @@ impl Desk {
                     self.after(FROZEN, Todo::Look);
                 }
             }
-            Event::RegistrationFailed { .. } => self.agent.register(),
+            Event::RegistrationFailed { registration, .. } => {
+                self.agent.register_again(registration);
+            }
             Event::Cancelled { call }
             | Event::Ended { call, .. }
             | Event::HungUp { call }
@@ -191,7 +198,7 @@ impl Desk {
             call,
             life,
             taken: false,
-            numb: false,
+            numb: self.thawed.is_some_and(|at| at.elapsed() < BACKLOG),
             leg: seat.leg(),
             asking,
             ask: None,
@@ -325,6 +332,7 @@ impl Desk {
 
     /// The app goes on where it stood, and hears afterwards what has happened since.
     fn thaw(&mut self) {
+        self.thawed = Some(Instant::now());
         let Some(ours) = &mut self.call else { return };
         self.agent.place.witness.saw("thawed");
         let call = ours.call;
