@@ -308,6 +308,7 @@ impl<'a> World<'a> {
             }
         }
         self.life += 1;
+        self.timeline.births.push(self.elapsed_ms());
         let halt = CancellationToken::new();
         let (sfu, media_news, rooms) = media::start(halt.clone());
         let parts = Parts {

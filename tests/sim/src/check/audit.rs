@@ -17,7 +17,7 @@ const SIGNED_IN_MS: u64 = 2_000;
 const HEARD_WITHIN_MS: u64 = 65_000;
 
 pub(super) struct Audit {
-    timeline: Timeline,
+    pub(super) timeline: Timeline,
     /// How far into the run the last record was made.
     now_ms: u64,
     pub(super) sessions: BTreeMap<String, Session>,
@@ -355,7 +355,9 @@ impl Audit {
             return;
         };
         let chair = session.chairs.remove(seat);
-        if let Some(who) = chair.as_ref().and_then(Chair::who) {
+        let Some(chair) = chair else { return };
+        self.given_up(now, &chair);
+        if let Some(who) = chair.who() {
             self.set_free(now, &key(id, seat), who);
         }
     }

@@ -60,7 +60,7 @@ impl Audit {
         let Some((row, last)) = self.misses.get(interpreter).copied() else {
             return;
         };
-        if row < MISSED_INVITATIONS_MAX {
+        if row < MISSED_INVITATIONS_MAX || self.timeline.is_reborn(last, now) {
             return;
         }
         let since = last.saturating_sub(SIGN_IN_TAKES_MS);
@@ -143,6 +143,9 @@ impl Audit {
     /// Whoever lets several invitations in a row go by is asked no more.
     pub(super) fn missed(&mut self, now: u64, interpreter: &str, missed: bool) {
         let row = self.misses.entry(interpreter.to_owned()).or_default();
+        if self.timeline.is_reborn(row.1, now) {
+            row.0 = 0;
+        }
         *row = if missed { (row.0 + 1, now) } else { (0, now) };
         if row.0 == MISSED_INVITATIONS_MAX {
             self.count("away");
@@ -160,6 +163,15 @@ impl Audit {
             self.free_since.remove(interpreter);
         } else {
             self.free_since.insert(interpreter.to_owned(), now);
+        }
+    }
+
+    /// A seat was given up: if it had only just begun to wait, the queue may have chosen somebody
+    /// for it of whom nobody hears, and whose time of having nothing to do begins anew.
+    pub(super) fn given_up(&mut self, now: u64, chair: &Chair) {
+        let fresh = now.saturating_sub(chair.waits_since_ms) <= ONE_MOMENT_MS;
+        if chair.phase == Phase::Waiting && fresh {
+            self.free_since.values_mut().for_each(|since| *since = now);
         }
     }
 

@@ -9,9 +9,16 @@ pub struct Timeline {
     pub zero_ms: u64,
     /// Since when (milliseconds into the run) the clock has been wrong by how much.
     pub steps: Vec<(u64, i64)>,
+    /// When the server began each of its lives, in milliseconds into the run.
+    pub births: Vec<u64>,
 }
 
 impl Timeline {
+    /// Whether the server began a life in between.
+    pub(super) fn is_reborn(&self, since: u64, until: u64) -> bool {
+        self.births.iter().any(|birth| (since..=until).contains(birth))
+    }
+
     /// How long into the run a stamp was made, after one that was made `last_ms` into it: the
     /// first stretch of the run in which the clock can have shown it.
     pub(super) fn elapsed(&self, stamp_ms: u64, last_ms: u64) -> u64 {
