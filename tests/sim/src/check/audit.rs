@@ -26,6 +26,8 @@ pub(super) struct Audit {
     /// When an interpreter would not take a session.
     pub(super) declined: BTreeMap<(String, String), u64>,
     reached: BTreeMap<String, BTreeSet<&'static str>>,
+    /// Session and who is in it, from when until when the journal says so.
+    held: BTreeMap<(String, String), Vec<(u64, Option<u64>)>>,
     violations: Vec<String>,
     /// When, which seat or interpreter was passed over, and the words for it.
     pub(super) suspected: Vec<(u64, String, String)>,
@@ -41,6 +43,9 @@ pub(super) struct Audit {
     hash: Sha256,
     pub(super) records: u64,
 }
+
+/// What the server does is in the journal before, but for the two clocks, in milliseconds.
+const WRITTEN_WITHIN_MS: u64 = 1_000;
 
 /// The name of a seat of a session.
 pub(super) fn key(id: &str, seat: &str) -> String {
@@ -61,6 +66,7 @@ impl Audit {
             busy: BTreeMap::new(),
             declined: BTreeMap::new(),
             reached: BTreeMap::new(),
+            held: BTreeMap::new(),
             violations: Vec::new(),
             suspected: Vec::new(),
             always_there: always_there.iter().cloned().collect(),
@@ -76,6 +82,32 @@ impl Audit {
     pub(super) fn has_reached(&self, session: &str, state: &str) -> bool {
         let reached = self.reached.get(session);
         reached.is_some_and(|reached| reached.contains(state))
+    }
+
+    /// Whose call the server ended has no part in the session any more: least of all an interpreter
+    /// on whom the others count.
+    pub(super) fn dismissed(&mut self, session: &str, who: &str, at: u64) {
+        let key = (session.to_owned(), who.to_owned());
+        let held = self.held.get(&key).into_iter().flatten();
+        let still = |(from, until): &(u64, Option<u64>)| {
+            *from <= at && until.is_none_or(|until| until > at + WRITTEN_WITHIN_MS)
+        };
+        if held.copied().any(|one| still(&one)) {
+            self.complain(session, &format!("goes on with {who}, whose call was ended"));
+        }
+    }
+
+    fn holds(&mut self, now: u64, session: &str, who: &str) {
+        let key = (session.to_owned(), who.to_owned());
+        self.held.entry(key).or_default().push((now, None));
+    }
+
+    fn lets_go(&mut self, now: u64, session: &str, who: &str) {
+        let key = (session.to_owned(), who.to_owned());
+        let held = self.held.get_mut(&key).and_then(|held| held.last_mut());
+        if let Some((_, until @ None)) = held {
+            *until = Some(now);
+        }
     }
 
     pub(super) fn finish(mut self) -> Verdict {
@@ -259,6 +291,7 @@ impl Audit {
             }
             _ => {}
         }
+        self.holds(now, id, interpreter);
         let mine = key(id, seat);
         if self.busy.get(interpreter) != Some(&mine) {
             let what = format!("Q2: {interpreter} took it while bound to another seat");
@@ -298,6 +331,7 @@ impl Audit {
         }
         self.count(if rotation { "rotation" } else { "relief" });
         self.vacated(now, id, LEAD);
+        self.lets_go(now, id, from);
         // Nobody relieves their successor at once.
         self.declined.insert((id.to_owned(), from.to_owned()), now);
         if let Some(session) = self.sessions.get_mut(id) {
@@ -358,6 +392,7 @@ impl Audit {
         let Some(chair) = chair else { return };
         self.given_up(now, &chair);
         if let Some(who) = chair.who() {
+            self.lets_go(now, id, who);
             self.set_free(now, &key(id, seat), who);
         }
     }

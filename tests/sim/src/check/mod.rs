@@ -72,6 +72,11 @@ pub fn verdict(
             ));
         }
     }
+    for (session, who, at, life) in std::mem::take(&mut seen.dismissed) {
+        if !seen.forgiven.contains(&life) {
+            audit.dismissed(&session, &who, at);
+        }
+    }
     let counts = std::mem::take(&mut seen.counts);
     drop(seen);
     let mut verdict = audit.finish();

@@ -48,7 +48,17 @@ pub(super) struct Seen {
     held: BTreeMap<String, BTreeMap<String, Instant>>,
     /// When each interpreter said that they work, in milliseconds into the run.
     pub(super) available: BTreeMap<String, Vec<u64>>,
+    /// Session, who was in it (a CA id), when the server ended their
+    /// call, and in which of its lives.
+    pub(super) dismissed: Vec<(String, String, u64, u32)>,
     began: Option<Instant>,
+}
+
+impl Seen {
+    fn elapsed_ms(&self) -> u64 {
+        let elapsed = self.began.map_or(0, |began| began.elapsed().as_millis());
+        u64::try_from(elapsed).unwrap_or(u64::MAX)
+    }
 }
 
 impl Witness {
@@ -106,10 +116,16 @@ impl Witness {
     /// An interpreter says that they work.
     pub fn available(&self, interpreter: &str) {
         let mut seen = self.seen();
-        let elapsed = seen.began.map_or(0, |began| began.elapsed().as_millis());
-        let at = u64::try_from(elapsed).unwrap_or(u64::MAX);
+        let at = seen.elapsed_ms();
         let list = seen.available.entry(interpreter.to_owned());
         list.or_default().push(at);
+    }
+
+    /// The server ended the call of somebody who was in a session.
+    pub fn dismissed(&self, session: &str, who: &str, life: u32) {
+        let mut seen = self.seen();
+        let at = seen.elapsed_ms();
+        seen.dismissed.push((session.into(), who.into(), at, life));
     }
 
     /// A device rings.
@@ -130,8 +146,8 @@ impl Witness {
     }
 
     /// A device's call is over. When another one was in the same session meanwhile, and for longer
-    /// than it takes to be told, the call had two winners.
-    pub fn lets_go(&self, session: &str, device: &str) {
+    /// than it takes to be told, the call had two winners, if it should have been `alone`.
+    pub fn lets_go(&self, session: &str, device: &str, alone: bool) {
         let mut seen = self.seen();
         let Some(held) = seen.held.get_mut(session) else {
             return;
@@ -140,7 +156,7 @@ impl Witness {
             return;
         };
         let both = |other: &Instant| since.max(*other).elapsed().as_millis() > LOSES_WITHIN_MS;
-        let other = held.iter().find(|(_, since)| both(since));
+        let other = held.iter().find(|(_, since)| alone && both(since));
         if let Some((other, _)) = other {
             let what = format!("{session}: {device} and {other} were both in the call");
             seen.violations.push(what);

@@ -72,6 +72,8 @@ impl Device {
             match self.agent.next(until.into_iter().flatten().min()).await {
                 Happening::Event(event) => self.on_event(*event),
                 Happening::Closed => {
+                    // Of two winners one may wait for a BYE that nobody is left to send.
+                    self.lets_go(false);
                     if !self.agent.come_back(CONNECT_AGAIN).await {
                         return;
                     }
@@ -170,9 +172,14 @@ impl Device {
         self.agent.place.witness.holds(&self.session, &device);
     }
 
-    fn over(&mut self) {
+    fn lets_go(&self, alone: bool) {
         let device = format!("{}/{}", self.owner.account, self.plan.serial);
-        self.agent.place.witness.lets_go(&self.session, &device);
+        let witness = &self.agent.place.witness;
+        witness.lets_go(&self.session, &device, alone);
+    }
+
+    fn over(&mut self) {
+        self.lets_go(true);
         self.call = None;
         self.due = None;
         self.hold = None;

@@ -47,6 +47,8 @@ struct Engagement {
     /// Which life of the server it came from.
     life: u32,
     taken: bool,
+    /// They were told that they have the seat.
+    seated: bool,
     /// They may not have heard of its end.
     numb: bool,
     leg: Leg,
@@ -149,6 +151,10 @@ impl Desk {
             Event::RegistrationFailed { registration, .. } => {
                 self.agent.register_again(registration);
             }
+            Event::Ended { call, .. } if self.is_seated_by(call) => {
+                self.dismissed();
+                self.over();
+            }
             Event::Cancelled { call }
             | Event::Ended { call, .. }
             | Event::HungUp { call }
@@ -158,6 +164,21 @@ impl Desk {
                 self.over();
             }
             _ => {}
+        }
+    }
+
+    /// Whether it is the call by which they have a seat, as far as they were told.
+    fn is_seated_by(&self, call: CallHandle) -> bool {
+        let ours = self.call.as_ref().filter(|ours| ours.call == call);
+        ours.is_some_and(|ours| ours.seated)
+    }
+
+    fn dismissed(&self) {
+        let ours = self.call.as_ref().filter(|_| self.agent.place.unparted);
+        if let Some(ours) = ours {
+            let (session, who) = (&ours.asking.session, &ours.asking.interpreter);
+            let life = self.agent.life();
+            self.agent.place.witness.dismissed(session, who, life);
         }
     }
 
@@ -198,6 +219,7 @@ impl Desk {
             call,
             life,
             taken: false,
+            seated: false,
             numb: self.thawed.is_some_and(|at| at.elapsed() < BACKLOG),
             leg: seat.leg(),
             asking,
@@ -251,6 +273,7 @@ impl Desk {
         let leads = status["interpreter"].as_str() == account;
         if leads || status[ours.asking.seat.word()].as_str() == account {
             self.agent.place.witness.seated(&ours.asking);
+            ours.seated = true;
         }
         if leads {
             ours.leg = Leg::Interpreter;
