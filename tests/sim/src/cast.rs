@@ -106,6 +106,8 @@ fn interpreter(index: u32) -> Role {
         skills: talents.skill.into_iter().collect(),
         gender: talents.gender,
         supervisor: talents.supervisor,
-        center: (index % 2 == 0).then(|| format!("home-{index}").parse().expect("a centre")),
+        center: index
+            .is_multiple_of(2)
+            .then(|| format!("home-{index}").parse().expect("a centre")),
     }
 }

@@ -62,10 +62,7 @@ pub fn stray(
             asking.interpreter = others.choose(dice)?.clone();
         }
         StaleWord::Early => asking.epoch += 100 + dice.random_range(0..AHEAD_MAX),
-        StaleWord::OldAnswer
-        | StaleWord::OldRefusal
-        | StaleWord::OldLapse
-        | StaleWord::Again => {}
+        StaleWord::OldAnswer | StaleWord::OldRefusal | StaleWord::OldLapse | StaleWord::Again => {}
     }
     let asked = Match {
         session: asking.session.parse().ok()?,

@@ -16,6 +16,9 @@ const SIGNED_IN_MS: u64 = 2_000;
 /// the longest pause between two tries is 26 s.
 const HEARD_WITHIN_MS: u64 = 65_000;
 
+/// From when until when, in milliseconds into the run.
+type Held = (u64, Option<u64>);
+
 pub(super) struct Audit {
     pub(super) timeline: Timeline,
     /// How far into the run the last record was made.
@@ -27,7 +30,7 @@ pub(super) struct Audit {
     pub(super) declined: BTreeMap<(String, String), u64>,
     reached: BTreeMap<String, BTreeSet<&'static str>>,
     /// Session and who is in it, from when until when the journal says so.
-    held: BTreeMap<(String, String), Vec<(u64, Option<u64>)>>,
+    held: BTreeMap<(String, String), Vec<Held>>,
     violations: Vec<String>,
     /// When, which seat or interpreter was passed over, and the words for it.
     pub(super) suspected: Vec<(u64, String, String)>,
@@ -46,6 +49,9 @@ pub(super) struct Audit {
 
 /// What the server does is in the journal before, but for the two clocks, in milliseconds.
 const WRITTEN_WITHIN_MS: u64 = 1_000;
+
+/// The leg of the calling subscriber.
+const CALLER: &str = "caller";
 
 /// The name of a seat of a session.
 pub(super) fn key(id: &str, seat: &str) -> String {
@@ -89,11 +95,14 @@ impl Audit {
     pub(super) fn dismissed(&mut self, session: &str, who: &str, at: u64) {
         let key = (session.to_owned(), who.to_owned());
         let held = self.held.get(&key).into_iter().flatten();
-        let still = |(from, until): &(u64, Option<u64>)| {
+        let still = |(from, until): &Held| {
             *from <= at && until.is_none_or(|until| until > at + WRITTEN_WITHIN_MS)
         };
         if held.copied().any(|one| still(&one)) {
-            self.complain(session, &format!("goes on with {who}, whose call was ended"));
+            self.complain(
+                session,
+                &format!("goes on with {who}, whose call was ended"),
+            );
         }
     }
 
@@ -143,6 +152,7 @@ impl Audit {
             Kind::CallPlaced(placed) => {
                 let session = Session::new(placed, record.sequence, now);
                 self.count_placed(placed);
+                self.holds(now, id, CALLER);
                 self.sessions.insert(id.to_owned(), session);
             }
             Kind::InterpreterInvited {
@@ -168,9 +178,9 @@ impl Audit {
                 self.seat_asked(now, id, seat, why.as_deref(), (record.sequence, session_ms));
             }
             Kind::SeatLeft { seat } => self.seat_left(now, id, seat),
-            Kind::LegDropped { leg } => self.dropped(id, leg, session_ms),
+            Kind::LegDropped { leg } => self.dropped(now, id, leg, session_ms),
             Kind::LegStillMissing { leg } => self.still_missing(id, leg, session_ms),
-            Kind::LegRestored { leg } => self.restored(id, leg),
+            Kind::LegRestored { leg } => self.restored(now, id, leg),
             Kind::CalledAnswered { .. } => {
                 if let Some(session) = self.sessions.get_mut(id) {
                     session.answered = true;
@@ -399,8 +409,9 @@ impl Audit {
 
     // ---- emergencies (F21) ----
 
-    fn dropped(&mut self, id: &str, leg: &str, session_ms: u64) {
+    fn dropped(&mut self, now: u64, id: &str, leg: &str, session_ms: u64) {
         self.count("leg_dropped");
+        self.lets_go(now, id, leg);
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
@@ -423,8 +434,9 @@ impl Audit {
         }
     }
 
-    fn restored(&mut self, id: &str, leg: &str) {
+    fn restored(&mut self, now: u64, id: &str, leg: &str) {
         self.count("leg_restored");
+        self.holds(now, id, leg);
         let session = self.sessions.get_mut(id);
         if session.is_some_and(|session| session.missing.remove(leg).is_none()) {
             self.complain(id, "F21: a leg came back that was not missing");
@@ -493,6 +505,7 @@ impl Audit {
         if let Some(what) = known.into_iter().find(|known| *known == reason) {
             self.count(what);
         }
+        self.lets_go(now, id, CALLER);
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };

@@ -129,9 +129,7 @@ impl Audit {
             (theirs.skill, theirs.gender) == (mine.skill, mine.gender)
         };
         let passed = self.free_since.iter().find(|(ca, since)| {
-            **since + AT_ONCE_MS < chosen
-                && (!wishes || alike(ca))
-                && self.fits(now, id, seat, ca)
+            **since + AT_ONCE_MS < chosen && (!wishes || alike(ca)) && self.fits(now, id, seat, ca)
         });
         if let Some((ca, _)) = passed {
             let what =
@@ -190,8 +188,8 @@ impl Audit {
             }
             let refused = (other_id.clone(), interpreter.to_owned());
             let refused = self.declined.get(&refused);
-            let refused = refused
-                .is_some_and(|at| now.saturating_sub(*at) <= DECLINE_MEMORY_MS + AT_ONCE_MS);
+            let refused =
+                refused.is_some_and(|at| now.saturating_sub(*at) <= DECLINE_MEMORY_MS + AT_ONCE_MS);
             for (other_seat, chair) in &other.chairs {
                 let able = other_seat != SUPERVISOR || talents(interpreter).supervisor;
                 let sooner = (chair.rank, chair.arrival) < (chosen.rank, chosen.arrival);

@@ -16,7 +16,9 @@ pub struct Timeline {
 impl Timeline {
     /// Whether the server began a life in between.
     pub(super) fn is_reborn(&self, since: u64, until: u64) -> bool {
-        self.births.iter().any(|birth| (since..=until).contains(birth))
+        self.births
+            .iter()
+            .any(|birth| (since..=until).contains(birth))
     }
 
     /// How long into the run a stamp was made, after one that was made `last_ms` into it: the

@@ -48,7 +48,7 @@ pub(super) struct Seen {
     held: BTreeMap<String, BTreeMap<String, Instant>>,
     /// When each interpreter said that they work, in milliseconds into the run.
     pub(super) available: BTreeMap<String, Vec<u64>>,
-    /// Session, who was in it (a CA id), when the server ended their
+    /// Session, who was in it (a CA id, or `caller`), when the server ended their
     /// call, and in which of its lives.
     pub(super) dismissed: Vec<(String, String, u64, u32)>,
     began: Option<Instant>,

@@ -6,9 +6,7 @@ use tokio::time::{Instant, sleep};
 use vrs_domain::Leg;
 use vrs_sip::{Body, CallHandle, Event, Headers, InviteParams, NameAddr, Uri};
 
-use super::{
-    ANSWER, Agent, FROZEN, Happening, Surroundings, credentials, ms, now, wants_status,
-};
+use super::{ANSWER, Agent, FROZEN, Happening, Surroundings, credentials, ms, now, wants_status};
 use crate::cast::{CALLED, CALLING, DOMAIN, NOBODY, TELEPHONES, number};
 use crate::media::NO_MEDIA;
 use crate::network::STREAM;
@@ -200,9 +198,14 @@ impl Story {
                 self.called_back(agent, *call, &request.headers);
                 true
             }
-            Event::Failed { call, .. } | Event::Ended { call, .. } | Event::HungUp { call } => {
-                *call != self.call
+            Event::Ended { call, .. } if *call == self.call => {
+                if agent.place.unparted {
+                    let (witness, life) = (&agent.place.witness, agent.life());
+                    witness.dismissed(&self.session, "caller", life);
+                }
+                false
             }
+            Event::Failed { call, .. } | Event::HungUp { call } => *call != self.call,
             _ => true,
         }
     }
@@ -233,7 +236,7 @@ impl Story {
                     let Event::IncomingInvite { call, request, .. } = *event else {
                         continue;
                     };
-                    if plan.index % 2 == 0 {
+                    if plan.index.is_multiple_of(2) {
                         self.called_back(agent, call, &request.headers);
                         return true;
                     }

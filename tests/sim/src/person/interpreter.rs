@@ -319,7 +319,12 @@ impl Desk {
                 endpoint.reject(now(), call, 603, Vec::new());
                 self.over();
             }
-            Todo::Look if self.agent.place.network.shows(&ours.asking.session, ours.leg) => {}
+            Todo::Look
+                if self
+                    .agent
+                    .place
+                    .network
+                    .shows(&ours.asking.session, ours.leg) => {}
             Todo::HangUp | Todo::Look => endpoint.hang_up(now(), call, None),
             Todo::Vanish { back_ms } => {
                 self.agent.vanish();

@@ -55,7 +55,9 @@ impl Plan {
         }
         for one in &mut plan.interpreters {
             let habits = std::mem::take(&mut one.habits);
-            let habits = habits.into_iter().map(|habit| richer(habit, calm, &mut dice));
+            let habits = habits
+                .into_iter()
+                .map(|habit| richer(habit, calm, &mut dice));
             one.habits = habits.collect();
         }
         for one in &mut plan.calls {
