@@ -11,12 +11,13 @@ const CALLS: u32 = 20;
 /// Seeds in which everything has to occur.
 const SEEDS: u64 = 200;
 /// Everything that the simulation is to run through.
-const FEATURES: [&str; 44] = [
+const FEATURES: [&str; 45] = [
     "anonymous",
     "away",
     "callee_hung_up",
     "caller_cancelled",
     "cancelled_device",
+    "declined_for_all",
     "emergency",
     "forked",
     "from_snapshot",

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 use vrs_domain::Seat;
 
-/// The server is told of a lost device within this time, in milliseconds, and then ends its call.
+/// A device hears within this time, in milliseconds, that another one decided for it.
 const LOSES_WITHIN_MS: u128 = 5_000;
 
 /// What somebody counted.
@@ -46,6 +46,8 @@ pub(super) struct Seen {
     rang: BTreeMap<String, u32>,
     /// Who is in a session with an answered device, since when.
     held: BTreeMap<String, BTreeMap<String, Instant>>,
+    /// When a device declined for all devices of its account, by session.
+    declined: BTreeMap<String, Instant>,
     /// When each interpreter said that they work, in milliseconds into the run.
     pub(super) available: BTreeMap<String, Vec<u64>>,
     /// Session, who was in it (a CA id, or `caller`), when the server ended their
@@ -135,6 +137,26 @@ impl Witness {
         *rang += 1;
         if *rang == 2 {
             *seen.counts.entry("forked").or_default() += 1;
+        }
+    }
+
+    /// A device declined a session for all devices of its account (603).
+    pub fn declined_for_all(&self, session: &str) {
+        let mut seen = self.seen();
+        seen.declined.insert(session.to_owned(), Instant::now());
+    }
+
+    /// A device that rang `since` then rings no more: if another one declined for both, this has
+    /// to be soon after.
+    pub fn falls_silent(&self, session: &str, since: Instant) {
+        let mut seen = self.seen();
+        let Some(declined) = seen.declined.get(session).copied() else {
+            return;
+        };
+        *seen.counts.entry("declined_for_all").or_default() += 1;
+        if declined.max(since).elapsed().as_millis() > LOSES_WITHIN_MS {
+            let what = format!("{session}: a device rang on after another one had declined");
+            seen.violations.push(what);
         }
     }
 

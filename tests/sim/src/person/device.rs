@@ -34,6 +34,7 @@ pub async fn device(place: Surroundings, owner: Owner, plan: DevicePlan) {
         session: String::new(),
         due: None,
         hold: None,
+        rings_since: None,
     };
     place.over.run_until_cancelled(device.live()).await;
     device.agent.is_rid_of_calls();
@@ -59,6 +60,7 @@ struct Device {
     session: String,
     due: Option<(Instant, Todo)>,
     hold: Option<Instant>,
+    rings_since: Option<Instant>,
 }
 
 impl Device {
@@ -74,6 +76,9 @@ impl Device {
                 Happening::Closed => {
                     // Of two winners one may wait for a BYE that nobody is left to send.
                     self.lets_go(false);
+                    if self.call.is_some_and(|(_, taken)| !taken) {
+                        self.over();
+                    }
                     if !self.agent.come_back(CONNECT_AGAIN).await {
                         return;
                     }
@@ -130,6 +135,7 @@ impl Device {
             {
                 if let Event::Cancelled { .. } = event {
                     self.agent.place.witness.saw("cancelled_device");
+                    self.falls_silent();
                 }
                 self.over();
             }
@@ -153,6 +159,7 @@ impl Device {
         }
         self.agent.place.witness.rings(session);
         self.call = Some((call, false));
+        self.rings_since = Some(Instant::now());
         self.life = self.agent.life();
         match self.plan.habit {
             DeviceHabit::Answers { after_ms, .. } => self.after(after_ms, Todo::Answer),
@@ -176,6 +183,14 @@ impl Device {
         let device = format!("{}/{}", self.owner.account, self.plan.serial);
         let witness = &self.agent.place.witness;
         witness.lets_go(&self.session, &device, alone);
+    }
+
+    /// It rang until now, and nobody answered.
+    fn falls_silent(&self) {
+        let place = &self.agent.place;
+        if let Some(since) = self.rings_since.filter(|_| place.unparted) {
+            place.witness.falls_silent(&self.session, since);
+        }
     }
 
     fn over(&mut self) {
@@ -207,6 +222,9 @@ impl Device {
             }
             Todo::Refuse(status) => {
                 endpoint.reject(now(), call, status, Vec::new());
+                if status == 603 {
+                    self.agent.place.witness.declined_for_all(&self.session);
+                }
                 self.over();
             }
             Todo::Look if there => {
