@@ -14,7 +14,7 @@ use relay_core::session::{Input, Rules, Session, State};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use vrs_domain::Seat;
+use vrs_domain::{Seat, SessionId};
 
 use crate::config::Trunk;
 use crate::edge::Arrival;
@@ -124,6 +124,12 @@ impl Switchboard {
         }
         // The last BYEs are on their way from the signalling task to the sockets.
         tokio::time::sleep(FLUSH * 5).await;
+    }
+
+    /// Tells a running session something, as queue, signalling and media plane do; a session that
+    /// is over hears nothing. For other drivers, and for tests that say what nobody would.
+    pub fn tell(&self, session: SessionId, message: Message) {
+        self.directory.tell(session, message);
     }
 
     /// How many sessions are running.

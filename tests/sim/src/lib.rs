@@ -11,6 +11,8 @@
 //! The same seed gives the same journal, byte for byte; a failing seed is shortened ([`shrink`]).
 //! Start reading at [`world::run`].
 
+pub mod cast;
+#[allow(clippy::wildcard_enum_match_arm)] // many records change no state
 pub mod check;
 pub mod disk;
 pub mod media;
@@ -19,7 +21,9 @@ pub mod network;
 pub mod person;
 pub mod plan;
 pub mod shrink;
+pub mod words;
 pub mod world;
 
+pub use cast::Cast;
 pub use plan::Plan;
-pub use world::{Cast, Outcome, run};
+pub use world::{Outcome, run};

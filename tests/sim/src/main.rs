@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use clap::Parser;
 use sha2::{Digest, Sha256};
+use vrs_sim::check::Counts;
 use vrs_sim::{Cast, Outcome, Plan, run, shrink};
 
 /// Interpreters that a plan may name.
@@ -43,6 +44,7 @@ struct Arguments {
 struct Total {
     calls: u64,
     records: u64,
+    counts: Counts,
     /// Seed, hash and violations, of every seed in order.
     hashes: Vec<(u64, String)>,
     failed: Vec<(u64, Vec<String>)>,
@@ -83,6 +85,8 @@ fn main() -> ExitCode {
     });
     let violations: usize = total.failed.iter().map(|(_, found)| found.len()).sum();
     println!("seeds={} records={}", total.hashes.len(), total.records);
+    let counts = total.counts.iter().map(|(what, n)| format!("{what}={n}"));
+    println!("{}", counts.collect::<Vec<_>>().join(" "));
     println!(
         "calls={} violations={violations} hash={}",
         total.calls,
@@ -116,6 +120,9 @@ fn note(total: &Mutex<Total>, seed: u64, outcome: Outcome) {
     let mut total = total.lock().expect("no job panicked");
     total.calls += outcome.calls;
     total.records += outcome.verdict.records;
+    for (what, count) in outcome.verdict.counts {
+        *total.counts.entry(what).or_default() += count;
+    }
     total.hashes.push((seed, outcome.verdict.hash));
     if !outcome.verdict.violations.is_empty() {
         total.failed.push((seed, outcome.verdict.violations));

@@ -1,7 +1,7 @@
 //! A media plane that only answers: it keeps count of rooms and lines, and says who connected.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use relay_core::sfu::PeerNews;
@@ -21,28 +21,70 @@ const NEWS_MAX: usize = 4096;
 
 /// What is open in the media plane.
 #[derive(Debug, Clone, Default)]
-pub struct Rooms(Arc<Mutex<BTreeMap<SessionId, BTreeSet<Leg>>>>);
+pub struct Rooms(Arc<Mutex<Open>>);
+
+/// Every leg has a number of its own: whoever takes another's place is somebody else.
+#[derive(Debug, Default)]
+struct Open {
+    rooms: BTreeMap<SessionId, BTreeMap<Leg, u64>>,
+    legs: u64,
+}
 
 impl Rooms {
     /// How many legs there are.
     #[must_use]
     pub fn legs(&self) -> usize {
-        let rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rooms.values().map(BTreeSet::len).sum()
+        self.open().rooms.values().map(BTreeMap::len).sum()
+    }
+
+    /// How many rooms there are, empty or not.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.open().rooms.len()
+    }
+
+    /// Whether a session has a room.
+    #[must_use]
+    pub fn is_open(&self, session: SessionId) -> bool {
+        self.open().rooms.contains_key(&session)
     }
 
     fn put(&self, session: SessionId, leg: Leg) {
-        let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rooms.entry(session).or_default().insert(leg);
+        let mut open = self.open();
+        open.legs += 1;
+        let number = open.legs;
+        open.rooms.entry(session).or_default().insert(leg, number);
     }
 
     fn remove(&self, session: SessionId, leg: Option<Leg>) {
-        let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match (rooms.get_mut(&session), leg) {
+        let mut open = self.open();
+        match (open.rooms.get_mut(&session), leg) {
             (Some(legs), Some(leg)) => drop(legs.remove(&leg)),
-            (Some(_), None) => drop(rooms.remove(&session)),
+            (Some(_), None) => drop(open.rooms.remove(&session)),
             (None, _) => {}
         }
+    }
+
+    fn rename(&self, session: SessionId, from: Leg, to: Leg) {
+        if let Some(legs) = self.open().rooms.get_mut(&session)
+            && let Some(number) = legs.remove(&from)
+        {
+            legs.insert(to, number);
+        }
+    }
+
+    fn number(&self, session: SessionId, leg: Leg) -> Option<u64> {
+        self.open().rooms.get(&session)?.get(&leg).copied()
+    }
+
+    fn leg(&self, session: SessionId, number: u64) -> Option<Leg> {
+        let open = self.open();
+        let mut legs = open.rooms.get(&session)?.iter();
+        legs.find(|(_, its)| **its == number).map(|(leg, _)| *leg)
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a person still sees anything in this session.
@@ -52,8 +94,7 @@ impl Rooms {
     }
 
     fn has(&self, session: SessionId, leg: Leg) -> bool {
-        let rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rooms.get(&session).is_some_and(|legs| legs.contains(&leg))
+        self.number(session, leg).is_some()
     }
 }
 
@@ -121,12 +162,7 @@ impl Plane {
             Command::Try { reply, .. } => drop(reply.send(Ok(()))),
             Command::Reoffered { reply, .. } => drop(reply.send(Ok("v=0 answer".into()))),
             Command::Leave { session, leg } => self.rooms.remove(session, Some(leg)),
-            Command::Rename { session, from, to } => {
-                if self.rooms.has(session, from) {
-                    self.rooms.remove(session, Some(from));
-                    self.rooms.put(session, to);
-                }
-            }
+            Command::Rename { session, from, to } => self.rooms.rename(session, from, to),
             Command::TrunkAccept { session, reply, .. } => {
                 self.rooms.put(session, Leg::Hearing);
                 let _gone = reply.send(Ok("v=0 trunk answer".into()));
@@ -145,6 +181,9 @@ impl Plane {
 
     fn connect(&self, session: SessionId, leg: Leg, sdp: &str) {
         let works = !sdp.contains(NO_MEDIA);
+        let Some(number) = self.rooms.number(session, leg) else {
+            return;
+        };
         let (news, rooms) = (self.news.clone(), self.rooms.clone());
         let telling = async move {
             tokio::time::sleep(if works {
@@ -153,9 +192,9 @@ impl Plane {
                 GIVES_UP_AFTER
             })
             .await;
-            if !rooms.has(session, leg) {
+            let Some(leg) = rooms.leg(session, number) else {
                 return;
-            }
+            };
             let what = if works {
                 PeerNews::Connected
             } else {

@@ -12,7 +12,7 @@ pub fn shrink(plan: &Plan, mut fails: impl FnMut(&Plan) -> bool) -> Plan {
     let mut tries = 0;
     loop {
         let before = size(&best);
-        for part in [Part::Faults, Part::Calls, Part::Interpreters] {
+        for part in [Part::Faults, Part::Words, Part::Calls, Part::Interpreters] {
             best = without(best, part, &mut |plan| {
                 tries += 1;
                 tries <= TRIES_MAX && fails(plan)
@@ -27,17 +27,19 @@ pub fn shrink(plan: &Plan, mut fails: impl FnMut(&Plan) -> bool) -> Plan {
 #[derive(Clone, Copy)]
 enum Part {
     Faults,
+    Words,
     Calls,
     Interpreters,
 }
 
 fn size(plan: &Plan) -> usize {
-    plan.faults.len() + plan.calls.len() + plan.interpreters.len()
+    plan.faults.len() + plan.words.len() + plan.calls.len() + plan.interpreters.len()
 }
 
 fn length(plan: &Plan, part: Part) -> usize {
     match part {
         Part::Faults => plan.faults.len(),
+        Part::Words => plan.words.len(),
         Part::Calls => plan.calls.len(),
         Part::Interpreters => plan.interpreters.len(),
     }
@@ -53,6 +55,7 @@ fn without(mut plan: Plan, part: Part, fails: &mut dyn FnMut(&Plan) -> bool) -> 
             let mut shorter = plan.clone();
             match part {
                 Part::Faults => drop(shorter.faults.drain(at..end)),
+                Part::Words => drop(shorter.words.drain(at..end)),
                 Part::Calls => drop(shorter.calls.drain(at..end)),
                 Part::Interpreters => drop(shorter.interpreters.drain(at..end)),
             }

@@ -10,10 +10,9 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use relay_core::queue::QueueRules;
 use relay_core::session::Rules;
-use relay_server::accounts::{Account, AccountStore, Digests, Role};
 use relay_server::config::Numbers;
 use relay_server::config::{Trunk, TrunkHost, TrunkTransport};
-use relay_server::journal::{Health, Host, Journal, Replay};
+use relay_server::journal::{Health, Host, Journal, Options, Replay, Rotation};
 use relay_server::session::clock::Clock;
 use relay_server::session::views::Views;
 use relay_server::signalling::actor::ActorConfig;
@@ -21,14 +20,16 @@ use relay_server::switchboard::{self, Parts, Switchboard};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
-use vrs_domain::Sensitive;
 
+use crate::cast::{CALLED, CALLING, Cast, DOMAIN, TELEPHONES, TRUNK, ca_id, number};
 use crate::check::{Timeline, Verdict, Witness, verdict};
 use crate::disk::SimDisk;
 use crate::media::{self, Rooms};
 use crate::network::{Network, Server};
-use crate::person::{self, DOMAIN, PASSWORD, Surroundings, TRUNK};
-use crate::plan::{Fault, Plan};
+use crate::person::device::{Owner, device};
+use crate::person::{Surroundings, caller, gateway, interpreter};
+use crate::plan::{CallPlan, Dial, Fault, Kind, Plan, StaleWord};
+use crate::words;
 
 /// UTC when a run begins: 2026-01-01T00:00:00Z.
 const BEGINNING_MS: u64 = 1_767_225_600_000;
@@ -37,48 +38,10 @@ const SEGMENT_BYTES_MAX: u64 = 16 * 1024;
 /// After the last call everything must have come to rest: no transaction, grace, ringing,
 /// invitation or calling back in an emergency lasts longer.
 const REST: Duration = Duration::from_secs(720);
+/// Ended sessions that a snapshot holds.
+const SNAPSHOT_ENDED: usize = 8;
 /// A session that lasts longer than this has been forgotten by everybody.
 const RUN_MAX: Duration = Duration::from_secs(3_600);
-
-/// The accounts of all runs.
-#[derive(Debug, Clone)]
-pub struct Cast(Arc<AccountStore>);
-
-impl Cast {
-    /// Makes so many callers and the interpreters, in a file in `folder`.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn assemble(
-        folder: &Path,
-        callers: u32,
-        interpreters: u32,
-    ) -> Result<Self, relay_server::accounts::AccountError> {
-        let store = AccountStore::open(folder.join("accounts"))?;
-        let password = Sensitive::new(PASSWORD.to_owned());
-        let roles = (0..callers).map(|index| Role::Caller {
-            number: person::number(1, index).parse().expect("a number"),
-        });
-        let interpreters = (0..interpreters).map(|index| Role::Interpreter {
-            ca_id: person::ca_id(index).parse().expect("a CA id"),
-            languages: vec!["ase/en".parse().expect("languages")],
-            skills: Vec::new(),
-            gender: None,
-            supervisor: false,
-            center: None,
-        });
-        for role in roles.chain(interpreters) {
-            store.add(Account::new(
-                role,
-                None,
-                DOMAIN,
-                &password,
-                Digests::Strong,
-            )?)?;
-        }
-        Ok(Self(Arc::new(store)))
-    }
-}
 
 /// How a run went.
 #[derive(Debug, Clone)]
@@ -114,6 +77,7 @@ pub fn run(plan: &Plan, cast: &Cast, folder: &Path) -> Outcome {
     runtime.block_on(async {
         let mut world = World::new(plan, cast, folder);
         BEGAN.set(Some(world.began));
+        world.place.witness.begin();
         world.live(plan).await;
         world.finish(plan)
     })
@@ -131,6 +95,7 @@ struct World<'a> {
     place: Surroundings,
     life: u32,
     running: Option<Life>,
+    snapshots: bool,
 }
 
 struct Life {
@@ -152,7 +117,7 @@ impl<'a> World<'a> {
             wrong_ms: 0,
             timeline: Timeline {
                 zero_ms: BEGINNING_MS,
-                steps: Vec::new(),
+                ..Timeline::default()
             },
             place: Surroundings {
                 network: Network::new(plan.seed, plan.weather),
@@ -166,6 +131,7 @@ impl<'a> World<'a> {
             },
             life: 0,
             running: None,
+            snapshots: plan.snapshots,
         }
     }
 
@@ -173,17 +139,24 @@ impl<'a> World<'a> {
         self.start_server().await;
         let mut people = JoinSet::new();
         let mut callers = JoinSet::new();
-        people.spawn(person::gateway(self.place.clone(), plan.calls.clone()));
+        people.spawn(gateway::gateway(self.place.clone(), plan.calls.clone()));
         for one in &plan.interpreters {
-            people.spawn(person::interpreter(self.place.clone(), one.clone()));
+            people.spawn(interpreter::interpreter(self.place.clone(), one.clone()));
         }
         for one in &plan.calls {
-            callers.spawn(person::caller(self.place.clone(), one.clone()));
+            if one.kind != Kind::Inbound {
+                callers.spawn(caller::caller(self.place.clone(), one.clone()));
+            }
+            for other in &one.devices {
+                people.spawn(device(self.place.clone(), owner(one), *other));
+            }
         }
+        let words = plan.words.iter().map(|(at, word)| (*at, Blow::Word(*word)));
         let mut faults: Vec<(Instant, Blow)> = plan
             .faults
             .iter()
             .flat_map(|fault| blows(*fault))
+            .chain(words)
             .map(|(at, blow)| (self.began + Duration::from_millis(at), blow))
             .collect();
         faults.sort_by_key(|(at, _)| *at);
@@ -216,6 +189,9 @@ impl<'a> World<'a> {
         if legs > 0 {
             self.complain(&format!("{legs} legs are left in the media plane"));
         }
+        if life.rooms.count() > 0 {
+            self.complain("rooms are left in the media plane");
+        }
     }
 
     fn finish(mut self, plan: &Plan) -> Outcome {
@@ -223,7 +199,7 @@ impl<'a> World<'a> {
             life.halt.cancel();
         }
         let there = plan.interpreters.iter().filter(|_| plan.calm);
-        let always_there: Vec<_> = there.map(|one| person::ca_id(one.index)).collect();
+        let always_there: Vec<_> = there.map(|one| ca_id(one.index)).collect();
         Outcome {
             calls: self.place.witness.calls(),
             verdict: verdict(
@@ -254,6 +230,20 @@ impl<'a> World<'a> {
                 self.wall.fetch_add(by_ms, Ordering::Relaxed);
                 self.timeline.steps.push((self.elapsed_ms(), self.wrong_ms));
             }
+            Blow::Word(word) => self.say(word),
+        }
+    }
+
+    /// A word of nobody's reaches a running session.
+    fn say(&mut self, word: StaleWord) {
+        let Some(life) = &self.running else { return };
+        let rooms = &life.rooms;
+        let said = words::stray(&self.place.witness, word, &mut self.dice, |session| {
+            rooms.is_open(session)
+        });
+        if let Some((session, message)) = said {
+            self.place.witness.saw(words::name(word));
+            life.switchboard.tell(session, message);
         }
     }
 
@@ -283,15 +273,29 @@ impl<'a> World<'a> {
         self.wall.store(utc, Ordering::Relaxed);
         let clock = Clock::held(Arc::clone(&self.wall));
         let mut replay = Replay::default();
-        let opened = Journal::open_on(
-            self.folder,
-            |record| drop(replay.take(&record)),
-            self.disk.clone(),
-            SEGMENT_BYTES_MAX,
-            Host::Task,
-        );
+        let wall = Arc::clone(&self.wall);
+        let options = Options {
+            disk: Box::new(self.disk.clone()),
+            host: Host::Task,
+            rotation: Rotation {
+                bytes_max: SEGMENT_BYTES_MAX,
+                age_max: None,
+            },
+            wall: Arc::new(move || u64::try_from(wall.load(Ordering::Relaxed)).unwrap_or(0)),
+            snapshots: self.snapshots.then_some(SNAPSHOT_ENDED),
+            checkpoint: None,
+        };
+        let opened = Journal::open_with(self.folder, options, |record| {
+            drop(replay.take(&record));
+        });
         let journal = match opened {
-            Ok((journal, _)) => Arc::new(journal),
+            Ok((journal, opened)) => {
+                if opened.snapshot.is_some() {
+                    self.place.witness.saw("from_snapshot");
+                    self.compare(&replay);
+                }
+                Arc::new(journal)
+            }
             // A full disk: an operator would try again.
             Err(_) => return self.try_again_later(),
         };
@@ -304,6 +308,7 @@ impl<'a> World<'a> {
             }
         }
         self.life += 1;
+        self.timeline.births.push(self.elapsed_ms());
         let halt = CancellationToken::new();
         let (sfu, media_news, rooms) = media::start(halt.clone());
         let parts = Parts {
@@ -344,6 +349,15 @@ impl<'a> World<'a> {
         });
     }
 
+    /// A start from a snapshot finds the sessions that the whole journal tells of.
+    fn compare(&self, found: &Replay) {
+        let mut whole = Replay::default();
+        let read = relay_server::journal::read(self.folder, |record| drop(whole.take(&record)));
+        if read.is_err() || whole.open() != found.open() || !found.faults().is_empty() {
+            self.complain("a snapshot tells another story than the journal");
+        }
+    }
+
     /// The next [`Blow::Revive`] does; the last one comes when the disk works again.
     fn try_again_later(&self) {
         self.disk.die();
@@ -358,6 +372,7 @@ enum Blow {
     Disk { failing: bool },
     Part { ms: u64 },
     Clock { by_ms: i64 },
+    Word(StaleWord),
 }
 
 /// When each effect comes, in milliseconds into the run.
@@ -373,6 +388,26 @@ fn blows(fault: Fault) -> Vec<(u64, Blow)> {
         ],
         Fault::Partition { at_ms, for_ms } => vec![(at_ms, Blow::Part { ms: for_ms })],
         Fault::ClockSteps { at_ms, by_ms } => vec![(at_ms, Blow::Clock { by_ms })],
+    }
+}
+
+/// Whose devices these are.
+fn owner(plan: &CallPlan) -> Owner {
+    let (account, caller) = match plan.kind {
+        Kind::Outbound => (number(CALLING, plan.index), None),
+        Kind::Inbound => (
+            number(CALLED, plan.index),
+            Some(number(TELEPHONES, plan.index)),
+        ),
+        Kind::PointToPoint => (
+            number(CALLED, plan.index),
+            Some(number(CALLING, plan.index)),
+        ),
+    };
+    Owner {
+        account,
+        kind: plan.kind,
+        hidden: caller.filter(|_| plan.private && plan.dial != Dial::Emergency),
     }
 }
 

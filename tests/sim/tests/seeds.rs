@@ -1,8 +1,63 @@
 //! A few seeds in an ordinary test run; `cargo sim` and `cargo verify` run thousands.
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use vrs_sim::check::Counts;
 use vrs_sim::{Cast, Outcome, Plan, run};
 
 const CALLS: u32 = 20;
+
+/// Seeds in which everything has to occur.
+const SEEDS: u64 = 200;
+/// Everything that the simulation is to run through.
+const FEATURES: [&str; 45] = [
+    "anonymous",
+    "away",
+    "callee_hung_up",
+    "caller_cancelled",
+    "cancelled_device",
+    "declined_for_all",
+    "emergency",
+    "forked",
+    "from_snapshot",
+    "gender",
+    "hearing_hung_up",
+    "hold",
+    "inbound",
+    "interpreter_lost",
+    "leg_dropped",
+    "leg_restored",
+    "nobody",
+    "outbound",
+    "point_to_point",
+    "redialled",
+    "refused_request",
+    "relief",
+    "replaced",
+    "rotation",
+    "seat_asked",
+    "seat_left",
+    "second_answer",
+    "server_restarted",
+    "skill",
+    "stale_answer",
+    "stale_early",
+    "stale_impostor",
+    "stale_lapse",
+    "stale_refusal",
+    "still_missing",
+    "stretches",
+    "subscriber_busy",
+    "subscriber_declined",
+    "subscriber_no_answer",
+    "subscriber_offline",
+    "supervisor",
+    "team",
+    "thawed",
+    "urgent",
+    "withdrawn",
+];
 
 fn outcome(seed: u64) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
@@ -22,6 +77,38 @@ fn promises_hold_under_loss_crashes_and_a_full_disk() {
             "cargo sim --seed {seed} --calls {CALLS}: {found:#?}"
         );
     }
+}
+
+#[test]
+fn every_kind_of_call_and_every_feature_occurs_so_that_no_check_is_vacuous() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cast = Cast::assemble(folder.path(), 50, 8).expect("accounts");
+    let next = AtomicU64::new(0);
+    let total = Mutex::new(Counts::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed) + 1;
+                    if seed > SEEDS {
+                        return;
+                    }
+                    let folder = tempfile::tempdir().expect("a folder");
+                    let outcome = run(&Plan::draw(seed, 50), &cast, folder.path());
+                    let mut total = total.lock().expect("no seed panicked");
+                    for (what, count) in outcome.verdict.counts {
+                        *total.entry(what).or_default() += count;
+                    }
+                }
+            });
+        }
+    });
+    let total = total.into_inner().expect("no seed panicked");
+    let missing: Vec<_> = FEATURES
+        .into_iter()
+        .filter(|what| total.get(what).is_none_or(|count| *count == 0))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?} never happened: {total:?}");
 }
 
 #[test]

@@ -137,9 +137,12 @@ pub(super) fn actions(before: &State, event: &EventKind, placed: &Placed) -> Vec
             Action::TellParties,
         ],
         EventKind::LegStillMissing { leg } => vec![recall(*leg, pause(tries(before, *leg)))],
-        EventKind::DialingFailed { .. } => {
-            vec![call(pause(failures(before))), Action::TellParties]
-        }
+        EventKind::DialingFailed { reason } => vec![
+            // Whoever did not answer in time rings still.
+            hang_up(placed.kind.called(), *reason),
+            call(pause(failures(before))),
+            Action::TellParties,
+        ],
         EventKind::CalledRang if !placed.kind.is_relayed() => {
             vec![Action::RingCalling, Action::TellParties]
         }

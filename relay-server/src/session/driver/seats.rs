@@ -101,8 +101,23 @@ impl Driver {
         });
     }
 
+    /// Whether a seat is taken or offered with this epoch.
+    fn counts(&self, epoch: Epoch) -> bool {
+        let parties = self.session.state().parties();
+        parties.is_some_and(|parties| {
+            let crew = &parties.crew;
+            let who = |seat: &Seat| crew.taken(*seat).or_else(|| crew.asked(*seat));
+            let mut seated = Seat::ALL.iter().filter_map(who);
+            seated.any(|one| one.epoch == epoch)
+        })
+    }
+
     async fn too_late(&self, epoch: Epoch) {
         info!(%epoch, "an interpreter's answer came too late");
+        // A second answer, or one in another's name: the leg is not theirs to end.
+        if self.counts(epoch) {
+            return;
+        }
         self.cancel_invitation(epoch, EndReason::InvitationTimedOut)
             .await;
     }

@@ -79,7 +79,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         mutants += 1;
         caught += u32::from(found);
     }
-    println!("mutants={mutants} caught={caught}");
+    println!("caught {caught} of {mutants}");
     Ok(mutants == caught)
 }
 

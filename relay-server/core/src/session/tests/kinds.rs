@@ -203,7 +203,10 @@ fn f18_an_emergency_number_that_does_not_answer_is_dialled_again() {
     let actions = walk
         .feed(at(4_000), Input::CalledFailed { reason })
         .unwrap();
-    assert!(matches!(actions[0], Action::Call { after } if !after.is_zero()));
+    // The one that did not answer in time must not ring on beside the next.
+    let leg = Leg::Hearing;
+    assert_eq!(actions[0], Action::HangUp { leg, reason });
+    assert!(matches!(actions[1], Action::Call { after } if !after.is_zero()));
     walk.feed(at(6_000), DIALLED).unwrap();
     walk.feed(at(7_000), ANSWERED).unwrap();
     let mut wrong = Walk::of(CallKind::RelayOutbound, Urgency::Emergency).through([

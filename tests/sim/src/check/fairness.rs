@@ -1,0 +1,222 @@
+//! The queue's promises: who is asked for what (Q2, Q5, Q6, Q8), and who is left alone.
+
+use vrs_domain::limit::{MISSED_INVITATIONS_MAX, WISH_PATIENCE};
+
+use super::audit::{Audit, key};
+use super::session::{Chair, Phase, Session};
+use crate::cast::talents;
+
+/// Requests that came this close together may be served in either order, in milliseconds.
+const AT_ONCE_MS: u64 = 2_000;
+/// Records this close together may stand in either order, in milliseconds.
+const ONE_MOMENT_MS: u64 = 10;
+/// Somebody who is free and somebody who waits find each other within this time (Q8).
+const FOUND_WITHIN_MS: u64 = 3_000;
+/// For how long a decline is remembered, in milliseconds ([`relay_core::queue::DECLINE_MEMORY`]).
+const DECLINE_MEMORY_MS: u64 = 30_000;
+/// Whoever signed in this long before they missed an invitation may have been heard only then.
+const SIGN_IN_TAKES_MS: u64 = 60_000;
+
+/// The seat that only supervisors are asked for.
+const SUPERVISOR: &str = "supervisor";
+
+impl Audit {
+    /// An invitation goes out.
+    pub(super) fn offered(&mut self, now: u64, id: &str, seat: &str, interpreter: &str) {
+        let mine = key(id, seat);
+        self.bound_once(now, id, &mine, interpreter);
+        self.left_alone(now, id, interpreter);
+        if seat == SUPERVISOR && !talents(interpreter).supervisor {
+            self.complain(id, &format!("{interpreter} is no supervisor"));
+        }
+        self.longest_idle(now, id, seat, interpreter);
+        self.busy.insert(interpreter.to_owned(), mine.clone());
+        self.clear(now, &mine);
+        self.clear(now, interpreter);
+        self.overtaking(now, id, seat, interpreter);
+    }
+
+    /// Q2: at most one seat or invitation at any time.
+    fn bound_once(&mut self, now: u64, id: &str, mine: &str, interpreter: &str) {
+        let Some(other) = self.busy.get(interpreter).cloned() else {
+            return;
+        };
+        let (session, seat) = other.split_once('/').unwrap_or_default();
+        let chair = self.sessions.get(session);
+        let chair = chair.and_then(|session| session.chairs.get(seat));
+        let what = format!("{mine}: Q2: {interpreter} is asked while bound to {other}");
+        match chair.map(|chair| &chair.phase) {
+            // Its end may be written a moment later than the queue knew of it.
+            Some(Phase::Asked(who, _)) if who == interpreter => {
+                self.suspected.push((now, other, what));
+            }
+            Some(Phase::Taken(who)) if who == interpreter => self.complain(id, &what),
+            Some(_) | None => {}
+        }
+    }
+
+    /// Whoever let several invitations in a row go by is asked when they say that they work.
+    fn left_alone(&mut self, now: u64, id: &str, interpreter: &str) {
+        let Some((row, last)) = self.misses.get(interpreter).copied() else {
+            return;
+        };
+        if row < MISSED_INVITATIONS_MAX || self.timeline.is_reborn(last, now) {
+            return;
+        }
+        let since = last.saturating_sub(SIGN_IN_TAKES_MS);
+        let said = self.available.get(interpreter);
+        let works = said.is_some_and(|said| said.iter().any(|at| (since..=now).contains(at)));
+        if !works {
+            let what = format!("{interpreter} was asked although they had missed {row} in a row");
+            self.complain(id, &what);
+        }
+    }
+
+    /// Q8: nobody waits while somebody who could come has nothing to do.
+    pub(super) fn liveness(&mut self, now: u64) {
+        if self.free_since.is_empty() {
+            return;
+        }
+        let mut left = Vec::new();
+        for (id, session) in &self.sessions {
+            for (seat, chair) in &session.chairs {
+                let long = now.saturating_sub(chair.waits_since_ms) >= FOUND_WITHIN_MS;
+                let waits = chair.phase == Phase::Waiting && long;
+                if session.ended || !waits || binds(session, chair, now) {
+                    continue;
+                }
+                let free = self.free_since.iter().find(|(ca, since)| {
+                    let idle = now.saturating_sub(**since) >= FOUND_WITHIN_MS;
+                    idle && self.fits(now, id, seat, ca)
+                });
+                if let Some((ca, _)) = free {
+                    left.push((id.clone(), seat.clone(), ca.clone()));
+                }
+            }
+        }
+        for (id, seat, ca) in left {
+            self.complain(&id, &format!("Q8: {seat} waits although {ca} is free"));
+            let session = self.sessions.get_mut(&id);
+            if let Some(chair) = session.and_then(|session| session.chairs.get_mut(&seat)) {
+                chair.waits_since_ms = now;
+            }
+        }
+    }
+
+    /// Whether somebody who is free could have been asked for a seat.
+    fn fits(&self, now: u64, id: &str, seat: &str, interpreter: &str) -> bool {
+        let refused = (id.to_owned(), interpreter.to_owned());
+        let refused = self.declined.get(&refused);
+        let forgotten = DECLINE_MEMORY_MS + FOUND_WITHIN_MS;
+        !self.busy.contains_key(interpreter)
+            && (seat != SUPERVISOR || talents(interpreter).supervisor)
+            && refused.is_none_or(|at| now.saturating_sub(*at) > forgotten)
+    }
+
+    /// Of those who are free, the one who has been so for longest is asked: among all, or, where
+    /// there are wishes, among those who are alike.
+    fn longest_idle(&mut self, now: u64, id: &str, seat: &str, interpreter: &str) {
+        let Some(chosen) = self.free_since.get(interpreter).copied() else {
+            return;
+        };
+        let Some(session) = self.sessions.get(id) else {
+            return;
+        };
+        let wishes = session.skill.is_some() || session.gender.is_some();
+        let mine = talents(interpreter);
+        let alike = |ca: &str| {
+            let theirs = talents(ca);
+            (theirs.skill, theirs.gender) == (mine.skill, mine.gender)
+        };
+        let passed = self.free_since.iter().find(|(ca, since)| {
+            **since + AT_ONCE_MS < chosen && (!wishes || alike(ca)) && self.fits(now, id, seat, ca)
+        });
+        if let Some((ca, _)) = passed {
+            let what =
+                format!("{id}: {interpreter} was asked although {ca} has been idle for longer");
+            self.suspected.push((now, ca.clone(), what));
+        }
+    }
+
+    /// Whoever lets several invitations in a row go by is asked no more.
+    pub(super) fn missed(&mut self, now: u64, interpreter: &str, missed: bool) {
+        let row = self.misses.entry(interpreter.to_owned()).or_default();
+        if self.timeline.is_reborn(row.1, now) {
+            row.0 = 0;
+        }
+        *row = if missed { (row.0 + 1, now) } else { (0, now) };
+        if row.0 == MISSED_INVITATIONS_MAX {
+            self.count("away");
+        }
+    }
+
+    /// Somebody has a seat no more.
+    pub(super) fn set_free(&mut self, now: u64, mine: &str, interpreter: &str) {
+        if self.busy.get(interpreter).is_none_or(|other| other != mine) {
+            return;
+        }
+        self.busy.remove(interpreter);
+        let row = self.misses.get(interpreter).map_or(0, |(row, _)| *row);
+        if row >= MISSED_INVITATIONS_MAX || !self.always_there.contains(interpreter) {
+            self.free_since.remove(interpreter);
+        } else {
+            self.free_since.insert(interpreter.to_owned(), now);
+        }
+    }
+
+    /// A seat was given up: if it had only just begun to wait, the queue may have chosen somebody
+    /// for it of whom nobody hears, and whose time of having nothing to do begins anew.
+    pub(super) fn given_up(&mut self, now: u64, chair: &Chair) {
+        let fresh = now.saturating_sub(chair.waits_since_ms) <= ONE_MOMENT_MS;
+        if chair.phase == Phase::Waiting && fresh {
+            self.free_since.values_mut().for_each(|since| *since = now);
+        }
+    }
+
+    /// Q5 and Q6: nobody who waits longer, or more urgently, is passed over.
+    fn overtaking(&mut self, now: u64, id: &str, seat: &str, interpreter: &str) {
+        let Some(session) = self.sessions.get(id) else {
+            return;
+        };
+        let Some(chosen) = session.chairs.get(seat) else {
+            return;
+        };
+        let mut passed = Vec::new();
+        for (other_id, other) in &self.sessions {
+            if other.ended || other.languages != session.languages {
+                continue;
+            }
+            let refused = (other_id.clone(), interpreter.to_owned());
+            let refused = self.declined.get(&refused);
+            let refused =
+                refused.is_some_and(|at| now.saturating_sub(*at) <= DECLINE_MEMORY_MS + AT_ONCE_MS);
+            for (other_seat, chair) in &other.chairs {
+                let able = other_seat != SUPERVISOR || talents(interpreter).supervisor;
+                let sooner = (chair.rank, chair.arrival) < (chosen.rank, chosen.arrival);
+                let long = now.saturating_sub(chair.waits_since_ms) > ONE_MOMENT_MS
+                    && now.saturating_sub(chair.entered_ms) > AT_ONCE_MS
+                    && chosen.entered_ms.abs_diff(chair.entered_ms) > AT_ONCE_MS;
+                let waits = chair.phase == Phase::Waiting && !binds(other, chair, now);
+                if waits && sooner && long && able && !refused {
+                    passed.push(key(other_id, other_seat));
+                }
+            }
+        }
+        for other in passed {
+            let what = format!("{id}: Q5/Q6: {interpreter} was asked although {other} waits");
+            self.suspected.push((now, other, what));
+        }
+    }
+
+    /// Decisions of one moment may be written in another order than they were made.
+    pub(super) fn clear(&mut self, now: u64, passed: &str) {
+        self.suspected
+            .retain(|(at, other, _)| other != passed || now.saturating_sub(*at) > ONE_MOMENT_MS);
+    }
+}
+
+/// Whether a wish may keep somebody who is free from being asked.
+fn binds(session: &Session, chair: &Chair, now: u64) -> bool {
+    let patience = u64::try_from(WISH_PATIENCE.as_millis()).unwrap_or(u64::MAX);
+    session.wishes(chair, now, patience + FOUND_WITHIN_MS)
+}

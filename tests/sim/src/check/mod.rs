@@ -1,0 +1,89 @@
+//! What must never happen: watched while a run goes on, and read in its journal afterwards.
+//!
+//! What it is: [`Witness`] takes down what people see; [`verdict`] reads the journal and holds it
+//! to the promises, record by record ([`audit`]), the queue's among them ([`fairness`]).
+//! Start reading at [`verdict`].
+
+mod audit;
+mod fairness;
+mod session;
+mod timeline;
+mod witness;
+
+use std::path::Path;
+
+use relay_server::journal::Replay;
+
+use audit::Audit;
+pub use timeline::Timeline;
+pub use witness::{Asking, Counts, Witness};
+
+/// The two clocks are read a moment apart, in milliseconds.
+const CLOCKS_APART_MS: u64 = 50;
+
+/// What the journal and the witness say about a run that is over.
+#[derive(Debug, Clone, Default)]
+pub struct Verdict {
+    /// What must never happen and did.
+    pub violations: Vec<String>,
+    /// Over every record.
+    pub hash: String,
+    /// Records in the journal.
+    pub records: u64,
+    /// Sessions in the journal.
+    pub sessions: usize,
+    /// How often each kind of call and each feature occurred.
+    pub counts: Counts,
+}
+
+/// Reads the journal in `folder` and holds it to the promises.
+#[must_use]
+pub fn verdict(
+    folder: &Path,
+    witness: &Witness,
+    timeline: &Timeline,
+    always_there: &[String],
+) -> Verdict {
+    let available = std::mem::take(&mut witness.seen().available);
+    let mut audit = Audit::new(timeline.clone(), always_there, available);
+    let mut replay = Replay::default();
+    let read = relay_server::journal::read(folder, |record| {
+        replay.take(&record);
+        audit.take(&record);
+    });
+    let mut violations = std::mem::take(&mut witness.seen().violations);
+    match read {
+        Ok(records) => audit.records = records,
+        Err(error) => violations.push(format!("journal: {error}")),
+    }
+    for fault in replay.faults() {
+        violations.push(format!("replay != state: {fault:?}"));
+    }
+    for session in replay.open().keys() {
+        violations.push(format!("Q3: session {session} never ended"));
+    }
+    // What somebody was told must be in the journal, whatever died meanwhile.
+    let mut seen = witness.seen();
+    let counts = |life: &u32| !seen.forgiven.contains(life);
+    for (session, state, _) in seen.told.iter().filter(|(_, _, life)| counts(life)) {
+        if !audit.has_reached(session, state) {
+            violations.push(format!(
+                "{session} was told {state}, of which the journal knows nothing"
+            ));
+        }
+    }
+    for (session, who, at, life) in std::mem::take(&mut seen.dismissed) {
+        if !seen.forgiven.contains(&life) {
+            audit.dismissed(&session, &who, at);
+        }
+    }
+    let counts = std::mem::take(&mut seen.counts);
+    drop(seen);
+    let mut verdict = audit.finish();
+    for (what, count) in counts {
+        *verdict.counts.entry(what).or_default() += count;
+    }
+    violations.append(&mut verdict.violations);
+    verdict.violations = violations;
+    verdict
+}

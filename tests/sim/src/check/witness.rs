@@ -1,0 +1,197 @@
+//! What people saw while a run went on; shared by all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+use vrs_domain::Seat;
+
+/// A device hears within this time, in milliseconds, that another one decided for it.
+const LOSES_WITHIN_MS: u128 = 5_000;
+
+/// What somebody counted.
+pub type Counts = BTreeMap<&'static str, u64>;
+
+/// An interpreter was asked, as their app saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asking {
+    /// The session, as 32 hexadecimal digits.
+    pub session: String,
+    /// Which seat.
+    pub seat: Seat,
+    /// CA id.
+    pub interpreter: String,
+    /// Number of the asking.
+    pub epoch: u32,
+}
+
+/// What people saw.
+#[derive(Debug, Clone, Default)]
+pub struct Witness(Arc<Mutex<Seen>>);
+
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Session and canonical state, as a person was told, and in which life of the server.
+    pub(super) told: BTreeSet<(String, String, u32)>,
+    /// Lives whose word does not count.
+    pub(super) forgiven: BTreeSet<u32>,
+    pub(super) violations: Vec<String>,
+    calls: u64,
+    pub(super) counts: Counts,
+    /// All invitations, in order.
+    askings: Vec<Asking>,
+    /// Those that became a seat, in order.
+    seated: Vec<Asking>,
+    /// Devices by the session they rang in.
+    rang: BTreeMap<String, u32>,
+    /// Who is in a session with an answered device, since when.
+    held: BTreeMap<String, BTreeMap<String, Instant>>,
+    /// When a device declined for all devices of its account, by session.
+    declined: BTreeMap<String, Instant>,
+    /// When each interpreter said that they work, in milliseconds into the run.
+    pub(super) available: BTreeMap<String, Vec<u64>>,
+    /// Session, who was in it (a CA id, or `caller`), when the server ended their
+    /// call, and in which of its lives.
+    pub(super) dismissed: Vec<(String, String, u64, u32)>,
+    began: Option<Instant>,
+}
+
+impl Seen {
+    fn elapsed_ms(&self) -> u64 {
+        let elapsed = self.began.map_or(0, |began| began.elapsed().as_millis());
+        u64::try_from(elapsed).unwrap_or(u64::MAX)
+    }
+}
+
+impl Witness {
+    /// The run begins.
+    pub fn begin(&self) {
+        self.seen().began = Some(Instant::now());
+    }
+
+    /// Somebody was told that a session is in a state.
+    pub fn told(&self, session: &str, state: &str, life: u32) {
+        let told = (session.to_owned(), state.to_owned(), life);
+        self.seen().told.insert(told);
+    }
+
+    /// The server died while its disk failed: what it had told people then, nobody could keep.
+    pub fn forgive(&self, life: u32) {
+        self.seen().forgiven.insert(life);
+    }
+
+    /// A request was sent.
+    pub fn called(&self) {
+        self.seen().calls += 1;
+    }
+
+    /// Something happened that must not.
+    pub fn violation(&self, what: String) {
+        self.seen().violations.push(what);
+    }
+
+    /// Something happened that is worth counting.
+    pub fn saw(&self, what: &'static str) {
+        *self.seen().counts.entry(what).or_default() += 1;
+    }
+
+    /// An invitation arrived.
+    pub fn asked(&self, asking: &Asking) {
+        self.seen().askings.push(asking.clone());
+    }
+
+    /// Whoever was asked has the seat.
+    pub fn seated(&self, asking: &Asking) {
+        let mut seen = self.seen();
+        if !seen.seated.contains(asking) {
+            seen.seated.push(asking.clone());
+        }
+    }
+
+    /// All invitations so far, and those that became a seat, in order.
+    #[must_use]
+    pub fn askings(&self) -> (Vec<Asking>, Vec<Asking>) {
+        let seen = self.seen();
+        (seen.askings.clone(), seen.seated.clone())
+    }
+
+    /// An interpreter says that they work.
+    pub fn available(&self, interpreter: &str) {
+        let mut seen = self.seen();
+        let at = seen.elapsed_ms();
+        let list = seen.available.entry(interpreter.to_owned());
+        list.or_default().push(at);
+    }
+
+    /// The server ended the call of somebody who was in a session.
+    pub fn dismissed(&self, session: &str, who: &str, life: u32) {
+        let mut seen = self.seen();
+        let at = seen.elapsed_ms();
+        seen.dismissed.push((session.into(), who.into(), at, life));
+    }
+
+    /// A device rings.
+    pub fn rings(&self, session: &str) {
+        let mut seen = self.seen();
+        let rang = seen.rang.entry(session.to_owned()).or_default();
+        *rang += 1;
+        if *rang == 2 {
+            *seen.counts.entry("forked").or_default() += 1;
+        }
+    }
+
+    /// A device declined a session for all devices of its account (603).
+    pub fn declined_for_all(&self, session: &str) {
+        let mut seen = self.seen();
+        seen.declined.insert(session.to_owned(), Instant::now());
+    }
+
+    /// A device that rang `since` then rings no more: if another one declined for both, this has
+    /// to be soon after.
+    pub fn falls_silent(&self, session: &str, since: Instant) {
+        let mut seen = self.seen();
+        let Some(declined) = seen.declined.get(session).copied() else {
+            return;
+        };
+        *seen.counts.entry("declined_for_all").or_default() += 1;
+        if declined.max(since).elapsed().as_millis() > LOSES_WITHIN_MS {
+            let what = format!("{session}: a device rang on after another one had declined");
+            seen.violations.push(what);
+        }
+    }
+
+    /// A device's answer was taken.
+    pub fn holds(&self, session: &str, device: &str) {
+        let mut seen = self.seen();
+        let held = seen.held.entry(session.to_owned()).or_default();
+        held.entry(device.to_owned()).or_insert_with(Instant::now);
+    }
+
+    /// A device's call is over. When another one was in the same session meanwhile, and for longer
+    /// than it takes to be told, the call had two winners, if it should have been `alone`.
+    pub fn lets_go(&self, session: &str, device: &str, alone: bool) {
+        let mut seen = self.seen();
+        let Some(held) = seen.held.get_mut(session) else {
+            return;
+        };
+        let Some(since) = held.remove(device) else {
+            return;
+        };
+        let both = |other: &Instant| since.max(*other).elapsed().as_millis() > LOSES_WITHIN_MS;
+        let other = held.iter().find(|(_, since)| alone && both(since));
+        if let Some((other, _)) = other {
+            let what = format!("{session}: {device} and {other} were both in the call");
+            seen.violations.push(what);
+        }
+    }
+
+    /// How many requests were sent.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.seen().calls
+    }
+
+    pub(super) fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,248 @@
+//! One caller with one call, from starting the app to closing it.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use vrs_domain::Leg;
+use vrs_sip::{Body, CallHandle, Event, Headers, InviteParams, NameAddr, Uri};
+
+use super::{ANSWER, Agent, FROZEN, Happening, Surroundings, credentials, ms, now, wants_status};
+use crate::cast::{CALLED, CALLING, DOMAIN, NOBODY, TELEPHONES, number};
+use crate::media::NO_MEDIA;
+use crate::network::STREAM;
+use crate::plan::{CallPlan, Dial, Kind};
+
+/// A call that cannot be is refused within this time, in milliseconds.
+const REFUSED_WITHIN_MS: u64 = 40_000;
+/// The app stays so long after the call, as apps do.
+const APP_STAYS: Duration = Duration::from_secs(40);
+/// Whoever hung up and hears nothing of it waits so long.
+const FOR_EVER: Duration = Duration::from_secs(3_600);
+/// Nobody waits longer for the other party once they were answered.
+const ANSWERED_WAIT: Duration = Duration::from_secs(400);
+
+/// Runs the caller of `plan`.
+pub async fn caller(place: Surroundings, plan: CallPlan) {
+    sleep(ms(plan.at_ms)).await;
+    let account = number(CALLING, plan.index);
+    let salt = u64::from(plan.index);
+    let mut agent = Agent::new(&place, salt, STREAM, Some(account.clone()));
+    if !agent.sign_in().await {
+        return;
+    }
+    place.witness.called();
+    let call = place_call(&mut agent, &account, &plan);
+    let mut story = Story {
+        call,
+        session: String::new(),
+        life: agent.life(),
+        answered: false,
+        look: None,
+        hold: None,
+        deadline: Instant::now() + ms(plan.patience_ms),
+        cut: plan.cut.map(|(after, _)| Instant::now() + ms(after)),
+    };
+    while story.goes_on(&mut agent, &plan).await {}
+    // Whoever is lost in an emergency may be called back as long as the app is there.
+    while story.is_called_back(&mut agent, &plan).await {
+        while story.goes_on(&mut agent, &plan).await {}
+    }
+    agent.is_rid_of_calls();
+    agent.vanish();
+}
+
+fn place_call(agent: &mut Agent, account: &str, plan: &CallPlan) -> CallHandle {
+    let dialled = match (plan.dial, plan.kind) {
+        (Dial::Emergency, _) => "911".to_owned(),
+        (Dial::Crisis, _) => "988".to_owned(),
+        (Dial::Nobody, _) => number(NOBODY, plan.index),
+        (Dial::Number, Kind::PointToPoint) => number(CALLED, plan.index),
+        (Dial::Number, Kind::Outbound | Kind::Inbound) => number(TELEPHONES, plan.index),
+    };
+    let target = Uri::sip(&dialled, DOMAIN);
+    let offer = if plan.no_media { NO_MEDIA } else { "v=0 offer" };
+    let mut headers = wants_status();
+    let mut say = |name: &str, value: Option<&str>| {
+        headers.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+    };
+    say("VRS-Languages", plan.foreign.then_some("ase/es"));
+    say("VRS-Skill", plan.skill);
+    say("VRS-Gender", plan.gender);
+    say("Privacy", plan.private.then_some("id"));
+    let params = InviteParams {
+        to: NameAddr::new(target.clone()),
+        target,
+        from: NameAddr::new(Uri::sip(account, DOMAIN)),
+        contact_user: account.to_owned(),
+        headers,
+        body: Body::sdp(offer),
+        credentials: Some(credentials(account)),
+    };
+    let flow = agent.connection.as_ref().expect("registered").flow;
+    agent.endpoint.invite(now(), flow, params)
+}
+
+struct Story {
+    call: CallHandle,
+    session: String,
+    /// The life of the server that the call belongs to.
+    life: u32,
+    answered: bool,
+    /// The connection broke and a new one stands: is there still a picture?
+    look: Option<Instant>,
+    /// When the caller changes their media.
+    hold: Option<Instant>,
+    /// When the caller has had enough, of waiting or of talking.
+    deadline: Instant,
+    cut: Option<Instant>,
+}
+
+impl Story {
+    async fn goes_on(&mut self, agent: &mut Agent, plan: &CallPlan) -> bool {
+        let until = [self.cut, self.look, self.hold].into_iter().flatten();
+        let until = until.fold(self.deadline, Instant::min);
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= Instant::now());
+        match agent.next(Some(until)).await {
+            Happening::Event(event) => self.on_event(agent, plan, &event),
+            Happening::Closed => agent.come_back(ms(700)).await,
+            Happening::Time if is_due(self.cut) => {
+                self.cut = None;
+                agent.vanish();
+                match plan.cut.and_then(|(_, back)| back) {
+                    Some(back) => agent.come_back(ms(back)).await,
+                    None => false,
+                }
+            }
+            Happening::Time if is_due(self.look) => {
+                self.look = None;
+                if !self.is_still_there(agent, plan) {
+                    agent.endpoint.hang_up(now(), self.call, None);
+                }
+                true
+            }
+            Happening::Time if is_due(self.hold) => {
+                self.hold = None;
+                let body = Body::sdp("v=0 hold");
+                agent.endpoint.reinvite(now(), self.call, body);
+                true
+            }
+            Happening::Time => {
+                if plan.foreign && plan.patience_ms > REFUSED_WITHIN_MS && agent.place.unparted {
+                    let what = format!("caller {} was never refused", plan.index);
+                    agent.place.witness.violation(what);
+                }
+                agent.endpoint.hang_up(now(), self.call, None);
+                self.deadline = Instant::now() + FOR_EVER;
+                true
+            }
+        }
+    }
+
+    /// Between subscribers the media goes past the server.
+    fn is_still_there(&self, agent: &Agent, plan: &CallPlan) -> bool {
+        let network = &agent.place.network;
+        match plan.kind {
+            Kind::PointToPoint => agent.life() == self.life,
+            Kind::Outbound | Kind::Inbound => network.shows(&self.session, Leg::Caller),
+        }
+    }
+
+    fn on_event(&mut self, agent: &mut Agent, plan: &CallPlan, event: &Event) -> bool {
+        match event {
+            Event::Progress { response, .. } => {
+                agent.notice(&response.headers, "request_received");
+                true
+            }
+            Event::Answered { response, .. } => {
+                let state = match plan.kind {
+                    Kind::PointToPoint => "relay_active",
+                    Kind::Outbound | Kind::Inbound => "interpreter_assigned",
+                };
+                agent.notice(&response.headers, state);
+                let session = response.headers.get("VRS-Session");
+                self.session = session.unwrap_or_default().to_owned();
+                self.life = agent.life();
+                self.answered = true;
+                self.deadline = Instant::now() + ANSWERED_WAIT;
+                self.hold = plan.hold_ms.map(|after| Instant::now() + ms(after));
+                true
+            }
+            Event::Info { request, .. } => {
+                let status = agent.notice_status(&request.body);
+                let state = status.as_ref().and_then(|status| status["state"].as_str());
+                if state == Some("relay_active") && self.answered {
+                    // Told again with every change of who is there: the first counts.
+                    self.answered = false;
+                    self.deadline = Instant::now() + ms(plan.talk_ms);
+                }
+                true
+            }
+            Event::Reinvite { call, .. } => {
+                let body = Some(Body::sdp(ANSWER));
+                agent.endpoint.answer_reinvite(now(), *call, 200, body);
+                true
+            }
+            Event::ReinviteResult { status: 200, .. } => {
+                agent.place.witness.saw("hold");
+                true
+            }
+            Event::Registered { .. } => {
+                if let Some(connection) = &agent.connection {
+                    agent.endpoint.move_call(self.call, connection.flow);
+                }
+                self.look = Some(Instant::now() + FROZEN);
+                true
+            }
+            // Lost in an emergency, and called back.
+            Event::IncomingInvite { call, request, .. } => {
+                self.called_back(agent, *call, &request.headers);
+                true
+            }
+            Event::Ended { call, .. } if *call == self.call => {
+                if agent.place.unparted {
+                    let (witness, life) = (&agent.place.witness, agent.life());
+                    witness.dismissed(&self.session, "caller", life);
+                }
+                false
+            }
+            Event::Failed { call, .. } | Event::HungUp { call } => *call != self.call,
+            _ => true,
+        }
+    }
+
+    fn called_back(&mut self, agent: &mut Agent, call: CallHandle, headers: &Headers) {
+        agent.endpoint.hang_up(now(), self.call, None);
+        let body = Body::sdp(ANSWER);
+        agent.endpoint.accept(now(), call, wants_status(), body);
+        self.call = call;
+        self.look = None;
+        self.hold = None;
+        self.life = agent.life();
+        if let Some(session) = headers.get("VRS-Session") {
+            session.clone_into(&mut self.session);
+        }
+        self.deadline = Instant::now() + Duration::from_secs(60);
+    }
+
+    /// The app stays a moment, as apps do, and is closed. Half of those who are called back then
+    /// take the call.
+    async fn is_called_back(&mut self, agent: &mut Agent, plan: &CallPlan) -> bool {
+        let close = Instant::now() + APP_STAYS;
+        loop {
+            match agent.next(Some(close)).await {
+                Happening::Time => return false,
+                Happening::Closed => {}
+                Happening::Event(event) => {
+                    let Event::IncomingInvite { call, request, .. } = *event else {
+                        continue;
+                    };
+                    if plan.index.is_multiple_of(2) {
+                        self.called_back(agent, call, &request.headers);
+                        return true;
+                    }
+                    agent.endpoint.reject(now(), call, 603, Vec::new());
+                }
+            }
+        }
+    }
+}
