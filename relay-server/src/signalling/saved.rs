@@ -102,6 +102,9 @@ impl Actor {
         used.restored = true;
         info!(%session, %leg, "waits for its party after the restart");
         self.remember(call, used);
+        // What is sent from here on has other numbers than what the record knows: should this
+        // server be killed, too, the next one must not use them again.
+        self.bind_leg(call);
         self.meet(call);
     }
 
