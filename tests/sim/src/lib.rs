@@ -4,8 +4,9 @@
 //! ([`relay_server::switchboard`]), in one thread whose clock jumps from one event to the next.
 //! Around them stand a network that loses and delays ([`network`]), a disk that fails ([`disk`]),
 //! a media plane that only answers ([`media`]), and people ([`person`]) who are impatient, decline,
-//! sleep and vanish. Everything a run does is drawn from its seed beforehand ([`plan`]); what it
-//! must never do is checked while it runs and afterwards in its journal ([`check`]).
+//! sleep and vanish; now and then a word comes that nobody said ([`words`]). Everything a run does
+//! is drawn from its seed beforehand ([`plan`]) for the accounts of [`cast`]; what it must never do
+//! is checked while it runs and afterwards in its journal ([`check`]).
 //! What it is not: fast or slow; time is not measured here. No packet of media is forwarded.
 //!
 //! The same seed gives the same journal, byte for byte; a failing seed is shortened ([`shrink`]).

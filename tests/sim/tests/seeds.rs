@@ -8,8 +8,10 @@ use vrs_sim::{Cast, Outcome, Plan, run};
 
 const CALLS: u32 = 20;
 
-/// Seeds in which everything has to occur.
+/// Seeds, of so many calls, in which everything has to occur.
 const SEEDS: u64 = 200;
+/// See [`SEEDS`].
+const CALLS_OF_ALL_KINDS: u32 = 25;
 /// Everything that the simulation is to run through.
 const FEATURES: [&str; 45] = [
     "anonymous",
@@ -82,7 +84,7 @@ fn promises_hold_under_loss_crashes_and_a_full_disk() {
 #[test]
 fn every_kind_of_call_and_every_feature_occurs_so_that_no_check_is_vacuous() {
     let folder = tempfile::tempdir().expect("a folder");
-    let cast = Cast::assemble(folder.path(), 50, 8).expect("accounts");
+    let cast = Cast::assemble(folder.path(), CALLS_OF_ALL_KINDS, 8).expect("accounts");
     let next = AtomicU64::new(0);
     let total = Mutex::new(Counts::new());
     std::thread::scope(|scope| {
@@ -94,7 +96,8 @@ fn every_kind_of_call_and_every_feature_occurs_so_that_no_check_is_vacuous() {
                         return;
                     }
                     let folder = tempfile::tempdir().expect("a folder");
-                    let outcome = run(&Plan::draw(seed, 50), &cast, folder.path());
+                    let plan = Plan::draw(seed, CALLS_OF_ALL_KINDS);
+                    let outcome = run(&plan, &cast, folder.path());
                     let mut total = total.lock().expect("no seed panicked");
                     for (what, count) in outcome.verdict.counts {
                         *total.entry(what).or_default() += count;

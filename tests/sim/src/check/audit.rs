@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use vrs_domain::limit::{EMERGENCY_RECALLS_MAX, RELIEF_AFTER};
 use vrs_domain::{CallKind, Urgency};
 
+use super::fairness::Misses;
 use super::session::{Chair, LEAD, Missing, Phase, RELIEF, Session, rank};
 use super::{CLOCKS_APART_MS, Counts, Timeline, Verdict};
 
@@ -38,8 +39,8 @@ pub(super) struct Audit {
     pub(super) always_there: BTreeSet<String>,
     /// Those of them who have nothing to do, since when.
     pub(super) free_since: BTreeMap<String, u64>,
-    /// How many invitations in a row each interpreter let go by, the last of them when.
-    pub(super) misses: BTreeMap<String, (u32, u64)>,
+    /// Invitations in a row that each interpreter let go by.
+    pub(super) misses: BTreeMap<String, Misses>,
     /// When each interpreter said that they work.
     pub(super) available: BTreeMap<String, Vec<u64>>,
     counts: Counts,
@@ -313,7 +314,12 @@ impl Audit {
             "supervisor" => self.count("supervisor"),
             _ => {}
         }
+        // All who had declined the session may be asked for its other seats from now on.
         self.declined.retain(|(session, _), _| session != id);
+        if let Some(session) = self.sessions.get_mut(id) {
+            let waiting = session.chairs.values_mut();
+            waiting.for_each(|chair| chair.waits_since_ms = now);
+        }
     }
 
     fn lost(&mut self, now: u64, id: &str, sequence: u64) {

@@ -20,6 +20,17 @@ const SIGN_IN_TAKES_MS: u64 = 60_000;
 /// The seat that only supervisors are asked for.
 const SUPERVISOR: &str = "supervisor";
 
+/// Invitations in a row that an interpreter let go by.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Misses {
+    /// Since they answered one.
+    row: u32,
+    /// Since they can last have become available anew.
+    sure: u32,
+    /// When the last of them was, as long as they were not too many.
+    at: u64,
+}
+
 impl Audit {
     /// An invitation goes out.
     pub(super) fn offered(&mut self, now: u64, id: &str, seat: &str, interpreter: &str) {
@@ -57,19 +68,21 @@ impl Audit {
 
     /// Whoever let several invitations in a row go by is asked when they say that they work.
     fn left_alone(&mut self, now: u64, id: &str, interpreter: &str) {
-        let Some((row, last)) = self.misses.get(interpreter).copied() else {
-            return;
-        };
-        if row < MISSED_INVITATIONS_MAX || self.timeline.is_reborn(last, now) {
+        let Misses { sure, at, .. } = self.misses.get(interpreter).copied().unwrap_or_default();
+        if sure < MISSED_INVITATIONS_MAX || self.timeline.is_reborn(at, now) {
             return;
         }
-        let since = last.saturating_sub(SIGN_IN_TAKES_MS);
-        let said = self.available.get(interpreter);
-        let works = said.is_some_and(|said| said.iter().any(|at| (since..=now).contains(at)));
-        if !works {
-            let what = format!("{interpreter} was asked although they had missed {row} in a row");
+        if !self.has_said_they_work(interpreter, at, now) {
+            let what = format!("{interpreter} was asked although they had missed {sure} in a row");
             self.complain(id, &what);
         }
+    }
+
+    /// Whether they may have become available anew since `at`.
+    fn has_said_they_work(&self, interpreter: &str, at: u64, now: u64) -> bool {
+        let since = at.saturating_sub(SIGN_IN_TAKES_MS);
+        let said = self.available.get(interpreter);
+        said.is_some_and(|said| said.iter().any(|at| (since..=now).contains(at)))
     }
 
     /// Q8: nobody waits while somebody who could come has nothing to do.
@@ -140,12 +153,22 @@ impl Audit {
 
     /// Whoever lets several invitations in a row go by is asked no more.
     pub(super) fn missed(&mut self, now: u64, interpreter: &str, missed: bool) {
-        let row = self.misses.entry(interpreter.to_owned()).or_default();
-        if self.timeline.is_reborn(row.1, now) {
-            row.0 = 0;
+        let mut misses = self.misses.get(interpreter).copied().unwrap_or_default();
+        if !missed || self.timeline.is_reborn(misses.at, now) {
+            misses = Misses::default();
         }
-        *row = if missed { (row.0 + 1, now) } else { (0, now) };
-        if row.0 == MISSED_INVITATIONS_MAX {
+        if self.has_said_they_work(interpreter, misses.at, now) {
+            misses.sure = 0;
+        }
+        if missed {
+            misses.row += 1;
+            misses.sure += 1;
+            if misses.sure <= MISSED_INVITATIONS_MAX {
+                misses.at = now;
+            }
+        }
+        self.misses.insert(interpreter.to_owned(), misses);
+        if misses.row == MISSED_INVITATIONS_MAX {
             self.count("away");
         }
     }
@@ -156,7 +179,7 @@ impl Audit {
             return;
         }
         self.busy.remove(interpreter);
-        let row = self.misses.get(interpreter).map_or(0, |(row, _)| *row);
+        let row = self.misses.get(interpreter).map_or(0, |misses| misses.row);
         if row >= MISSED_INVITATIONS_MAX || !self.always_there.contains(interpreter) {
             self.free_since.remove(interpreter);
         } else {

@@ -153,8 +153,12 @@ impl Witness {
         let Some(declined) = seen.declined.get(session).copied() else {
             return;
         };
+        // What rings later rings anew: a lost party of an emergency call is called again.
+        if since > declined {
+            return;
+        }
         *seen.counts.entry("declined_for_all").or_default() += 1;
-        if declined.max(since).elapsed().as_millis() > LOSES_WITHIN_MS {
+        if declined.elapsed().as_millis() > LOSES_WITHIN_MS {
             let what = format!("{session}: a device rang on after another one had declined");
             seen.violations.push(what);
         }

@@ -18,6 +18,8 @@ use crate::plan::{Ask, Habit, InterpreterPlan, Wanted};
 const SHIFT_MS: u64 = 650_000;
 /// Whoever let two invitations go by takes up work again after so long.
 const REST: Duration = Duration::from_secs(45);
+/// No app rings longer.
+const RINGS_MAX: Duration = Duration::from_secs(60);
 /// What waited while an app stood still is read within this time.
 const BACKLOG: Duration = Duration::from_secs(2);
 
@@ -243,6 +245,8 @@ impl Desk {
                 self.slept = 0;
                 self.after(ms(after_ms), Todo::Decline);
             }
+            // Nobody may be left who could take it back.
+            Habit::Sleep if engagement.numb => self.after(RINGS_MAX, Todo::Decline),
             Habit::Sleep => {}
             Habit::Vanish { after_ms, back_ms } => {
                 self.after(ms(after_ms), Todo::Vanish { back_ms });
