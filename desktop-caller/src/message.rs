@@ -30,6 +30,12 @@ pub enum Message {
     ToggleMicrophone,
     /// The camera on or off.
     ToggleCamera,
+    /// The call on hold, or taken back.
+    ToggleHold,
+    /// To the other call.
+    Swap,
+    /// Dial a second call, or leave that page.
+    ShowDial(bool),
     /// Call the same number again.
     CallAgain,
     /// Leave the page that tells how the call ended.

@@ -1,7 +1,8 @@
 //! What the caller's app knows.
 
-use vrs_client::{CallEnd, Invitation};
-use vrs_domain::PhoneNumber;
+use vrs_client::{CallEnd, CallView, Invitation};
+use vrs_domain::{PhoneNumber, Urgency};
+use vrs_ui::conversation::Conversation;
 use vrs_ui::desk::Desk;
 use vrs_ui::situation::CallFacts;
 
@@ -22,6 +23,12 @@ pub struct Model {
     pub incoming: Option<Invitation>,
     /// The call as it is.
     pub call: Ongoing,
+    /// The call on hold beside it.
+    pub parked: Option<CallView>,
+    /// The text of the parked call.
+    pub parked_text: Conversation,
+    /// The user is dialling a second call.
+    pub adding: bool,
     /// How the last call ended, until the user has read it.
     pub ended: Option<Ended>,
 }
@@ -42,9 +49,9 @@ pub enum Screen {
     SignIn,
     /// Settings.
     Settings,
-    /// Dialling.
+    /// Dialling, also a second call during the first.
     Home,
-    /// Somebody calls.
+    /// Somebody calls, and there is no call.
     Incoming,
     /// A call is being made or held.
     Call,
@@ -53,13 +60,25 @@ pub enum Screen {
 }
 
 impl Model {
+    /// Whether a second call may be placed or taken beside the one there is.
+    #[must_use]
+    pub fn may_add(&self) -> bool {
+        let call = self.call.view();
+        self.parked.is_none()
+            && call.is_some_and(|call| call.connected && !is_emergency(call))
+    }
+
     /// The screen that follows from what is known: the most urgent wins.
     #[must_use]
     pub const fn screen(&self) -> Screen {
-        if self.incoming.is_some() {
+        if self.call.view().is_some() {
+            if self.adding {
+                Screen::Home
+            } else {
+                Screen::Call
+            }
+        } else if self.incoming.is_some() {
             Screen::Incoming
-        } else if self.call.view().is_some() {
-            Screen::Call
         } else if self.desk.settings_open {
             Screen::Settings
         } else if self.desk.account.is_none() {
@@ -70,4 +89,10 @@ impl Model {
             Screen::Home
         }
     }
+}
+
+/// Whether nothing may come between: no hold, no second call.
+#[must_use]
+pub fn is_emergency(call: &CallView) -> bool {
+    call.urgency == Some(Urgency::Emergency)
 }

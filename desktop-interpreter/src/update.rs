@@ -70,6 +70,8 @@ fn happened(model: &mut Model, now: Instant, told: Told) -> Effects {
         }
         Told::Levels { me_dbfs, them_dbfs } => model.levels = Levels { me_dbfs, them_dbfs },
         Told::Stats(stats) => model.call.stats = stats,
+        // Interpreters have one call at a time.
+        Told::Parked(_) | Told::ParkedEnded(_) | Told::WaitingEnded(_) => {}
     }
     Vec::new()
 }

@@ -78,6 +78,12 @@ impl From<&EventKind> for Kind {
                 leg: leg.to_string(),
                 dialog: dialog.0.clone(),
             },
+            EventKind::HoldBegan { leg } => Self::HoldBegan {
+                leg: leg.to_string(),
+            },
+            EventKind::HoldEnded { leg } => Self::HoldEnded {
+                leg: leg.to_string(),
+            },
             EventKind::LegDropped { leg } => Self::LegDropped {
                 leg: leg.to_string(),
             },
@@ -208,6 +214,12 @@ impl TryFrom<&Kind> for EventKind {
             Kind::LegBound { leg, dialog } => Self::LegBound {
                 leg: word(leg, "leg")?,
                 dialog: Dialog(dialog.clone()),
+            },
+            Kind::HoldBegan { leg } => Self::HoldBegan {
+                leg: word(leg, "leg")?,
+            },
+            Kind::HoldEnded { leg } => Self::HoldEnded {
+                leg: word(leg, "leg")?,
             },
             Kind::LegDropped { leg } => Self::LegDropped {
                 leg: word(leg, "leg")?,
@@ -353,6 +365,8 @@ mod tests {
             kinds.extend([
                 EventKind::LegConnected { leg },
                 EventKind::LegBound { leg, dialog },
+                EventKind::HoldBegan { leg },
+                EventKind::HoldEnded { leg },
                 EventKind::LegDropped { leg },
                 EventKind::LegStillMissing { leg },
                 EventKind::LegRestored { leg },

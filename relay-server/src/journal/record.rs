@@ -105,6 +105,16 @@ pub enum Kind {
         /// By what the signalling task finds it again.
         dialog: String,
     },
+    /// A party put the call on hold.
+    HoldBegan {
+        /// Whose leg.
+        leg: String,
+    },
+    /// They took it back.
+    HoldEnded {
+        /// Whose leg.
+        leg: String,
+    },
     /// A leg of an emergency call was lost and is called back.
     LegDropped {
         /// Which leg.

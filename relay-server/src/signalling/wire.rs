@@ -69,6 +69,9 @@ pub struct Status {
     /// Legs of an emergency call that are being called back.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<&'static str>,
+    /// Who put the call on hold.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<&'static str>,
     /// The called number; only in what interpreters get.
     pub number: Option<String>,
     /// Milliseconds since the request came.

@@ -22,7 +22,6 @@ mod histogram;
 mod media;
 mod outlet;
 mod reconnect;
-mod reinvite;
 mod report;
 mod sign_in;
 mod status;

@@ -143,6 +143,11 @@ impl Legs {
         Self(self.0 & !Self::bit(leg))
     }
 
+    /// Every leg in it, in order.
+    pub fn iter(self) -> impl Iterator<Item = Leg> {
+        Leg::ALL.iter().copied().filter(move |leg| self.has(*leg))
+    }
+
     /// Whether nobody is in it.
     #[must_use]
     pub const fn is_empty(self) -> bool {

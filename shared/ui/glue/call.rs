@@ -23,6 +23,12 @@ pub enum Told {
     Call(CallView),
     /// The call is over.
     Ended(CallEnd),
+    /// The parked call as it is now.
+    Parked(Option<CallView>),
+    /// The parked call is over.
+    ParkedEnded(CallEnd),
+    /// The waiting call is over.
+    WaitingEnded(CallEnd),
     /// How loud it is, in dBFS.
     Levels {
         /// The user's microphone.
@@ -52,6 +58,9 @@ impl From<Event> for Told {
             Event::Incoming(invitation) => Self::Incoming(invitation),
             Event::Call(call) => Self::Call(call),
             Event::CallEnded(end) => Self::Ended(end),
+            Event::Parked(view) => Self::Parked(view),
+            Event::ParkedEnded(end) => Self::ParkedEnded(end),
+            Event::WaitingEnded(end) => Self::WaitingEnded(end),
             Event::Levels {
                 microphone_dbfs,
                 speaker_dbfs,

@@ -342,7 +342,7 @@ impl Journal {
                 "call_placed" => "request_received",
                 "interpreter_assigned" => "interpreter_assigned",
                 "dialing_started" => "hearing_party_dialing",
-                "hearing_answered" => "relay_active",
+                "called_answered" => "relay_active",
                 "ended" => "call_ended",
                 _ => continue,
             };
@@ -381,7 +381,7 @@ mod tests {
         let record =
             |ms: u32, rest: &str| format!("{{\"session\":\"07\",\"session_ms\":{ms},{rest}}}\n");
         let text = record(0, "\"kind\":\"call_placed\"")
-            + &record(5, "\"kind\":\"telephone_rang\"")
+            + &record(5, "\"kind\":\"called_rang\"")
             + &record(9, "\"kind\":\"ended\",\"reason\":\"caller_hung_up\"");
         let journal = Journal::read(&text).unwrap();
         let states = [

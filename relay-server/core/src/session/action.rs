@@ -149,7 +149,9 @@ pub(super) fn actions(before: &State, event: &EventKind, placed: &Placed) -> Vec
         EventKind::CalledAnswered { .. } if !placed.kind.is_relayed() => {
             vec![Action::AnswerCalling, Action::TellParties]
         }
-        EventKind::LegRestored { .. }
+        EventKind::HoldBegan { .. }
+        | EventKind::HoldEnded { .. }
+        | EventKind::LegRestored { .. }
         | EventKind::DialingStarted { .. }
         | EventKind::CalledRang
         | EventKind::CalledAnswered { .. } => vec![Action::TellParties],

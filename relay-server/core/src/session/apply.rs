@@ -30,6 +30,7 @@ pub(super) fn initial(placed: &Placed) -> State {
             urgency: placed.urgency,
             crew,
             connected: Legs::default(),
+            held: Legs::default(),
             missing: BTreeMap::new(),
             dialogs: BTreeMap::new(),
         },
@@ -67,6 +68,8 @@ pub(super) fn apply(state: &State, event: &EventKind, now_ms: u64) -> Result<Sta
         | EventKind::SeatLeft { .. }
         | EventKind::LegConnected { .. }
         | EventKind::LegBound { .. }
+        | EventKind::HoldBegan { .. }
+        | EventKind::HoldEnded { .. }
         | EventKind::LegDropped { .. }
         | EventKind::LegStillMissing { .. }
         | EventKind::LegRestored { .. }
@@ -150,6 +153,20 @@ fn change(parties: &mut Parties, event: &EventKind, now_ms: u64) -> Result<(), M
             parties.dialogs.insert(*leg, dialog.clone());
             Ok(())
         }
+        EventKind::HoldBegan { leg } => {
+            if !parties.has(*leg) || parties.held.has(*leg) {
+                return Err(Misfit);
+            }
+            parties.held = parties.held.with(*leg);
+            Ok(())
+        }
+        EventKind::HoldEnded { leg } => {
+            if !parties.held.has(*leg) {
+                return Err(Misfit);
+            }
+            parties.held = parties.held.without(*leg);
+            Ok(())
+        }
         EventKind::LegDropped { leg } => {
             if !parties.has(*leg) || parties.missing.insert(*leg, 0).is_some() {
                 return Err(Misfit);
@@ -165,6 +182,8 @@ fn change(parties: &mut Parties, event: &EventKind, now_ms: u64) -> Result<(), M
         EventKind::LegRestored { leg } => parties.missing.remove(leg).map(drop).ok_or(Misfit),
         EventKind::Resumed { .. } => {
             parties.connected = Legs::default();
+            // Everybody is offered everything anew.
+            parties.held = Legs::default();
             for &seat in Seat::ALL {
                 let place = parties.crew.place_mut(seat);
                 if let Place::Asked { since_ms, .. } = place {
@@ -225,11 +244,15 @@ fn relieved(parties: &mut Parties, from: &CaId, to: &CaId) -> Result<(), Misfit>
         return Err(Misfit);
     }
     let connected = parties.connected.has(Leg::Relief);
+    let held = parties.held.has(Leg::Relief);
     let dialog = parties.dialogs.get(&Leg::Relief).cloned();
     forget(parties, Leg::Interpreter);
     forget(parties, Leg::Relief);
     if connected {
         parties.connected = parties.connected.with(Leg::Interpreter);
+    }
+    if held {
+        parties.held = parties.held.with(Leg::Interpreter);
     }
     if let Some(dialog) = dialog {
         parties.dialogs.insert(Leg::Interpreter, dialog);
@@ -241,6 +264,7 @@ fn relieved(parties: &mut Parties, from: &CaId, to: &CaId) -> Result<(), Misfit>
 
 fn forget(parties: &mut Parties, leg: Leg) {
     parties.connected = parties.connected.without(leg);
+    parties.held = parties.held.without(leg);
     parties.dialogs.remove(&leg);
 }
 

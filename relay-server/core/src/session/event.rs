@@ -138,6 +138,16 @@ pub enum EventKind {
         /// By what it is found again.
         dialog: Dialog,
     },
+    /// A party put the call on hold; the clocks go on.
+    HoldBegan {
+        /// Whose leg.
+        leg: Leg,
+    },
+    /// They took it back.
+    HoldEnded {
+        /// Whose leg.
+        leg: Leg,
+    },
     /// A leg of an emergency call was lost and is called back (F21).
     LegDropped {
         /// Which.
@@ -206,6 +216,8 @@ impl EventKind {
             Self::SeatLeft { .. } => "seat_left",
             Self::LegConnected { .. } => "leg_connected",
             Self::LegBound { .. } => "leg_bound",
+            Self::HoldBegan { .. } => "hold_began",
+            Self::HoldEnded { .. } => "hold_ended",
             Self::LegDropped { .. } => "leg_dropped",
             Self::LegStillMissing { .. } => "leg_still_missing",
             Self::LegRestored { .. } => "leg_restored",

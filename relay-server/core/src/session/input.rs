@@ -134,6 +134,13 @@ pub enum Input {
     HungUp(Leg),
     /// A party's connection is gone for good: its flow closed, or no media for too long.
     Lost(Leg),
+    /// A party put the call on hold, or took it back (RFC 3264 section 8.4).
+    HoldChanged {
+        /// Whose leg.
+        leg: Leg,
+        /// Whether it is on hold now.
+        held: bool,
+    },
     /// A missing party of an emergency call is back (F21).
     Restored(Leg),
     /// Calling a missing party back did not succeed this time.
@@ -175,6 +182,7 @@ impl Input {
             Self::CalledFailed { .. } => "called_failed",
             Self::HungUp(_) => "hung_up",
             Self::Lost(_) => "lost",
+            Self::HoldChanged { .. } => "hold_changed",
             Self::Restored(_) => "restored",
             Self::RestoreFailed(_) => "restore_failed",
             Self::Refused { .. } => "refused",

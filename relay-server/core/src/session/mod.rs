@@ -158,6 +158,8 @@ impl Milestones {
             | EventKind::LegDropped { .. }
             | EventKind::LegStillMissing { .. }
             | EventKind::LegRestored { .. }
+            | EventKind::HoldBegan { .. }
+            | EventKind::HoldEnded { .. }
             | EventKind::DialingFailed { .. }
             | EventKind::CalledRang
             | EventKind::Resumed { .. }

@@ -54,6 +54,7 @@ fn parties(placed: &Placed, crew: Crew) -> Parties {
         urgency: placed.urgency,
         crew,
         connected: Legs::default(),
+        held: Legs::default(),
         missing: BTreeMap::new(),
         dialogs: BTreeMap::new(),
     }
@@ -211,6 +212,13 @@ fn inputs(ca: &CaId, epoch: Epoch) -> Vec<(String, Input)> {
     }
     for &leg in Leg::ALL {
         add(leg.word(), Input::Lost(leg));
+    }
+    for (leg, held) in Leg::ALL
+        .iter()
+        .flat_map(|leg| [(*leg, true), (*leg, false)])
+    {
+        let note = format!("{leg}, {}", if held { "held" } else { "taken back" });
+        add(&note, Input::HoldChanged { leg, held });
     }
     for &leg in Leg::ALL {
         add(leg.word(), Input::Restored(leg));

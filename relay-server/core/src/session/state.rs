@@ -19,6 +19,8 @@ pub struct Parties {
     pub crew: Crew,
     /// Whose media has been connected at least once since they joined.
     pub connected: Legs,
+    /// Who put the call on hold.
+    pub held: Legs,
     /// Legs of an emergency call that were lost and are being called back (F21), with how often.
     pub missing: BTreeMap<Leg, u32>,
     /// By what each answered leg is found again after a restart.

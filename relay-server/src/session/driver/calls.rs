@@ -6,6 +6,7 @@ use relay_core::queue::Match;
 use relay_core::session::{Input, State};
 use tracing::{error, info};
 use vrs_domain::{CallKind, EndReason, Leg, PhoneNumber, Urgency};
+use vrs_media::sdp::SessionDescription;
 
 use super::{Driver, Later};
 use crate::config::Trunk;
@@ -295,6 +296,7 @@ impl Driver {
                 Leg::Caller
             };
             if let (Some(sdp), State::RelayActive { .. }) = (offer, self.session.state()) {
+                self.reoffered_hold = is_hold(Some(&sdp)).map(|held| (leg, held));
                 let reinvite = Command::Reinvite {
                     session,
                     leg: other,
@@ -306,8 +308,12 @@ impl Driver {
             }
             return;
         }
+        let held = is_hold(offer.as_deref());
         let sdp = match self.services.sfu.reoffered(session, leg, offer).await {
-            Ok(sdp) => Some(sdp),
+            Ok(sdp) => {
+                self.hold_changed(held.map(|held| (leg, held)));
+                Some(sdp)
+            }
             Err(error) => {
                 info!(%leg, %error, "a change of media is refused");
                 None
@@ -316,8 +322,20 @@ impl Driver {
         self.answer_reinvite(leg, sdp).await;
     }
 
+    /// A party put the call on hold or took it back, if that is news.
+    fn hold_changed(&mut self, change: Option<(Leg, bool)>) {
+        let parties = self.session.state().parties();
+        if let Some((leg, held)) = change
+            && parties.is_some_and(|parties| parties.held.has(leg) != held)
+        {
+            self.pending.push_back(Input::HoldChanged { leg, held });
+        }
+    }
+
     /// The other subscriber answered a change of media, or a party the offer after a restart.
     pub(super) async fn reinvite_answered(&mut self, leg: Leg, sdp: Option<String>) {
+        let asked = self.reoffered_hold.take();
+        self.hold_changed(asked.filter(|_| sdp.is_some()));
         match (self.session.placed().kind, leg) {
             (CallKind::PointToPoint, Leg::Caller) => self.answer_reinvite(Leg::Callee, sdp).await,
             (CallKind::PointToPoint, _) => self.answer_reinvite(Leg::Caller, sdp).await,
@@ -412,6 +430,12 @@ impl Driver {
             info!(%error, "the gateway's answer does not fit; its sound stays as it was");
         }
     }
+}
+
+/// Whether an offer puts the call on hold; `None` when there is none to be read.
+fn is_hold(offer: Option<&str>) -> Option<bool> {
+    let offer = SessionDescription::parse(offer?).ok()?;
+    Some(offer.is_hold())
 }
 
 const fn no_answer(leg: Leg) -> EndReason {

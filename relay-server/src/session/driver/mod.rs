@@ -124,6 +124,9 @@ struct Driver {
     /// Which of the trunks is being tried.
     trunk: usize,
     position: Option<u32>,
+    /// Between subscribers: what a change of media that the other one is asked about would mean
+    /// for hold.
+    reoffered_hold: Option<(Leg, bool)>,
     pending: VecDeque<Input>,
     /// A few at most: each leg has one try under way.
     later: Vec<(Instant, Later)>,
@@ -140,6 +143,7 @@ impl Driver {
             came_over,
             trunk: 0,
             position: None,
+            reoffered_hold: None,
             pending: VecDeque::new(),
             later: Vec::new(),
         }
@@ -498,6 +502,9 @@ impl Driver {
             supervisor: seat(Seat::Supervisor),
             missing: parties
                 .map(|parties| parties.missing.keys().map(|leg| leg.word()).collect())
+                .unwrap_or_default(),
+            held: parties
+                .map(|parties| parties.held.iter().map(|leg| leg.word()).collect())
                 .unwrap_or_default(),
             number: leg.seat().map(|_| view.number.to_string()),
             session_ms: view.session_ms,

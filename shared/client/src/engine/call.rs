@@ -64,10 +64,16 @@ pub(super) struct Call {
     urgency: Option<Urgency>,
     seats: Seats,
     missing: Vec<Leg>,
+    /// Who put the call on hold, as the server tells it.
+    held: Vec<Leg>,
+    /// We did.
+    pub(super) on_hold: bool,
     refused: Option<SeatRefusal>,
     media_connected: bool,
     telephone: TelephoneState,
     interpreter: Option<CaId>,
+    /// Who called us.
+    from: Option<String>,
     number: Option<PhoneNumber>,
     queue_position: Option<u32>,
     started: Instant,
@@ -115,6 +121,8 @@ impl Call {
             Phase::Ringing,
             headers.number.clone(),
         );
+        let from = cut(&from.unwrap_or_default());
+        call.from = Some(from.clone());
         call.session = headers.session;
         call.kind = headers.kind;
         call.urgency = headers.urgency;
@@ -127,7 +135,7 @@ impl Call {
             number: headers.number,
             languages: headers.languages,
             epoch: headers.epoch,
-            from: cut(&from.unwrap_or_default()),
+            from,
         };
         (call, invitation)
     }
@@ -152,10 +160,13 @@ impl Call {
             urgency: None,
             seats: Seats::default(),
             missing: Vec::new(),
+            held: Vec::new(),
+            on_hold: false,
             refused: None,
             media_connected: false,
             telephone: TelephoneState::Idle,
             interpreter: None,
+            from: None,
             number,
             queue_position: None,
             started: now,
@@ -199,6 +210,7 @@ impl Call {
         self.urgency = status.urgency.or(self.urgency);
         self.seats = status.seats;
         self.missing = status.missing;
+        self.held = status.held;
         self.refused = status.refused;
         let ago = |ms: u64| now.checked_sub(Duration::from_millis(ms));
         if let Some(started) = status.session_ms.and_then(ago) {
@@ -213,6 +225,11 @@ impl Call {
             }
             self.enter(now, state);
         }
+    }
+
+    /// Whether it is about life and death: nothing may come between.
+    pub(super) fn is_emergency(&self) -> bool {
+        self.urgency == Some(Urgency::Emergency)
     }
 
     /// The same session, called again by the server after it was lost: what the window shows goes
@@ -269,6 +286,9 @@ impl Call {
             urgency: self.urgency,
             seats: self.seats.clone(),
             missing: self.missing.clone(),
+            held: self.held.clone(),
+            on_hold: self.on_hold,
+            from: self.from.clone(),
             refused: self.refused.clone(),
             interpreter: self.interpreter.clone(),
             number: self.number.clone(),

@@ -16,16 +16,22 @@ pub enum Command {
     },
     /// Hang up, unregister, disconnect.
     SignOut,
-    /// Place a call. Ignored while there is one.
+    /// Place a call. One that there is already is parked: put on hold beside the new one. Ignored
+    /// while there is a parked one, or one that is not answered, or an emergency call.
     Call {
         /// Whom.
         number: PhoneNumber,
     },
-    /// Take the call that is ringing.
+    /// Take the call that is ringing. During another call that one is parked, or ended if nobody
+    /// has answered it yet.
     Answer,
-    /// Refuse the call that is ringing (SIP 603).
+    /// Refuse the call that is ringing (SIP 603); during another call, the one that is waiting.
     Decline,
-    /// End the call, in whatever state it is.
+    /// Put the call on hold, or take it back. Not for an emergency call.
+    Hold(bool),
+    /// Park the call and take back the parked one.
+    Swap,
+    /// End the call, in whatever state it is. The parked one, if any, is taken back.
     HangUp,
     /// Send silence instead of the microphone, or not. No signalling (RUE section 6.7).
     SetMicrophoneMuted(bool),

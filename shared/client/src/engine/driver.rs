@@ -5,7 +5,9 @@
 //! Read on in `driver/line.rs` (connection and sign-in) and `driver/calls.rs` (calls).
 
 mod calls;
+mod hold;
 mod line;
+mod media;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,10 +18,10 @@ use vrs_domain::Activity;
 use vrs_media::picture::{Picture, Slot};
 use vrs_sip::{Endpoint, EndpointConfig, FlowId, Output, RegistrationHandle};
 
-use self::calls::ActiveCall;
+use self::calls::{ActiveCall, Place};
 use self::line::Line;
 use super::call::Switches;
-use super::media::MediaInput;
+use super::media::{MediaInput, MediaSession};
 use super::outlet::Outlet;
 use super::reconnect::Backoff;
 use super::sign_in::SignIn;
@@ -51,7 +53,7 @@ enum Input {
     /// Something came from the server, or the connection ended.
     Link(LinkEvent),
     /// Media datagrams or a thread's report.
-    Media(MediaInput),
+    Media(Place, MediaInput),
     /// The camera cannot be used.
     CameraProblem(String),
     /// A deadline.
@@ -82,6 +84,10 @@ pub(crate) struct Driver {
     connection: Connection,
     leaving: Option<Leaving>,
     call: Option<ActiveCall>,
+    /// On hold, beside the call.
+    parked: Option<ActiveCall>,
+    /// Ringing, beside the call.
+    waiting: Option<ActiveCall>,
     camera: Camera,
     camera_problems: Receiver<String>,
     switches: Switches,
@@ -89,6 +95,14 @@ pub(crate) struct Driver {
     next_tick: Instant,
     /// Set when the engine was dropped and everything is said.
     done: bool,
+}
+
+/// The next input of a call's media; never, without any.
+async fn next_media(call: &mut Option<ActiveCall>) -> MediaInput {
+    match call.as_mut().and_then(|call| call.media.as_mut()) {
+        Some(media) => media.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Driver {
@@ -140,6 +154,8 @@ impl Driver {
             connection: Connection::Offline,
             leaving: None,
             call: None,
+            parked: None,
+            waiting: None,
             camera,
             camera_problems,
             activity: Activity::Available,
@@ -168,31 +184,29 @@ impl Driver {
         let Self {
             line,
             call,
+            parked,
             camera_problems,
             ..
         } = self;
-        let media = call.as_mut().and_then(|call| call.media.as_mut());
-        let next_media = async {
-            match media {
-                Some(media) => media.next().await,
-                None => std::future::pending().await,
-            }
-        };
+        let (current, beside) = (next_media(call), next_media(parked));
         tokio::select! {
             // A closed queue is always ready: once noticed it is not asked again.
             command = commands.recv(), if !leaving_for_good => Input::Command(command),
             input = line.next() => input,
-            input = next_media => Input::Media(input),
+            input = current => Input::Media(Place::Current, input),
+            input = beside => Input::Media(Place::Parked, input),
             Some(problem) = camera_problems.recv() => Input::CameraProblem(problem),
             () = tokio::time::sleep_until(deadline.into()) => Input::Timer,
         }
     }
 
     fn deadline(&mut self) -> Instant {
-        let media = self.call.as_mut().and_then(|call| call.media.as_mut());
+        let mut due = |place| self.media_at(place).and_then(MediaSession::poll_timeout);
+        let (current, beside) = (due(Place::Current), due(Place::Parked));
         let deadlines = [
             self.endpoint.poll_timeout(),
-            media.and_then(super::media::MediaSession::poll_timeout),
+            current,
+            beside,
             self.line.retry_at(),
             self.leaving.as_ref().map(|leaving| leaving.until),
             Some(self.next_tick),
@@ -215,7 +229,7 @@ impl Driver {
                 }
             }
             Input::Link(LinkEvent::Closed(detail)) => self.on_line_lost(now, &detail),
-            Input::Media(input) => self.on_media(now, input),
+            Input::Media(place, input) => self.on_media(now, place, input),
             Input::CameraProblem(text) => self.outlet.tell(Event::DeviceProblem(text)),
             Input::Timer => self.on_timer(now),
         }
@@ -233,6 +247,8 @@ impl Driver {
             Command::Answer => self.answer_call(now),
             Command::Decline => self.decline_call(now),
             Command::HangUp => self.hang_up(now),
+            Command::Hold(held) => self.hold(now, held),
+            Command::Swap => self.swap(now),
             Command::SetMicrophoneMuted(muted) => self.set_switches(Switches {
                 microphone_muted: muted,
                 ..self.switches
@@ -276,8 +292,10 @@ impl Driver {
 
     fn on_timer(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
-        if let Some(media) = self.call.as_mut().and_then(|call| call.media.as_mut()) {
-            media.handle_timeout(now);
+        for place in [Place::Current, Place::Parked] {
+            if let Some(media) = self.media_at(place) {
+                media.handle_timeout(now);
+            }
         }
         if self.line.retry_at().is_some_and(|at| at <= now) {
             self.connect();
@@ -361,10 +379,12 @@ impl Driver {
             Sip::Malformed { error, .. } => {
                 tracing::warn!(%error, "the server sent something that is no SIP")
             }
-            Sip::HungUp { .. }
-            | Sip::ReinviteResult { .. }
-            | Sip::InfoFailed { .. }
-            | Sip::Response { .. } => {}
+            Sip::ReinviteResult {
+                call,
+                status,
+                response,
+            } => self.on_hold_answered(now, call, status, response.as_ref()),
+            Sip::HungUp { .. } | Sip::InfoFailed { .. } | Sip::Response { .. } => {}
         }
     }
 }

@@ -22,12 +22,21 @@ pub enum Event {
     SignInFailed(SignInProblem),
     /// Signed out as asked.
     SignedOut,
-    /// Somebody calls; answer, decline, or wait for [`Event::CallEnded`].
+    /// Somebody calls; answer, decline, or wait for [`Event::CallEnded`], or for
+    /// [`Event::WaitingEnded`] when there is a call already.
     Incoming(Invitation),
     /// The call as it is now; sent whole on every change.
     Call(CallView),
-    /// The call is over. No [`Event::Call`] of this call follows.
+    /// The call is over. No [`Event::Call`] of this call follows. One that was parked is the call
+    /// again: its [`Event::Call`] comes next; one that was waiting rings on.
     CallEnded(CallEnd),
+    /// The call that is parked while there is another one, as it is now; `None` when there is
+    /// none any more.
+    Parked(Option<CallView>),
+    /// The parked call is over.
+    ParkedEnded(CallEnd),
+    /// A second call, told by [`Event::Incoming`] during the first, rings no more and was not taken.
+    WaitingEnded(CallEnd),
     /// Real-time text of the other end, as it arrives; U+0008 takes the last character back.
     TextReceived(String),
     /// How loud it is, about ten times a second during a call.
@@ -160,6 +169,12 @@ pub struct CallView {
     pub urgency: Option<Urgency>,
     /// Who else interprets or helps.
     pub seats: Seats,
+    /// Who put the call on hold, as the server tells it.
+    pub held: Vec<Leg>,
+    /// We put it on hold.
+    pub on_hold: bool,
+    /// Who called us; nobody when we called.
+    pub from: Option<String>,
     /// Parties of an emergency call that were lost and are being called back.
     pub missing: Vec<Leg>,
     /// What we asked for and did not get, until the next report of the server.

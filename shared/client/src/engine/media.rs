@@ -160,6 +160,30 @@ impl MediaSession {
         Ok(mailbox)
     }
 
+    /// Puts the call on hold or takes it back: gives the offer to send. On hold nothing is sent,
+    /// and the devices rest.
+    pub(super) fn hold(&mut self, now: Instant, held: bool) -> Result<String, MediaProblem> {
+        if held {
+            self.threads = None;
+        }
+        self.local_sdp = self.peer.hold(now, held)?;
+        Ok(self.local_sdp.clone())
+    }
+
+    /// The other end's answer to an offer of [`Self::hold`].
+    pub(super) fn hold_answered(&mut self, now: Instant, answer: &str) -> Result<(), MediaProblem> {
+        Ok(self.peer.accept_direction(now, answer)?)
+    }
+
+    /// Answers a further offer of the other end, as long as it changes no more than directions.
+    pub(super) fn reoffered(&mut self, now: Instant, offer: &str) -> Result<String, MediaProblem> {
+        if offer.trim().is_empty() {
+            return Ok(self.local_sdp.clone());
+        }
+        self.local_sdp = self.peer.handle_offer(now, offer)?;
+        Ok(self.local_sdp.clone())
+    }
+
     /// Whether the threads run.
     pub(super) fn is_started(&self) -> bool {
         self.threads.is_some()

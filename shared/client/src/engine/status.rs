@@ -41,6 +41,8 @@ pub(super) struct Status {
     pub(super) seats: Seats,
     /// Legs of an emergency call that are being called back.
     pub(super) missing: Vec<Leg>,
+    /// Who put the call on hold.
+    pub(super) held: Vec<Leg>,
     /// What we asked for and do not get.
     pub(super) refused: Option<SeatRefusal>,
 }
@@ -63,6 +65,7 @@ struct Written {
     team: Option<String>,
     supervisor: Option<String>,
     missing: Vec<String>,
+    held: Vec<String>,
     refused: Option<WrittenRefusal>,
 }
 
@@ -74,6 +77,11 @@ struct WrittenRefusal {
 
 fn known<T: std::str::FromStr>(word: Option<String>) -> Option<T> {
     word.and_then(|word| word.parse().ok())
+}
+
+/// The legs whose names we know.
+fn legs(words: &[String]) -> Vec<Leg> {
+    words.iter().filter_map(|word| word.parse().ok()).collect()
 }
 
 impl Status {
@@ -103,11 +111,8 @@ impl Status {
                 team: known(written.team),
                 supervisor: known(written.supervisor),
             },
-            missing: written
-                .missing
-                .iter()
-                .filter_map(|word| word.parse().ok())
-                .collect(),
+            missing: legs(&written.missing),
+            held: legs(&written.held),
             refused: written.refused.and_then(|refused| {
                 Some(SeatRefusal {
                     seat: refused.seat.parse().ok()?,

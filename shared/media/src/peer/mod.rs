@@ -19,6 +19,7 @@ mod drive;
 mod dtls;
 mod ice;
 mod receive;
+mod reoffer;
 mod send;
 mod stats;
 
@@ -34,7 +35,7 @@ use crate::certificate::provider;
 use crate::error::{MediaError, Refusal};
 use crate::rtp::{MediaKind, RtpPacket};
 use crate::sdp::policy::{self, Local, LocalTransport, RemoteTransport, Setup};
-use crate::sdp::{Negotiated, NegotiatedMedia, SessionDescription};
+use crate::sdp::{Negotiated, SessionDescription};
 use crate::srtp::Srtp;
 
 pub use config::{PeerConfig, Receive, stun_ufrag};
@@ -171,6 +172,8 @@ pub struct Peer {
     streams: Vec<Stream>,
     negotiated: Negotiated,
     offered: Option<Vec<MediaKind>>,
+    /// We have put the call on hold.
+    held: bool,
     /// How the peer said it can be reached, once agreed.
     remote: Vec<RemoteTransport>,
     /// Version of our description (RFC 3264 section 8).
@@ -264,52 +267,6 @@ impl Peer {
         Ok(())
     }
 
-    /// Answers a further offer of the peer (a re-INVITE): a refresh of the session, hold and its
-    /// end. Gives the SDP answer to send.
-    ///
-    /// # Errors
-    ///
-    /// [`MediaError::Sdp`] for what cannot be read and [`MediaError::NotAcceptable`] for other
-    /// transports, codecs or kinds than those agreed; the connection then goes on as it was.
-    pub fn handle_offer(&mut self, now: Instant, offer: &str) -> Result<String, MediaError> {
-        if self.offered.is_some() || self.remote.is_empty() {
-            return Err(MediaError::WrongState("nothing is agreed yet"));
-        }
-        let offer = SessionDescription::parse(offer)?;
-        let mut accepted = policy::accept_offer(&offer, &self.config.kinds())?;
-        let same_path = accepted.transports.len() == self.remote.len()
-            && accepted
-                .transports
-                .iter()
-                .zip(&self.remote)
-                .all(|(new, old)| new.is_the_same_as(old));
-        if !same_path || !accepted.negotiated.continues(&self.negotiated) {
-            return Err(MediaError::NotAcceptable(Refusal::Renegotiation));
-        }
-        for (new, old) in accepted
-            .negotiated
-            .media
-            .iter_mut()
-            .zip(&self.negotiated.media)
-        {
-            let direction = new.direction;
-            *new = NegotiatedMedia {
-                direction,
-                ..old.clone()
-            };
-        }
-        for (stream, media) in self.streams.iter_mut().zip(&accepted.negotiated.media) {
-            stream.sender.set_direction(media.direction);
-            stream.receiver.set_direction(media.direction);
-        }
-        self.version += 1;
-        let answer = policy::write_answer(&self.description(), &offer, &accepted).to_string();
-        self.negotiated = accepted.negotiated;
-        self.description.clone_from(&answer);
-        self.advance(now);
-        Ok(answer)
-    }
-
     fn new(config: PeerConfig, now: Instant) -> Result<Self, MediaError> {
         if config
             .local_addresses
@@ -330,6 +287,7 @@ impl Peer {
             streams: Vec::new(),
             negotiated: Negotiated::default(),
             offered: None,
+            held: false,
             remote: Vec::new(),
             version: 1,
             description: String::new(),

@@ -166,6 +166,21 @@ impl SessionDescription {
         parse::parse(text)
     }
 
+    /// Whether the writer wants nothing sent to it (RFC 3264 section 8.4): every line says so, by
+    /// its direction or in the old way by the address 0.0.0.0.
+    #[must_use]
+    pub fn is_hold(&self) -> bool {
+        let mut taken = self.media.iter().filter(|media| !media.is_rejected());
+        let deaf = |media: &MediaDescription| {
+            let address = media.connection.or(self.connection);
+            let nowhere = address.is_some_and(|ip| ip.is_unspecified());
+            // WebRTC descriptions name no address before there is one.
+            let nowhere = nowhere && !media.attributes.has("ice-ufrag");
+            nowhere || !media.direction(self).receives()
+        };
+        taken.clone().next().is_some() && taken.all(|media| deaf(media))
+    }
+
     /// The mids of each `a=group:BUNDLE` (RFC 9143 section 5).
     #[must_use]
     pub fn bundles(&self) -> Vec<Vec<&str>> {

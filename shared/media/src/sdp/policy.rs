@@ -108,7 +108,7 @@ pub enum Setup {
 }
 
 impl Setup {
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::Passive => "passive",

@@ -191,6 +191,8 @@ impl Audit {
             Kind::Resumed { .. }
             | Kind::LegConnected { .. }
             | Kind::LegBound { .. }
+            | Kind::HoldBegan { .. }
+            | Kind::HoldEnded { .. }
             | Kind::DialingStarted { .. }
             | Kind::CalledRang => {}
             Kind::Ended {

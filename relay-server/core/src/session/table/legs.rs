@@ -29,6 +29,19 @@ pub(super) fn bound(parties: &Parties, leg: Leg, dialog: &Dialog) -> Result<Outc
     }
 }
 
+/// Whoever has a leg may put the call on hold; nobody needs to be asked.
+pub(super) fn hold_changed(parties: &Parties, leg: Leg, held: bool) -> Result<Outcome, Why> {
+    if !parties.has(leg) || parties.missing.contains_key(&leg) {
+        Err(Why::NoSuchLeg)
+    } else if parties.held.has(leg) == held {
+        Err(Why::AlreadySo)
+    } else if held {
+        Ok(Event(EventKind::HoldBegan { leg }))
+    } else {
+        Ok(Event(EventKind::HoldEnded { leg }))
+    }
+}
+
 pub(super) fn hung_up(parties: &Parties, leg: Leg) -> Result<Outcome, Why> {
     if let Some(seat) = leg.seat() {
         let over = End(EndReason::InterpreterHungUp);

@@ -160,6 +160,7 @@ fn request_received(parties: &Parties, input: &Input) -> Result<Outcome, Why> {
         | Input::CalledRang
         | Input::CalledAnswered { .. }
         | Input::CalledFailed { .. }
+        | Input::HoldChanged { .. }
         | Input::Restored(_)
         | Input::RestoreFailed(_)
         | Input::Resumed { .. } => Err(Why::TooEarly),
@@ -192,7 +193,11 @@ fn interpreter_assigned(parties: &Parties, input: &Input) -> Result<Outcome, Why
         Input::SeatWithdrawn { seat } => crew::seat_withdrawn(parties, *seat),
         Input::MediaConnected(leg) if *leg == parties.kind.called() => Err(Why::TooEarly),
         Input::MediaConnected(leg) => legs::first_media(parties, *leg),
-        Input::LegBound { leg, .. } if *leg == parties.kind.called() => Err(Why::TooEarly),
+        Input::LegBound { leg, .. } | Input::HoldChanged { leg, .. }
+            if *leg == parties.kind.called() =>
+        {
+            Err(Why::TooEarly)
+        }
         Input::LegBound { leg, dialog } => legs::bound(parties, *leg, dialog),
         Input::DialStarted { address } => {
             Ok(Event(EventKind::DialingStarted { address: *address }))
@@ -207,6 +212,7 @@ fn interpreter_assigned(parties: &Parties, input: &Input) -> Result<Outcome, Why
         }
         Input::HungUp(leg) => legs::hung_up(parties, *leg),
         Input::Lost(leg) => legs::gone(parties, *leg),
+        Input::HoldChanged { leg, held } => legs::hold_changed(parties, *leg, *held),
         Input::Restored(leg) => legs::restored(parties, *leg),
         Input::RestoreFailed(leg) => legs::restore_failed(parties, *leg),
         Input::Refused { reason } => refused(*reason, parties, false),
@@ -251,7 +257,9 @@ fn hearing_party_dialing(
         }
         Input::CalledFailed { reason } => legs::dialing_failed(parties, failures, *reason),
         // Before the answer there is nobody at the other end who could hang up: it fails.
-        Input::HungUp(leg) | Input::Lost(leg) if *leg == parties.kind.called() => {
+        Input::HungUp(leg) | Input::Lost(leg) | Input::HoldChanged { leg, .. }
+            if *leg == parties.kind.called() =>
+        {
             Err(Why::TooEarly)
         }
         // Between subscribers the caller has had no answer yet: this is their CANCEL.
@@ -260,6 +268,7 @@ fn hearing_party_dialing(
         }
         Input::HungUp(leg) => legs::hung_up(parties, *leg),
         Input::Lost(leg) => legs::gone(parties, *leg),
+        Input::HoldChanged { leg, held } => legs::hold_changed(parties, *leg, *held),
         Input::Restored(leg) => legs::restored(parties, *leg),
         Input::RestoreFailed(leg) => legs::restore_failed(parties, *leg),
         Input::Resumed { .. } => Err(Why::TooEarly),
@@ -301,6 +310,7 @@ fn relay_active(
         }
         Input::HungUp(leg) => legs::hung_up(parties, *leg),
         Input::Lost(leg) => legs::gone(parties, *leg),
+        Input::HoldChanged { leg, held } => legs::hold_changed(parties, *leg, *held),
         Input::Restored(leg) => legs::restored(parties, *leg),
         Input::RestoreFailed(leg) => legs::restore_failed(parties, *leg),
         Input::Refused { reason } => refused(*reason, parties, false),
@@ -330,6 +340,7 @@ fn call_ended(input: &Input) -> Result<Outcome, Why> {
         | Input::CalledFailed { .. }
         | Input::HungUp(_)
         | Input::Lost(_)
+        | Input::HoldChanged { .. }
         | Input::Restored(_)
         | Input::RestoreFailed(_)
         | Input::Refused { .. }

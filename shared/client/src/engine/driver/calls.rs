@@ -1,4 +1,4 @@
-//! The one call there may be: placing, taking, ending it, and its media.
+//! Placing, taking and ending calls. What two of them are to each other is in [`super::hold`].
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use vrs_sip::{Body, CallHandle, Headers, Method, Reason, Request, Response, Tran
 use super::{Driver, Line};
 use crate::capture::camera::Captured;
 use crate::engine::call::{Call, Phase};
-use crate::engine::media::{MediaInput, MediaNotice, MediaProblem, MediaSession};
+use crate::engine::media::{MediaProblem, MediaSession};
 use crate::engine::sign_in::recv_info;
 use crate::engine::status::{SEAT_PACKAGE, SessionHeaders, Status};
-use crate::engine::{CallEnd, CallStats, CallView, Event, Role, reinvite};
+use crate::engine::{CallEnd, CallView, Event, Role};
 use crate::newest::Newest;
 
 /// What we can be asked inside and outside calls (RFC 3261 section 20.5).
@@ -22,7 +22,18 @@ const BACK_WITHIN: Duration = Duration::from_secs(120);
 /// Most text taken from the window at once, in bytes.
 const TEXT_BYTES_MAX: usize = vrs_domain::limit::TEXT_PENDING_BYTES_MAX;
 
-/// The call and what belongs to it.
+/// Where a call stands among those there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The one the user is in.
+    Current,
+    /// On hold beside it.
+    Parked,
+    /// Ringing beside it.
+    Waiting,
+}
+
+/// A call and what belongs to it.
 pub(super) struct ActiveCall {
     pub(super) call: Call,
     pub(super) media: Option<MediaSession>,
@@ -30,14 +41,16 @@ pub(super) struct ActiveCall {
     pub(super) mailbox: Option<Newest<Captured>>,
     /// The offer of a call that rings, empty when it came without one.
     offer: Vec<u8>,
-    /// The other end's session description, to recognise a re-INVITE that changes nothing.
-    remote_sdp: String,
     /// The ACK will bring the answer to our offer (RFC 3264 after an INVITE without one).
     answer_comes_with_ack: bool,
-    captured_before: u64,
-    last_view: Option<CallView>,
+    pub(super) captured_before: u64,
+    pub(super) last_view: Option<CallView>,
     /// The server was lost: its media may fail and come back until then.
-    held_until: Option<Instant>,
+    pub(super) kept_until: Option<Instant>,
+    /// What the other end last agreed to about hold.
+    pub(super) hold_agreed: bool,
+    /// What it is being asked.
+    pub(super) hold_asked: Option<bool>,
 }
 
 impl ActiveCall {
@@ -47,11 +60,12 @@ impl ActiveCall {
             media: None,
             mailbox: None,
             offer: Vec::new(),
-            remote_sdp: String::new(),
             answer_comes_with_ack: false,
             captured_before,
             last_view: None,
-            held_until: None,
+            kept_until: None,
+            hold_agreed: false,
+            hold_asked: None,
         }
     }
 }
@@ -70,11 +84,28 @@ fn reason_headers(reason: EndReason) -> (Option<Reason>, Vec<(String, String)>) 
 }
 
 impl Driver {
-    /// The call, if `handle` is its.
-    fn call_of(&mut self, handle: CallHandle) -> Option<&mut ActiveCall> {
-        self.call
-            .as_mut()
-            .filter(|active| active.call.handle == handle)
+    /// The call of this handle.
+    pub(super) fn call_of(&mut self, handle: CallHandle) -> Option<&mut ActiveCall> {
+        let calls = [&mut self.call, &mut self.parked, &mut self.waiting];
+        calls
+            .into_iter()
+            .flatten()
+            .find(|active| active.call.handle == handle)
+    }
+
+    /// Where the call of this handle stands.
+    fn place_of(&self, handle: CallHandle) -> Option<Place> {
+        let is = |call: &Option<ActiveCall>| {
+            call.as_ref()
+                .is_some_and(|active| active.call.handle == handle)
+        };
+        if is(&self.call) {
+            Some(Place::Current)
+        } else if is(&self.parked) {
+            Some(Place::Parked)
+        } else {
+            is(&self.waiting).then_some(Place::Waiting)
+        }
     }
 
     fn server_address(&self) -> Option<SocketAddr> {
@@ -85,11 +116,11 @@ impl Driver {
     }
 
     pub(super) fn place_call(&mut self, now: Instant, number: PhoneNumber) {
-        if self.call.is_some() || self.leaving.is_some() {
+        if self.leaving.is_some() || !self.may_call() {
             return;
         }
-        let (Some(server), Some(flow), Some(sign_in)) =
-            (self.server_address(), self.flow, &self.sign_in)
+        let (Some(server), Some(flow), true) =
+            (self.server_address(), self.flow, self.sign_in.is_some())
         else {
             // Not connected: the window greys the button out, a late click lands here.
             let end = CallEnd {
@@ -103,6 +134,8 @@ impl Driver {
         };
         match MediaSession::offer(now, server) {
             Ok(media) => {
+                self.park(now);
+                let Some(sign_in) = &self.sign_in else { return };
                 let id = uuid::Uuid::new_v4();
                 tracing::info!(correlation = %id.simple(), "calling");
                 let invite = sign_in.invite(&number, media.local_sdp(), id);
@@ -134,7 +167,7 @@ impl Driver {
         if self.is_called_back(request) {
             return self.called_back(now, handle, request);
         }
-        if self.call.is_some() {
+        if !self.may_ring() {
             return self.endpoint.reject(now, handle, 486, Vec::new());
         }
         let is_sdp = request.body.is_empty()
@@ -150,7 +183,11 @@ impl Driver {
         let (call, invitation) = Call::incoming(now, handle, self.config.role, request);
         let mut active = ActiveCall::new(call, self.camera.captured());
         active.offer.clone_from(&request.body);
-        self.call = Some(active);
+        if self.call.is_some() {
+            self.waiting = Some(active);
+        } else {
+            self.call = Some(active);
+        }
         self.endpoint
             .progress(now, handle, 180, vec![recv_info()], None);
         self.outlet.tell(Event::Incoming(invitation));
@@ -158,6 +195,7 @@ impl Driver {
     }
 
     pub(super) fn answer_call(&mut self, now: Instant) {
+        self.make_way(now);
         let server = self.server_address();
         let Some(active) = self
             .call
@@ -178,7 +216,6 @@ impl Driver {
         match media {
             Ok(media) => {
                 let body = Body::sdp(media.local_sdp());
-                active.remote_sdp = offer;
                 active.media = Some(media);
                 active.call.on_answered(now, &Headers::new());
                 self.endpoint.accept(now, handle, vec![recv_info()], body);
@@ -188,7 +225,9 @@ impl Driver {
                 let (reason, mut headers) = reason_headers(EndReason::MediaFailed);
                 headers.extend(reason.map(|reason| ("Reason".to_owned(), reason.to_string())));
                 self.endpoint.reject(now, handle, 488, headers);
-                self.end_with(now, |call| call.end_by_media(now, &problem.to_string()));
+                self.end_of(now, handle, |call| {
+                    call.end_by_media(now, &problem.to_string())
+                });
             }
         }
     }
@@ -219,16 +258,14 @@ impl Driver {
     }
 
     pub(super) fn decline_call(&mut self, now: Instant) {
-        let Some(active) = self
-            .call
-            .as_ref()
-            .filter(|active| active.call.phase == Phase::Ringing)
-        else {
+        let is_ringing = |active: &&ActiveCall| active.call.phase == Phase::Ringing;
+        let calls = [self.waiting.as_ref(), self.call.as_ref()];
+        let ringing = calls.into_iter().flatten().find(is_ringing);
+        let Some(handle) = ringing.map(|active| active.call.handle) else {
             return;
         };
-        self.endpoint
-            .reject(now, active.call.handle, 603, Vec::new());
-        self.end_with(now, |call| call.end_by_us(now));
+        self.endpoint.reject(now, handle, 603, Vec::new());
+        self.end_of(now, handle, |call| call.end_by_us(now));
     }
 
     pub(super) fn hang_up(&mut self, now: Instant) {
@@ -243,6 +280,23 @@ impl Driver {
         }
     }
 
+    /// Ends every call there is.
+    pub(super) fn end_all_calls(&mut self, now: Instant) {
+        // Otherwise what is parked would be taken back for a moment.
+        let others = [self.waiting.take(), self.parked.take()];
+        for mut active in others.into_iter().flatten() {
+            self.endpoint.hang_up(now, active.call.handle, None);
+            let place = if active.call.phase == Phase::Ringing {
+                Place::Waiting
+            } else {
+                Place::Parked
+            };
+            let end = active.call.end_by_us(now);
+            self.finish_beside(now, place, Some(active), end);
+        }
+        self.end_call_by_us(now);
+    }
+
     /// Ends the call in whatever state it is; the window hears of it at once, the server when it can.
     pub(super) fn end_call_by_us(&mut self, now: Instant) {
         let Some(active) = &mut self.call else { return };
@@ -254,18 +308,28 @@ impl Driver {
     }
 
     /// Media cannot go on: the dialog is ended too.
-    fn end_call_by_media(&mut self, now: Instant, text: &str) {
-        let Some(active) = &self.call else { return };
+    pub(super) fn end_by_media(&mut self, now: Instant, handle: CallHandle, text: &str) {
         let (reason, headers) = reason_headers(EndReason::MediaFailed);
-        self.endpoint
-            .hang_up_with(now, active.call.handle, reason, headers);
-        self.end_with(now, |call| call.end_by_media(now, text));
+        self.endpoint.hang_up_with(now, handle, reason, headers);
+        self.end_of(now, handle, |call| call.end_by_media(now, text));
     }
 
-    fn end_with(&mut self, now: Instant, end: impl FnOnce(&mut Call) -> CallEnd) {
-        if let Some(active) = &mut self.call {
-            let end = end(&mut active.call);
-            self.finish_call(now, end);
+    /// Ends the call of this handle, wherever it stands.
+    fn end_of(&mut self, now: Instant, handle: CallHandle, end: impl FnOnce(&mut Call) -> CallEnd) {
+        let (Some(place), Some(active)) = (self.place_of(handle), self.call_of(handle)) else {
+            return;
+        };
+        let end = end(&mut active.call);
+        match place {
+            Place::Current => self.finish_call(now, end),
+            Place::Parked => {
+                let parked = self.parked.take();
+                self.finish_beside(now, place, parked, end);
+            }
+            Place::Waiting => {
+                let waiting = self.waiting.take();
+                self.finish_beside(now, place, waiting, end);
+            }
         }
     }
 
@@ -280,8 +344,9 @@ impl Driver {
             media.close(now);
         }
         self.remote.clear();
-        self.order_camera();
         self.outlet.tell(Event::CallEnded(end));
+        self.go_on_with_the_other(now);
+        self.order_camera();
     }
 
     pub(super) fn on_progress(&mut self, now: Instant, handle: CallHandle, response: &Response) {
@@ -298,13 +363,11 @@ impl Driver {
             return;
         };
         active.call.on_answered(now, &response.headers);
-        active.remote_sdp = text_of(&response.body);
-        let accepted = active
-            .media
-            .as_mut()
-            .map(|media| media.accept_answer(now, &active.remote_sdp));
+        let answer = text_of(&response.body);
+        let media = active.media.as_mut();
+        let accepted = media.map(|media| media.accept_answer(now, &answer));
         self.tell_call();
-        self.after_answer(now, accepted);
+        self.after_answer(now, handle, accepted);
     }
 
     pub(super) fn on_acked(&mut self, now: Instant, handle: CallHandle, body: Option<Vec<u8>>) {
@@ -314,17 +377,20 @@ impl Driver {
         if !std::mem::replace(&mut active.answer_comes_with_ack, false) {
             return;
         }
-        active.remote_sdp = text_of(&body.unwrap_or_default());
-        let accepted = active
-            .media
-            .as_mut()
-            .map(|media| media.accept_answer(now, &active.remote_sdp));
-        self.after_answer(now, accepted);
+        let answer = text_of(&body.unwrap_or_default());
+        let media = active.media.as_mut();
+        let accepted = media.map(|media| media.accept_answer(now, &answer));
+        self.after_answer(now, handle, accepted);
     }
 
-    fn after_answer(&mut self, now: Instant, accepted: Option<Result<(), MediaProblem>>) {
+    fn after_answer(
+        &mut self,
+        now: Instant,
+        handle: CallHandle,
+        accepted: Option<Result<(), MediaProblem>>,
+    ) {
         if let Some(Err(problem)) = accepted {
-            self.end_call_by_media(now, &problem.to_string());
+            self.end_by_media(now, handle, &problem.to_string());
         }
     }
 
@@ -342,15 +408,15 @@ impl Driver {
         let (headers, phrase) = response.map_or((&nothing, ""), |response| {
             (&response.headers, response.reason.as_str())
         });
-        self.end_with(now, |call| {
+        self.end_of(now, handle, |call| {
             call.end_by_peer(now, headers, Some(status), phrase)
         });
     }
 
     pub(super) fn on_cancelled(&mut self, now: Instant, handle: CallHandle, headers: &Headers) {
-        if self.call_of(handle).is_some() {
-            self.end_with(now, |call| call.end_by_peer(now, headers, Some(487), ""));
-        }
+        self.end_of(now, handle, |call| {
+            call.end_by_peer(now, headers, Some(487), "")
+        });
     }
 
     pub(super) fn on_ended(
@@ -369,7 +435,9 @@ impl Driver {
         {
             headers.push("Reason", &reason.to_string());
         }
-        self.end_with(now, |call| call.end_by_peer(now, &headers, None, ""));
+        self.end_of(now, handle, |call| {
+            call.end_by_peer(now, &headers, None, "")
+        });
     }
 
     pub(super) fn on_info(&mut self, now: Instant, handle: CallHandle, request: &Request) {
@@ -382,8 +450,8 @@ impl Driver {
         }
     }
 
-    /// An offer that changes nothing gets what we said before. Any other comes from a server that
-    /// was restarted, or moved the call: picture and sound begin anew with it.
+    /// An offer that changes no more than directions is a refresh, or hold. Any other comes from a
+    /// server that was restarted, or moved the call: picture and sound begin anew with it.
     pub(super) fn on_reinvite(&mut self, now: Instant, handle: CallHandle, request: &Request) {
         let server = self.server_address();
         let Some(active) = self.call_of(handle) else {
@@ -392,8 +460,8 @@ impl Driver {
         let offer = text_of(&request.body);
         let same = active
             .media
-            .as_ref()
-            .and_then(|media| reinvite::answer(media.local_sdp(), &active.remote_sdp, &offer));
+            .as_mut()
+            .and_then(|media| media.reoffered(now, &offer).ok());
         if let Some(sdp) = same {
             let body = Some(Body::sdp(&sdp));
             return self.endpoint.answer_reinvite(now, handle, 200, body);
@@ -407,33 +475,36 @@ impl Driver {
         if let Some(mut old) = active.media.replace(media) {
             old.close(now);
         }
-        active.remote_sdp = offer;
         active.mailbox = None;
+        active.hold_agreed = false;
         active.call.set_media_connected(false);
-        active.held_until = Some(now + BACK_WITHIN);
+        active.kept_until = Some(now + BACK_WITHIN);
         self.endpoint.answer_reinvite(now, handle, 200, Some(body));
         self.order_camera();
         self.tell_call();
     }
 
     /// The connection to the server is lost: an answered call waits for it.
-    pub(super) fn hold_call(&mut self, now: Instant) {
-        if let Some(active) = &mut self.call
-            && active.call.phase == Phase::Up
-        {
-            active.held_until = Some(now + BACK_WITHIN);
+    pub(super) fn keep_calls(&mut self, now: Instant) {
+        for active in [&mut self.call, &mut self.parked].into_iter().flatten() {
+            if active.call.phase == Phase::Up {
+                active.kept_until = Some(now + BACK_WITHIN);
+            }
         }
     }
 
     /// A call whose server did not come back, or came back without its media.
     pub(super) fn end_what_did_not_come_back(&mut self, now: Instant) {
-        let over = |active: &ActiveCall| active.held_until.is_some_and(|until| until <= now);
-        let Some(active) = self.call.as_mut().filter(|active| over(active)) else {
-            return;
-        };
-        active.held_until = None;
-        if !active.call.has_media() {
-            self.end_call_by_media(now, "the connection did not come back");
+        let mut lost = Vec::new();
+        for active in [&mut self.call, &mut self.parked].into_iter().flatten() {
+            if active.kept_until.is_some_and(|until| until <= now) {
+                active.kept_until = None;
+                let gone = !active.call.has_media();
+                lost.extend(gone.then_some(active.call.handle));
+            }
+        }
+        for handle in lost {
+            self.end_by_media(now, handle, "the connection did not come back");
         }
     }
 
@@ -473,16 +544,21 @@ impl Driver {
     }
 
     /// After a reconnect the call's requests take the new connection.
-    pub(super) fn move_call_to_line(&mut self, _now: Instant) {
-        if let (Some(active), Some(flow)) = (&self.call, self.flow)
-            && self
+    pub(super) fn move_call_to_line(&mut self, now: Instant) {
+        let Some(flow) = self.flow else { return };
+        let calls = [&self.call, &self.parked, &self.waiting];
+        for active in calls.into_iter().flatten() {
+            let handle = active.call.handle;
+            if self
                 .endpoint
-                .call_flow(active.call.handle)
+                .call_flow(handle)
                 .is_some_and(|old| old != flow)
-        {
-            tracing::info!("the call moved to the new connection");
-            self.endpoint.move_call(active.call.handle, flow);
+            {
+                tracing::info!("the call moved to the new connection");
+                self.endpoint.move_call(handle, flow);
+            }
         }
+        self.tell_hold_again(now);
     }
 
     pub(super) fn send_text(&mut self, now: Instant, text: &str) {
@@ -491,123 +567,5 @@ impl Driver {
         {
             media.send_text(now, text);
         }
-    }
-
-    pub(super) fn on_media(&mut self, now: Instant, input: MediaInput) {
-        let Some(media) = self.call.as_mut().and_then(|active| active.media.as_mut()) else {
-            return;
-        };
-        match input {
-            MediaInput::Readable => media.receive(now),
-            MediaInput::Report(report) => {
-                if let Some(notice) = media.on_report(now, report) {
-                    self.on_notice(now, notice);
-                }
-            }
-        }
-    }
-
-    /// Returns whether there was anything to do.
-    pub(super) fn flush_media(&mut self, now: Instant) -> bool {
-        let Some(media) = self.call.as_mut().and_then(|active| active.media.as_mut()) else {
-            return false;
-        };
-        let notices = media.flush(now);
-        let busy = !notices.is_empty();
-        for notice in notices {
-            self.on_notice(now, notice);
-        }
-        busy
-    }
-
-    fn on_notice(&mut self, now: Instant, notice: MediaNotice) {
-        match notice {
-            MediaNotice::Connected => self.on_media_connected(now),
-            MediaNotice::Disconnected => {
-                if let Some(active) = &mut self.call {
-                    active.call.set_media_connected(false);
-                }
-                self.tell_call();
-            }
-            MediaNotice::Failed(reason) => self.on_media_failed(now, &reason),
-            MediaNotice::Text(text) => self.outlet.tell(Event::TextReceived(text)),
-            MediaNotice::Problem(text) => self.outlet.tell(Event::DeviceProblem(text)),
-            MediaNotice::Levels {
-                microphone_dbfs,
-                speaker_dbfs,
-                heard_hz,
-            } => {
-                self.outlet.tell(Event::Levels {
-                    microphone_dbfs,
-                    speaker_dbfs,
-                    heard_hz,
-                });
-            }
-        }
-    }
-
-    /// While the server is away, its media may fail: both may come back.
-    fn on_media_failed(&mut self, now: Instant, reason: &str) {
-        let Some(active) = &mut self.call else { return };
-        if active.held_until.is_none() {
-            return self.end_call_by_media(now, reason);
-        }
-        tracing::info!(reason, "no media; the call waits for the server");
-        active.call.set_media_connected(false);
-        self.tell_call();
-    }
-
-    /// There is a path: devices and codecs start, once.
-    fn on_media_connected(&mut self, now: Instant) {
-        let Some(active) = &mut self.call else { return };
-        active.call.set_media_connected(true);
-        let Some(media) = active.media.as_mut() else {
-            return;
-        };
-        if !media.is_started() {
-            match media.start(now, &self.config, self.switches, &self.remote) {
-                Ok(mailbox) => active.mailbox = Some(mailbox),
-                Err(error) => return self.end_call_by_media(now, &error.to_string()),
-            }
-            self.order_camera();
-        }
-        self.tell_call();
-    }
-
-    /// Sends the call's snapshot if it differs from the last one.
-    pub(super) fn tell_call(&mut self) {
-        let Some(active) = &mut self.call else { return };
-        let view = active.call.view(self.switches);
-        if active.last_view.as_ref() != Some(&view) {
-            active.last_view = Some(view.clone());
-            self.outlet.tell(Event::Call(view));
-        }
-    }
-
-    /// Figures once a second, while there is media.
-    pub(super) fn tell_stats(&mut self) {
-        let started = self
-            .call
-            .as_ref()
-            .and_then(|active| active.media.as_ref())
-            .is_some_and(MediaSession::is_started);
-        if let Some(stats) = self.stats().filter(|_| started) {
-            self.outlet.tell(Event::Stats(stats));
-        }
-    }
-
-    fn stats(&self) -> Option<CallStats> {
-        let active = self.call.as_ref()?;
-        let mut stats = active
-            .media
-            .as_ref()
-            .map(MediaSession::stats)
-            .unwrap_or_default();
-        stats.frames_captured = self
-            .camera
-            .captured()
-            .saturating_sub(active.captured_before);
-        stats.states = active.call.states().to_vec();
-        Some(stats)
     }
 }

@@ -200,7 +200,7 @@ impl Driver {
         if let Some(flow) = self.flow.take() {
             self.endpoint.close_flow(now, flow);
         }
-        self.hold_call(now);
+        self.keep_calls(now);
         if self.leaving.is_some() {
             return;
         }
@@ -235,7 +235,7 @@ impl Driver {
 
     /// Ends the sign-in for good: the user must do something.
     fn fail_sign_in(&mut self, now: Instant, problem: SignInProblem) {
-        self.end_call_by_us(now);
+        self.end_all_calls(now);
         self.disconnect(now);
         self.outlet.tell(Event::SignInFailed(problem));
     }
@@ -268,7 +268,7 @@ impl Driver {
 
     /// Begins to sign out (or to end): hangs up, unregisters, and gives the server a moment to hear it.
     pub(super) fn leave(&mut self, now: Instant, quit: bool) {
-        self.end_call_by_us(now);
+        self.end_all_calls(now);
         if let Some(leaving) = &mut self.leaving {
             leaving.quit |= quit;
             return;

@@ -107,3 +107,43 @@ fn before_anything_is_agreed_there_is_nothing_to_change() {
     let refused = peer.handle_offer(net.now, &offer).unwrap_err();
     assert!(matches!(refused, MediaError::WrongState(_)));
 }
+
+#[test]
+fn whoever_holds_sends_and_gets_nothing_until_they_take_the_call_back() {
+    let mut world = World::usual(35);
+    world.connect();
+    for side in [0, 1] {
+        let other = 1 - side;
+        let now = world.now();
+        let offer = world.peers[side].hold(now, true).unwrap();
+        assert!(SessionDescription::parse(&offer).unwrap().is_hold());
+        assert!(offer.contains("a=setup:actpass\r\n"));
+        let answer = world.peers[other].handle_offer(now, &offer).unwrap();
+        world.peers[side].accept_direction(now, &answer).unwrap();
+        assert!(!pictures_arrive(&mut world, side) && !pictures_arrive(&mut world, other));
+        // A refresh of the other side does not take the call back.
+        let now = world.now();
+        let refresh = world.peers[other].hold(now, false).unwrap();
+        assert!(!SessionDescription::parse(&refresh).unwrap().is_hold());
+        let answer = world.peers[side].handle_offer(now, &refresh).unwrap();
+        world.peers[other].accept_direction(now, &answer).unwrap();
+        assert!(!pictures_arrive(&mut world, side) && !pictures_arrive(&mut world, other));
+        let now = world.now();
+        let offer = world.peers[side].hold(now, false).unwrap();
+        let answer = world.peers[other].handle_offer(now, &offer).unwrap();
+        world.peers[side].accept_direction(now, &answer).unwrap();
+        assert!(pictures_arrive(&mut world, side) && pictures_arrive(&mut world, other));
+    }
+}
+
+#[test]
+fn a_hold_is_recognised_in_its_old_form_too() {
+    let old = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n\
+               m=audio 4000 RTP/AVP 0\r\n";
+    let is_hold = |text: &str| SessionDescription::parse(text).unwrap().is_hold();
+    assert!(is_hold(old));
+    let there = old.replace("0.0.0.0", "192.0.2.1");
+    assert!(!is_hold(&there));
+    assert!(is_hold(&format!("{there}a=sendonly\r\n")));
+    assert!(!is_hold(&format!("{there}a=recvonly\r\n")));
+}

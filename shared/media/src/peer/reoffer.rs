@@ -1,0 +1,139 @@
+//! Further offers on a standing connection: a refresh, hold and its end, from either side.
+//!
+//! What it is not: a renegotiation. Transports, codecs and kinds stay as they were agreed.
+
+use std::time::Instant;
+
+use super::Peer;
+use crate::error::{MediaError, Refusal};
+use crate::sdp::policy::{self, Negotiated, NegotiatedMedia};
+use crate::sdp::{Direction, MediaDescription, SessionDescription};
+
+impl Peer {
+    /// Answers a further offer of the peer (a re-INVITE): a refresh of the session, hold and its
+    /// end. Gives the SDP answer to send. What we have put on hold ourselves stays so.
+    ///
+    /// # Errors
+    ///
+    /// [`MediaError::Sdp`] for what cannot be read and [`MediaError::NotAcceptable`] for other
+    /// transports, codecs or kinds than those agreed; the connection then goes on as it was.
+    pub fn handle_offer(&mut self, now: Instant, offer: &str) -> Result<String, MediaError> {
+        self.must_be_agreed()?;
+        let offer = SessionDescription::parse(offer)?;
+        let mut accepted = policy::accept_offer(&offer, &self.config.kinds())?;
+        let same_path = accepted.transports.len() == self.remote.len()
+            && accepted
+                .transports
+                .iter()
+                .zip(&self.remote)
+                .all(|(new, old)| new.is_the_same_as(old));
+        if !same_path || !accepted.negotiated.continues(&self.negotiated) {
+            return Err(MediaError::NotAcceptable(Refusal::Renegotiation));
+        }
+        for (new, old) in accepted
+            .negotiated
+            .media
+            .iter_mut()
+            .zip(&self.negotiated.media)
+        {
+            let direction = if self.held {
+                Direction::Inactive
+            } else {
+                new.direction
+            };
+            *new = NegotiatedMedia {
+                direction,
+                ..old.clone()
+            };
+        }
+        self.version += 1;
+        let answer = policy::write_answer(&self.description(), &offer, &accepted).to_string();
+        self.description.clone_from(&answer);
+        self.redirect(now, accepted.negotiated);
+        Ok(answer)
+    }
+
+    /// Puts the call on hold or takes it back (RFC 3264 section 8.4): gives the SDP offer to send.
+    /// On hold nothing is sent from now on; what comes back flows once
+    /// [`Self::accept_direction`] has the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`MediaError::WrongState`] while nothing is agreed.
+    pub fn hold(&mut self, now: Instant, held: bool) -> Result<String, MediaError> {
+        self.must_be_agreed()?;
+        let mut offer = SessionDescription::parse(&self.description)?;
+        self.held = held;
+        self.version += 1;
+        offer.origin.version = self.version;
+        let direction = if held {
+            let mut silent = self.negotiated.clone();
+            for media in &mut silent.media {
+                media.direction = Direction::Inactive;
+            }
+            self.redirect(now, silent);
+            Direction::Inactive
+        } else {
+            Direction::SendRecv
+        };
+        let taken = offer.media.iter_mut().filter(|media| !media.is_rejected());
+        taken.for_each(|media| set_direction(media, direction));
+        self.description = offer.to_string();
+        Ok(self.description.clone())
+    }
+
+    /// Takes the peer's answer to an offer of [`Self::hold`].
+    ///
+    /// # Errors
+    ///
+    /// [`MediaError::Sdp`] for what cannot be read, [`MediaError::WrongState`] while nothing is
+    /// agreed.
+    pub fn accept_direction(&mut self, now: Instant, answer: &str) -> Result<(), MediaError> {
+        self.must_be_agreed()?;
+        let answer = SessionDescription::parse(answer)?;
+        let mut negotiated = self.negotiated.clone();
+        for media in &mut negotiated.media {
+            let line = answer.media.get(media.line);
+            let said = line.filter(|line| !line.is_rejected() && !self.held);
+            media.direction = said.map_or(Direction::Inactive, |line| {
+                line.direction(&answer).reversed()
+            });
+        }
+        self.redirect(now, negotiated);
+        Ok(())
+    }
+
+    fn must_be_agreed(&self) -> Result<(), MediaError> {
+        if self.offered.is_some() || self.remote.is_empty() {
+            return Err(MediaError::WrongState("nothing is agreed yet"));
+        }
+        Ok(())
+    }
+
+    fn redirect(&mut self, now: Instant, negotiated: Negotiated) {
+        for (stream, media) in self.streams.iter_mut().zip(&negotiated.media) {
+            stream.sender.set_direction(media.direction);
+            stream.receiver.set_direction(media.direction);
+        }
+        self.negotiated = negotiated;
+        self.advance(now);
+    }
+}
+
+/// Our line again with another direction; the roles of the handshake may be chosen anew in every
+/// offer (RFC 8842 section 5.5).
+fn set_direction(media: &mut MediaDescription, direction: Direction) {
+    let directions = [
+        Direction::SendRecv,
+        Direction::SendOnly,
+        Direction::RecvOnly,
+        Direction::Inactive,
+    ];
+    for (name, value) in &mut media.attributes.0 {
+        if directions.iter().any(|known| known.name() == name) {
+            direction.name().clone_into(name);
+        } else if name == "setup" {
+            *value = Some(policy::Setup::ActPass.name().to_owned());
+        }
+    }
+}
