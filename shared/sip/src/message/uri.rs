@@ -96,7 +96,7 @@ impl Uri {
                 .all(|b| b.is_ascii_graphic() && !b"<>\"".contains(&b));
             (clean && !rest.is_empty()).then(|| Self {
                 scheme: Scheme::Other(scheme.to_owned()),
-                host: rest.to_owned(),
+                host: chars::escape(rest, is_opaque_byte),
                 ..Self::sip("", "")
             })
         }
@@ -199,6 +199,11 @@ fn is_password_byte(byte: u8) -> bool {
     b"&=+$,".contains(&byte)
 }
 
+/// What may stand plain in a URI of a scheme that is not ours.
+fn is_opaque_byte(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"<>\"%".contains(&byte)
+}
+
 fn is_header_byte(byte: u8) -> bool {
     b"[]/?:+$".contains(&byte)
 }
@@ -239,12 +244,7 @@ impl fmt::Display for Uri {
         match &self.scheme {
             Scheme::Other(scheme) => {
                 let scheme = if is_token(scheme) { scheme } else { "unknown" };
-                return write!(
-                    f,
-                    "{scheme}:{}",
-                    chars::escape(&self.host, |b| b.is_ascii_graphic()
-                        && !b"<>\"%".contains(&b))
-                );
+                return write!(f, "{scheme}:{}", chars::escape(&self.host, is_opaque_byte));
             }
             Scheme::Tel => {
                 f.write_str("tel:")?;

@@ -99,6 +99,13 @@ proptest! {
     }
 
     #[test]
+    fn a_uri_of_any_scheme_is_refused_or_reads_back_as_itself(scheme in "[a-z]{1,4}", rest in nasty()) {
+        if let Some(uri) = Uri::parse(&format!("{scheme}:{rest}")) {
+            prop_assert_eq!(Uri::parse(&uri.to_string()), Some(uri));
+        }
+    }
+
+    #[test]
     fn an_endpoint_survives_any_text(pieces in prop::collection::vec(nasty(), 0..20), stream in any::<bool>()) {
         #[allow(clippy::disallowed_methods)]
         let now = Instant::now();
