@@ -64,7 +64,8 @@ impl Model {
     #[must_use]
     pub fn may_add(&self) -> bool {
         let call = self.call.view();
-        self.parked.is_none() && call.is_some_and(|call| call.connected && !is_emergency(call))
+        let beside = self.parked.is_none() && self.incoming.is_none();
+        beside && call.is_some_and(|call| call.connected && !is_emergency(call))
     }
 
     /// The screen that follows from what is known: the most urgent wins.

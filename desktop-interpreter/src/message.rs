@@ -1,9 +1,11 @@
 //! Everything that can happen in the interpreter's app.
 
 use vrs_client::Event;
+use vrs_domain::{Activity, ReliefReason, Seat};
 use vrs_ui::desk::DeskMessage;
 
 use crate::glue::Told;
+use crate::model::Asking;
 
 /// Something happened: in the engine, on the shared screens, or on the interpreter's own.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +16,8 @@ pub enum Message {
     Desk(DeskMessage),
     /// Calls may come, or not.
     ToggleAvailable,
+    /// At a break, a meal, a training, or simply away.
+    Pause(Activity),
     /// Take the invitation.
     Accept,
     /// Refuse the invitation.
@@ -24,6 +28,12 @@ pub enum Message {
     ToggleMicrophone,
     /// The telephone's sound on or off.
     ToggleSpeaker,
+    /// The choice of another interpreter goes to this step.
+    Show(Asking),
+    /// Ask for another interpreter; for a relief with the reason.
+    Ask(Seat, Option<ReliefReason>),
+    /// Take that back.
+    Withdraw(Seat),
 }
 
 impl From<Event> for Message {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use vrs_client::{CallEnd, Invitation};
-use vrs_domain::{LanguagePair, limit};
+use vrs_domain::{Activity, CallKind, Leg, PhoneNumber, Seat, limit};
 use vrs_ui::desk::Desk;
 use vrs_ui::situation::CallFacts;
 
@@ -14,20 +14,36 @@ use crate::glue::Ongoing;
 pub struct Model {
     /// Signing in, settings, text: what both apps have.
     pub desk: Desk,
-    /// Calls may come.
-    pub available: bool,
+    /// What the interpreter chose to do.
+    pub activity: Activity,
     /// Invitations are taken without a key (a flag).
     pub auto_accept: bool,
     /// A caller asks, since when.
     pub invitation: Option<(Invitation, Instant)>,
-    /// The languages of the call, from its invitation.
-    pub languages: Option<LanguagePair>,
+    /// What the call was announced as.
+    pub announced: Invitation,
+    /// How far the choice of another interpreter is.
+    pub asking: Asking,
+    /// Who was asked for and has not come yet.
+    pub sought: Option<Seat>,
     /// The call as it is.
     pub call: Ongoing,
     /// How loud it is.
     pub levels: Levels,
     /// How the last call ended.
     pub last: Option<LastCall>,
+}
+
+/// The steps of asking for another interpreter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Asking {
+    /// Nothing is asked.
+    #[default]
+    Closed,
+    /// For whom?
+    Whom,
+    /// Why a relief?
+    Why,
 }
 
 /// How loud both are, in dBFS.
@@ -75,10 +91,12 @@ impl Default for Model {
     fn default() -> Self {
         Self {
             desk: Desk::default(),
-            available: true,
+            activity: Activity::Available,
             auto_accept: false,
             invitation: None,
-            languages: None,
+            announced: Invitation::default(),
+            asking: Asking::Closed,
+            sought: None,
             call: Ongoing::default(),
             levels: Levels::SILENCE,
             last: None,
@@ -103,6 +121,25 @@ impl Model {
         }
     }
 
+    /// Whether calls may come.
+    #[must_use]
+    pub fn is_available(&self) -> bool {
+        self.activity == Activity::Available
+    }
+
+    /// The seat the interpreter has in the call.
+    #[must_use]
+    pub fn seat(&self) -> Seat {
+        let leg = self.call.view().map(|call| call.leg);
+        leg.and_then(Leg::seat).unwrap_or(Seat::Lead)
+    }
+
+    /// The number of the telephone in the call, which may be the one that called.
+    #[must_use]
+    pub fn telephone(&self) -> Option<&PhoneNumber> {
+        telephone_of(&self.announced)
+    }
+
     /// How long the invitation still waits.
     #[must_use]
     pub fn invitation_left(&self, now: Instant) -> Duration {
@@ -111,5 +148,14 @@ impl Model {
             .map_or(Duration::ZERO, |(_, since)| {
                 limit::INVITATION_TIMEOUT.saturating_sub(now.saturating_duration_since(*since))
             })
+    }
+}
+
+/// The number of the telephone in an announced call.
+#[must_use]
+pub fn telephone_of(announced: &Invitation) -> Option<&PhoneNumber> {
+    match announced.kind {
+        Some(CallKind::RelayInbound) => announced.caller.as_ref(),
+        _ => announced.number.as_ref(),
     }
 }

@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use vrs_client::{CallEnd, CallView, Command, Invitation};
-use vrs_domain::Activity;
+use vrs_domain::{Activity, Seat};
 use vrs_ui::desk::DeskMessage;
 use vrs_ui::host::Effect;
 use vrs_ui::widgets::Note;
 
 use crate::glue::{Told, update_desk};
 use crate::message::Message;
-use crate::model::{LastCall, Levels, Model};
+use crate::model::{Asking, LastCall, Levels, Model};
 
 type Effects = Vec<Effect<Command>>;
 
@@ -19,17 +19,9 @@ pub fn update(model: &mut Model, now: Instant, message: Message) -> Effects {
     match message {
         Message::Engine(told) => happened(model, now, told),
         Message::Desk(message) => update_desk(&mut model.desk, now, message),
-        Message::ToggleAvailable => {
-            model.available = !model.available;
-            {
-                let activity = if model.available {
-                    Activity::Available
-                } else {
-                    Activity::Away
-                };
-                vec![Effect::Engine(Command::SetActivity(activity))]
-            }
-        }
+        Message::ToggleAvailable if model.is_available() => choose(model, Activity::Away),
+        Message::ToggleAvailable => choose(model, Activity::Available),
+        Message::Pause(activity) => choose(model, activity),
         Message::Accept if model.invitation.is_some() => take_invitation(model),
         Message::Decline if model.invitation.is_some() => {
             model.invitation = None;
@@ -43,7 +35,24 @@ pub fn update(model: &mut Model, now: Instant, message: Message) -> Effects {
         Message::ToggleSpeaker => {
             switch(model, |call| Command::SetSpeakerMuted(!call.speaker_muted))
         }
+        Message::Show(step) => {
+            model.asking = step;
+            Vec::new()
+        }
+        Message::Ask(seat, reason) => {
+            (model.asking, model.sought) = (Asking::Closed, Some(seat));
+            vec![Effect::Engine(Command::AskSeat { seat, reason })]
+        }
+        Message::Withdraw(seat) => {
+            model.sought = None;
+            vec![Effect::Engine(Command::WithdrawSeat(seat))]
+        }
     }
+}
+
+fn choose(model: &mut Model, activity: Activity) -> Effects {
+    model.activity = activity;
+    vec![Effect::Engine(Command::SetActivity(activity))]
 }
 
 fn switch(model: &Model, command: impl FnOnce(&CallView) -> Command) -> Effects {
@@ -63,11 +72,7 @@ fn happened(model: &mut Model, now: Instant, told: Told) -> Effects {
         Told::Desk(message) => return update_desk(&mut model.desk, now, message),
         Told::Incoming(invitation) => return invited(model, now, invitation),
         Told::Ended(end) => return ended(model, now, end),
-        Told::Call(view) => {
-            if model.call.take(now, view) {
-                model.invitation = None;
-            }
-        }
+        Told::Call(view) => return called(model, now, view),
         Told::Levels { me_dbfs, them_dbfs } => model.levels = Levels { me_dbfs, them_dbfs },
         Told::Stats(stats) => model.call.stats = stats,
         // Interpreters have one call at a time.
@@ -76,8 +81,40 @@ fn happened(model: &mut Model, now: Instant, told: Told) -> Effects {
     Vec::new()
 }
 
+fn called(model: &mut Model, now: Instant, view: CallView) -> Effects {
+    let had = model.call.view().and_then(|call| call.refused.clone());
+    let refused = view.refused.clone().filter(|new| had.as_ref() != Some(new));
+    let come = model.sought.filter(|seat| match seat {
+        Seat::Lead => false,
+        Seat::Relief => view.seats.relief.is_some(),
+        Seat::Team => view.seats.team.is_some(),
+        Seat::Supervisor => view.seats.supervisor.is_some(),
+    });
+    if model.call.take(now, view) {
+        model.invitation = None;
+    }
+    if come.is_some() || refused.is_some() {
+        model.sought = None;
+    }
+    let Some(refused) = refused else {
+        return Vec::new();
+    };
+    let key = match refused.why.as_str() {
+        "before ten minutes of conversation" => "seat-refused-before-ten-minutes",
+        "already so" => "seat-refused-already-so",
+        "too late" => "seat-refused-too-late",
+        _ => "seat-refused-other",
+    };
+    let values = Vec::new();
+    update_desk(
+        &mut model.desk,
+        now,
+        DeskMessage::Tell(Note { key, values }),
+    )
+}
+
 fn invited(model: &mut Model, now: Instant, invitation: Invitation) -> Effects {
-    model.languages = invitation.languages;
+    model.announced = invitation.clone();
     model.invitation = Some((invitation, now));
     if model.auto_accept {
         take_invitation(model)
@@ -88,6 +125,7 @@ fn invited(model: &mut Model, now: Instant, invitation: Invitation) -> Effects {
 
 fn ended(model: &mut Model, now: Instant, end: CallEnd) -> Effects {
     model.levels = Levels::SILENCE;
+    (model.asking, model.sought) = (Asking::Closed, None);
     model.desk.forget_call();
     let facts = model.call.end(now, &end);
     if model.invitation.take().is_some() {

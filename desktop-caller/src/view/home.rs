@@ -3,12 +3,13 @@
 use egui::accesskit::Role;
 use egui::{Id, Key, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
 use vrs_ui::host::Seen;
-use vrs_ui::screens::{Shown, first_page, with_preview};
+use vrs_ui::screens::{Shown, first_page, top_strip, with_preview};
+use vrs_ui::situation::{Seat, call_strip};
 use vrs_ui::theme::size;
 use vrs_ui::widgets::{Button, Field, Fit, Kind, dial_pad, words};
 use vrs_ui::{Kit, glyph, screen_opened};
 
-use super::{FIRST_PAGE, own_picture, strip};
+use super::{FIRST_PAGE, bare_page, own_picture, strip};
 use crate::message::Message;
 use crate::model::Model;
 
@@ -47,16 +48,27 @@ pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen, out: &mut
             },
         );
     };
-    let left = first_page(
-        ui,
-        kit,
-        &model.desk,
-        &strip(kit, model),
-        FIRST_PAGE,
-        contents,
-    );
-    out.extend(left.map(Message::Desk));
+    if model.adding {
+        let back = beside_call(ui, kit, model, contents);
+        if back || seen.keys.pressed(ui.ctx(), Key::Escape) {
+            out.push(Message::ShowDial(false));
+        }
+    } else {
+        let strip = strip(kit, model);
+        let left = first_page(ui, kit, &model.desk, &strip, FIRST_PAGE, contents);
+        out.extend(left.map(Message::Desk));
+    }
     out.append(&mut here);
+}
+
+/// The page of a second call: over it stands the first, with the way back to it.
+fn beside_call(ui: &mut Ui, kit: &Kit, model: &Model, contents: impl FnOnce(&mut Ui)) -> bool {
+    let facts = model.call.facts(kit.now);
+    let mut strip = call_strip(kit, Seat::Caller, &facts, model.desk.link);
+    strip.action = Some((kit.t("back-to-call"), "Esc"));
+    let back = top_strip(ui, kit, &strip);
+    bare_page(ui, kit, contents);
+    back
 }
 
 /// On a low window the pad stands beside the field, or under it if the window is narrow, too.

@@ -1,13 +1,12 @@
 //! Somebody calls: the whole window says so.
 
 use egui::{Align, Key, Layout, Rect, Ui, UiBuilder, vec2};
-use vrs_domain::PhoneNumber;
 use vrs_ui::host::Seen;
 use vrs_ui::theme::size;
 use vrs_ui::widgets::{Button, Kind, Outline, flash_border, words};
 use vrs_ui::{Kit, glyph, screen_opened};
 
-use super::bare_page;
+use super::{bare_page, who_words};
 use crate::message::Message;
 use crate::model::Model;
 
@@ -103,15 +102,4 @@ fn choice_button(
         },
     )
     .inner
-}
-
-/// A number as people write it and as it is read aloud, or the name the call came with.
-fn who_words(kit: &Kit, from: &str) -> (String, String) {
-    if from.is_empty() {
-        return (kit.t("incoming-unknown"), kit.t("incoming-unknown"));
-    }
-    from.parse::<PhoneNumber>().map_or_else(
-        |_| (from.to_owned(), from.to_owned()),
-        |number| (number.spaced(), number.spoken()),
-    )
 }

@@ -1,5 +1,6 @@
 //! The caller's screens: they read the model and say what the user did.
 
+mod beside;
 mod call;
 mod ended;
 mod home;
@@ -65,6 +66,17 @@ fn account_words(account: &str) -> String {
     account
         .parse::<PhoneNumber>()
         .map_or_else(|_| account.to_owned(), |number| number.spaced())
+}
+
+/// A number as people write it and as it is read aloud, or the name the call came with.
+fn who_words(kit: &Kit, from: &str) -> (String, String) {
+    if from.is_empty() {
+        return (kit.t("incoming-unknown"), kit.t("incoming-unknown"));
+    }
+    from.parse::<PhoneNumber>().map_or_else(
+        |_| (from.to_owned(), from.to_owned()),
+        |number| (number.spaced(), number.spoken()),
+    )
 }
 
 /// The user's own picture.

@@ -1,11 +1,14 @@
 //! What a caller does, by the names of the controls and by keys alone.
 
 use crate::rig::{CONTRAST, DARK_ES, ES_200, LIGHT, SOMEBODY};
-use crate::script::{ME, end_busy, incoming, ringing, signed_in, signed_out, talking, waiting};
+use crate::script::{
+    ANOTHER, ME, end_busy, incoming, now_it_is, parked, ringing, signed_in, signed_out, talking,
+    waiting, waiting_call,
+};
 use egui::Key;
 use egui_kittest::kittest::Queryable;
 use vrs_client::{CallEnd, Command, Event, SignInProblem};
-use vrs_domain::EndReason;
+use vrs_domain::{CallKind, EndReason, Leg, Urgency};
 
 #[test]
 fn signing_in_takes_the_three_fields_and_tells_what_went_wrong() {
@@ -138,6 +141,8 @@ fn tab_reaches_every_control_of_every_screen() {
     rig.check_tab_reaches(&[
         "Turn your voice on",
         "Turn your camera off",
+        "Put the call on hold",
+        "Place a second call",
         "Hide text",
         "Hang up",
         "Your text",
@@ -164,4 +169,102 @@ fn settings_change_the_look_at_once() {
     );
     rig.press("Marcar");
     rig.harness.get_by_label("Llamar");
+}
+
+#[test]
+fn a_call_is_put_on_hold_and_taken_back_by_one_key() {
+    let mut rig = signed_in(LIGHT);
+    talking(&mut rig);
+    drop(rig.twin.take_asked());
+    rig.keys(&[Key::H]);
+    now_it_is(&mut rig, |call| call.on_hold = true);
+    rig.harness
+        .get_by_label("You put the call on hold. Nobody sees or hears you.");
+    rig.press("Take the call back");
+    assert_eq!(
+        rig.twin.take_asked(),
+        [Command::Hold(true), Command::Hold(false)]
+    );
+    now_it_is(&mut rig, |call| {
+        (call.on_hold, call.held) = (false, vec![Leg::Hearing]);
+    });
+    rig.harness
+        .get_by_label("The other person put the call on hold.");
+}
+
+#[test]
+fn a_second_call_is_taken_or_declined_by_one_key() {
+    for (key, command) in [(Key::A, Command::Answer), (Key::D, Command::Decline)] {
+        let mut rig = signed_in(LIGHT);
+        talking(&mut rig);
+        drop(rig.twin.take_asked());
+        waiting_call(&mut rig);
+        rig.harness
+            .get_by_label_contains("is calling you. Answering puts this call on hold.");
+        rig.keys(&[key]);
+        assert_eq!(rig.twin.take_asked(), [command]);
+    }
+}
+
+#[test]
+fn a_second_call_that_nobody_took_is_told() {
+    let mut rig = signed_in(LIGHT);
+    talking(&mut rig);
+    waiting_call(&mut rig);
+    let end = CallEnd {
+        reason: Some(EndReason::CallerCancelled),
+        status: Some(487),
+        by_us: false,
+        text: String::new(),
+        duration_s: 9,
+    };
+    rig.say(Event::WaitingEnded(end));
+    rig.harness.get_by_label_contains("You missed a call from");
+    assert!(rig.harness.query_by_label("Answer").is_none());
+}
+
+#[test]
+fn a_second_call_is_dialled_beside_the_first_and_both_are_switched() {
+    let mut rig = signed_in(LIGHT);
+    talking(&mut rig);
+    drop(rig.twin.take_asked());
+    rig.keys(&[Key::N, Key::Escape, Key::N]);
+    rig.write("Number to call", "555 010 0142");
+    rig.keys(&[Key::Enter]);
+    parked(&mut rig);
+    rig.harness.get_by_label_contains("On hold: ");
+    rig.press("Switch calls");
+    rig.keys(&[Key::S]);
+    let number = ANOTHER.parse().unwrap();
+    assert_eq!(
+        rig.twin.take_asked(),
+        [Command::Call { number }, Command::Swap, Command::Swap]
+    );
+    // Two are enough.
+    assert!(rig.harness.query_by_label("Place a second call").is_none());
+}
+
+#[test]
+fn f18_nothing_comes_between_in_an_emergency() {
+    let mut rig = signed_in(LIGHT);
+    talking(&mut rig);
+    drop(rig.twin.take_asked());
+    now_it_is(&mut rig, |call| call.urgency = Some(Urgency::Emergency));
+    rig.keys(&[Key::H, Key::N]);
+    assert_eq!(rig.twin.take_asked(), []);
+    assert!(rig.harness.query_by_label("Put the call on hold").is_none());
+    now_it_is(&mut rig, |call| call.missing = vec![Leg::Hearing]);
+    rig.harness
+        .get_by_label("The connection to the telephone was lost. It is being called again.");
+}
+
+#[test]
+fn a_call_between_videophones_speaks_of_no_interpreter() {
+    let mut rig = signed_in(LIGHT);
+    talking(&mut rig);
+    now_it_is(&mut rig, |call| {
+        (call.kind, call.interpreter) = (Some(CallKind::PointToPoint), None);
+    });
+    rig.harness.get_by_label_contains("You are talking with");
+    assert!(rig.harness.query_by_label_contains("nterpreter").is_none());
 }

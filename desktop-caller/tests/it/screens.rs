@@ -1,7 +1,10 @@
 //! Every screen of the caller's app as a picture.
 
 use crate::rig::{CONTRAST, DARK_ES, ES_200, LIGHT};
-use crate::script::{end_busy, incoming, ringing, signed_in, talking, waiting};
+use crate::script::{
+    end_busy, incoming, now_it_is, parked, ringing, signed_in, talking, waiting, waiting_call,
+};
+use egui::Key;
 use egui_kittest::SnapshotResults;
 
 #[test]
@@ -70,4 +73,45 @@ fn the_end_of_a_call_looks_as_it_should() {
         end_busy(&mut rig);
         rig.snapshot(&mut results, name);
     }
+}
+
+#[test]
+fn two_calls_look_as_they_should() {
+    let mut results = SnapshotResults::new();
+    for (name, skin) in [
+        ("second_call", LIGHT),
+        ("second_call_contrast", CONTRAST),
+        ("second_call_es_200", ES_200),
+    ] {
+        let mut rig = signed_in(skin);
+        talking(&mut rig);
+        waiting_call(&mut rig);
+        rig.snapshot(&mut results, name);
+    }
+    for (name, skin) in [("parked", LIGHT), ("parked_es_200", ES_200)] {
+        let mut rig = signed_in(skin);
+        talking(&mut rig);
+        parked(&mut rig);
+        rig.snapshot(&mut results, name);
+    }
+    let mut rig = signed_in(DARK_ES);
+    talking(&mut rig);
+    rig.keys(&[Key::N]);
+    rig.snapshot(&mut results, "adding_dark_es");
+    let mut rig = signed_in(LIGHT);
+    talking(&mut rig);
+    now_it_is(&mut rig, |call| call.on_hold = true);
+    rig.snapshot(&mut results, "on_hold");
+}
+
+#[test]
+fn a_call_between_videophones_looks_as_it_should() {
+    let mut results = SnapshotResults::new();
+    let mut rig = signed_in(LIGHT);
+    waiting(&mut rig);
+    now_it_is(&mut rig, |call| {
+        call.kind = Some(vrs_domain::CallKind::PointToPoint);
+        call.telephone = vrs_domain::TelephoneState::Ringing;
+    });
+    rig.snapshot(&mut results, "direct_ringing");
 }

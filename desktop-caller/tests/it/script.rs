@@ -3,7 +3,7 @@
 use desktop_caller::Model;
 use vrs_client::devices::Look;
 use vrs_client::{CallView, Direction, Event, Invitation};
-use vrs_domain::{EndReason, SessionState, TelephoneState};
+use vrs_domain::{EndReason, SessionId, SessionState, TelephoneState};
 
 use crate::rig::{Rig, SOMEBODY, Skin};
 
@@ -81,5 +81,40 @@ pub(crate) fn incoming(rig: &mut Rig<Model>) {
         SessionState::RequestReceived,
         TelephoneState::Idle,
     );
+    rig.say(Event::Call(view));
+}
+
+/// Another telephone.
+pub(crate) const ANOTHER: &str = "+15550100142";
+
+/// A second call comes in during the first.
+pub(crate) fn waiting_call(rig: &mut Rig<Model>) {
+    rig.say(Event::Incoming(Invitation {
+        from: ANOTHER.into(),
+        ..Invitation::default()
+    }));
+}
+
+/// A call is on hold beside the one there is.
+pub(crate) fn parked(rig: &mut Rig<Model>) {
+    let view = rig.call(
+        Direction::Outgoing,
+        SessionState::RelayActive,
+        TelephoneState::Answered,
+    );
+    rig.say(Event::Parked(Some(CallView {
+        session: Some(SessionId(7)),
+        number: Some(ANOTHER.parse().unwrap()),
+        conversation_started: Some(rig.now()),
+        on_hold: true,
+        ..view
+    })));
+    rig.pass(200);
+}
+
+/// A change of the call there is.
+pub(crate) fn now_it_is(rig: &mut Rig<Model>, change: impl FnOnce(&mut CallView)) {
+    let mut view = rig.harness.state().model().call.view().unwrap().clone();
+    change(&mut view);
     rig.say(Event::Call(view));
 }

@@ -12,7 +12,7 @@ use vrs_ui::theme::size;
 use vrs_ui::widgets::{BarItem, icon, level_meter, words};
 use vrs_ui::{Kit, glyph, screen_opened};
 
-use super::own_picture;
+use super::{own_picture, seats};
 use crate::message::Message;
 use crate::model::Model;
 
@@ -28,28 +28,36 @@ pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Me
         row: &mut |ui, kit| telephone_row(ui, kit, model, &facts),
     };
     let other = (kit.t("picture-caller"), kit.t("no-picture-caller"));
+    let (notice, answers) = seats::notice(kit, model).unzip();
+    let answers: Vec<Message> = answers.unwrap_or_default();
+    let (bar, presses): (Vec<_>, Vec<_>) = bar(kit, model).into_iter().unzip();
+    let end = if seats::may_hand_over(model) {
+        ("hand-over", "end-again")
+    } else {
+        ("end", "end-again")
+    };
     let stage = Stage {
         strip: call_strip(kit, Seat::Interpreter, &facts, model.desk.link),
+        notice,
         other: Shown::other(seen, other.0, glyph::USER, other.1),
         own: own_picture(kit, model, seen),
         way: stations_of_interpreter(kit, &facts),
         peer: kit.t("text-caller"),
-        bar: bar(kit, model),
-        end: ("end", "end-again"),
+        bar,
+        end,
     };
-    let mut out = Vec::new();
-    for press in call_stage(ui, kit, &model.desk, seen.keys, stage, Some(beside)) {
-        out.push(match press {
-            StagePress::Desk(message) => Message::Desk(message),
-            StagePress::End => Message::End,
-            StagePress::Item(0) => Message::ToggleMicrophone,
-            StagePress::Item(_) => Message::ToggleSpeaker,
-        });
-    }
-    out
+    let pressed = call_stage(ui, kit, &model.desk, seen.keys, stage, Some(beside));
+    let message = |press| match press {
+        StagePress::Desk(message) => Some(Message::Desk(message)),
+        StagePress::End => Some(Message::End),
+        StagePress::Item(index) => presses.get(index).cloned(),
+        StagePress::Notice(index) => answers.get(index).cloned(),
+    };
+    pressed.into_iter().filter_map(message).collect()
 }
 
-fn bar(kit: &Kit, model: &Model) -> Vec<BarItem> {
+/// The controls, and what each of them does.
+fn bar(kit: &Kit, model: &Model) -> Vec<(BarItem, Message)> {
     let (muted, silent) = model.call.view().map_or((false, false), |call| {
         (call.microphone_muted, call.speaker_muted)
     });
@@ -87,7 +95,12 @@ fn bar(kit: &Kit, model: &Model) -> Vec<BarItem> {
         key: Key::V,
         pressed: silent,
     };
-    vec![microphone, speaker]
+    let mut bar = vec![
+        (microphone, Message::ToggleMicrophone),
+        (speaker, Message::ToggleSpeaker),
+    ];
+    bar.extend(seats::control(kit, model));
+    bar
 }
 
 fn telephone_icon(state: TelephoneState) -> &'static str {
@@ -101,11 +114,10 @@ fn telephone_icon(state: TelephoneState) -> &'static str {
     }
 }
 
-fn shown_number(kit: &Kit, facts: &CallFacts) -> String {
-    if facts.number.is_some() {
-        number_words(kit, facts.number.as_ref())
-    } else {
-        kit.t("telephone-number-hidden")
+fn shown_number(kit: &Kit, model: &Model) -> String {
+    match model.telephone() {
+        Some(number) => number_words(kit, Some(number)),
+        None => kit.t("telephone-number-hidden"),
     }
 }
 
@@ -132,13 +144,24 @@ fn telephone_state(ui: &mut Ui, kit: &Kit, facts: &CallFacts, points: f32) {
     });
 }
 
+/// That lives may depend on it, when they do.
+fn urgency(ui: &mut Ui, kit: &Kit, model: &Model, points: f32) {
+    let said = model.call.view().and_then(|call| call.urgency);
+    let Some((icon, key)) = super::urgency_look(said.or(model.announced.urgency)) else {
+        return;
+    };
+    let color = kit.palette.danger;
+    words::with_icon(ui, icon, &kit.t(key), points, color);
+}
+
 fn telephone_column(ui: &mut Ui, kit: &Kit, model: &Model, facts: &CallFacts) {
     let palette = &kit.palette;
     ui.spacing_mut().item_spacing.y = size::SPACE_S;
+    urgency(ui, kit, model, size::LEAD);
     words::plain(ui, &kit.t("telephone"), size::BODY, palette.ink_2);
     words::strong(
         ui,
-        &shown_number(kit, facts),
+        &shown_number(kit, model),
         size::TITLE - size::SPACE_XS,
         palette.ink,
     );
@@ -146,7 +169,8 @@ fn telephone_column(ui: &mut Ui, kit: &Kit, model: &Model, facts: &CallFacts) {
     ui.add_space(size::SPACE_XL);
     level_meter(ui, kit, &kit.t("level-them"), model.levels.them_dbfs);
     level_meter(ui, kit, &kit.t("level-me"), model.levels.me_dbfs);
-    if let Some(pair) = model.languages {
+    seats::list(ui, kit, model);
+    if let Some(pair) = model.announced.languages {
         ui.add_space(size::SPACE_XL);
         words::plain(ui, &kit.t("languages"), size::BODY, palette.ink_2);
         words::strong(ui, &language_words(kit, pair), size::LEAD, palette.ink);
@@ -157,14 +181,15 @@ fn telephone_row(ui: &mut Ui, kit: &Kit, model: &Model, facts: &CallFacts) {
     ui.spacing_mut().item_spacing.y = 0.0;
     if ui.ctx().content_rect().height() < size::FLAT {
         ui.horizontal(|ui| {
-            words::strong(ui, &shown_number(kit, facts), size::BODY, kit.palette.ink);
+            words::strong(ui, &shown_number(kit, model), size::BODY, kit.palette.ink);
             telephone_state(ui, kit, facts, size::META);
         });
         return;
     }
     ui.columns(2, |columns| {
         let [left, right] = columns else { return };
-        words::strong(left, &shown_number(kit, facts), size::BODY, kit.palette.ink);
+        urgency(left, kit, model, size::META);
+        words::strong(left, &shown_number(kit, model), size::BODY, kit.palette.ink);
         telephone_state(left, kit, facts, size::META);
         right.with_layout(Layout::top_down(Align::Min), |ui| {
             level_meter(ui, kit, &kit.t("level-them"), model.levels.them_dbfs);

@@ -1,11 +1,12 @@
 //! Before a call: one big switch, the last call, and how the caller will see the interpreter.
 
 use egui::{Align, Key, Layout, Ui, vec2};
+use vrs_domain::Activity;
 use vrs_ui::host::Seen;
 use vrs_ui::screens::{first_page, with_preview};
 use vrs_ui::situation::{Seat, clock_words, end_words};
 use vrs_ui::theme::size;
-use vrs_ui::widgets::{card, switch, words};
+use vrs_ui::widgets::{card, choice, switch, words};
 use vrs_ui::{Kit, screen_opened};
 
 use super::{FIRST_PAGE, own_picture, strip};
@@ -13,14 +14,14 @@ use crate::message::Message;
 use crate::model::{LastCall, Model};
 
 const COLUMN: f32 = 400.0;
-const BLOCK_HEIGHT: f32 = 448.0;
-const LOW_BLOCK_HEIGHT: f32 = 300.0;
+const BLOCK_HEIGHT: f32 = 536.0;
+const LOW_BLOCK_HEIGHT: f32 = 392.0;
 
 pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Message> {
     let _opened = screen_opened(ui.ctx(), "home");
     let own = own_picture(kit, model, seen);
     let heading = kit.t("sees-you-caller");
-    let mut pressed = false;
+    let mut chosen = None;
     let contents = |ui: &mut Ui| {
         let low = ui.available_height() < BLOCK_HEIGHT;
         let height = if low { LOW_BLOCK_HEIGHT } else { BLOCK_HEIGHT };
@@ -45,7 +46,7 @@ pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Me
                     ui.available_width(),
                     ui.available_height() - margin - 1.0,
                 ));
-                pressed = availability(ui, kit, model, low);
+                chosen = availability(ui, kit, model, low);
                 last_call(ui, kit, model.last.as_ref());
             });
         });
@@ -59,19 +60,23 @@ pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Me
         contents,
     );
     let mut out: Vec<Message> = left.map(Message::Desk).into_iter().collect();
-    if pressed || seen.keys.pressed(ui.ctx(), Key::A) {
+    out.extend(chosen);
+    if seen.keys.pressed(ui.ctx(), Key::A) {
         out.push(Message::ToggleAvailable);
     }
     out
 }
 
-fn availability(ui: &mut Ui, kit: &Kit, model: &Model, low: bool) -> bool {
+/// The switch, and under it what else the interpreter may be doing.
+fn availability(ui: &mut Ui, kit: &Kit, model: &Model, low: bool) -> Option<Message> {
     let palette = &kit.palette;
-    let (word, about) = if model.available {
-        (kit.t("availability-on"), kit.t("availability-on-about"))
+    let on = model.is_available();
+    let about = kit.t(if on {
+        "availability-on-about"
     } else {
-        (kit.t("availability-off"), kit.t("availability-off-about"))
-    };
+        "availability-off-about"
+    });
+    let word = kit.t(&format!("activity-{}", model.activity.word()));
     let height = if low {
         size::FIELD
     } else {
@@ -82,12 +87,26 @@ fn availability(ui: &mut Ui, kit: &Kit, model: &Model, low: bool) -> bool {
     let mut pressed = false;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = size::SPACE_L;
-        pressed = switch(ui, kit, &kit.t("availability"), model.available, height).clicked();
+        pressed = switch(ui, kit, &kit.t("availability"), on, height).clicked();
         words::key(ui, kit, "A");
     });
     words::strong(ui, &word, points, palette.ink);
     words::plain(ui, &about, size::BODY, palette.ink_2);
-    pressed
+    words::strong(ui, &kit.t("pause"), size::BODY, palette.ink);
+    let pauses = Activity::ALL
+        .iter()
+        .filter(|activity| **activity != Activity::Available);
+    let pauses: Vec<_> = pauses.copied().collect();
+    let names = pauses
+        .iter()
+        .map(|pause| kit.t(&format!("activity-{}", pause.word())));
+    let names: Vec<_> = names.collect();
+    let at = pauses.iter().position(|pause| *pause == model.activity);
+    let group = kit.t("availability-heading");
+    let picked = choice(ui, kit, &group, &names, at.unwrap_or(usize::MAX));
+    let pause = picked.and_then(|index| pauses.get(index));
+    let pause = pause.map(|pause| Message::Pause(*pause));
+    pressed.then_some(Message::ToggleAvailable).or(pause)
 }
 
 fn last_call(ui: &mut Ui, kit: &Kit, last: Option<&LastCall>) {

@@ -1,15 +1,16 @@
 //! A caller asks: the whole window says for whom, in which languages, and how long it waits.
 
 use egui::{Align, CentralPanel, Frame, Key, Layout, Rect, Ui, UiBuilder, pos2, vec2};
-use vrs_domain::{PhoneNumber, limit};
+use vrs_domain::{CallKind, PhoneNumber, Seat, limit};
 use vrs_ui::host::Seen;
 use vrs_ui::situation::{language_words, number_words};
 use vrs_ui::theme::size;
 use vrs_ui::widgets::{Button, Kind, Outline, countdown_ring, flash_border, words};
 use vrs_ui::{Kit, glyph, screen_opened};
 
+use super::urgency_look;
 use crate::message::Message;
-use crate::model::Model;
+use crate::model::{Model, telephone_of};
 
 const COLUMN: f32 = 720.0;
 
@@ -46,8 +47,7 @@ pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Me
             let place = Rect::from_min_size(corner, vec2(width, height));
             ui.scope_builder(UiBuilder::new().max_rect(place), |ui| {
                 ui.spacing_mut().item_spacing = vec2(size::SPACE_M, 0.0);
-                let title = kit.t("invitation");
-                words::alert(ui, &title, &title, heading, kit.palette.ink);
+                title(ui, kit, model, heading);
                 ui.add_space(gap);
                 ui.horizontal(|ui| {
                     let left = model.invitation_left(kit.now);
@@ -101,11 +101,36 @@ pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Me
     }
 }
 
+/// What is asked, and whether lives may depend on it.
+fn title(ui: &mut Ui, kit: &Kit, model: &Model, points: f32) {
+    let invitation = model.invitation.as_ref().map(|(invitation, _)| invitation);
+    let seat = invitation.and_then(|invitation| invitation.seat);
+    let kind = invitation.and_then(|invitation| invitation.kind);
+    let key = match (seat, kind) {
+        (Some(Seat::Relief), _) => "invitation-relief",
+        (Some(Seat::Team), _) => "invitation-team",
+        (Some(Seat::Supervisor), _) => "invitation-supervisor",
+        (_, Some(CallKind::RelayInbound)) => "invitation-inbound",
+        _ => "invitation",
+    };
+    let title = kit.t(key);
+    let ink = kit.palette.ink;
+    match urgency_look(invitation.and_then(|invitation| invitation.urgency)) {
+        Some((glyph, word)) => {
+            let said = format!("{}. {title}", kit.t(word));
+            let response = words::with_icon(ui, glyph, &said, points, kit.palette.danger);
+            words::tell_at_once(ui, &response, &said);
+        }
+        None => words::alert(ui, &title, &title, points, ink),
+    }
+}
+
 /// The number and the languages, beside the ring and as high as it.
 fn facts(ui: &mut Ui, kit: &Kit, model: &Model, height: f32, large: f32) {
     let palette = &kit.palette;
     let invitation = model.invitation.as_ref().map(|(invitation, _)| invitation);
-    let number = invitation.and_then(|invitation| invitation.number.as_ref());
+    let number = invitation.and_then(telephone_of);
+    let inbound = invitation.is_some_and(|it| it.kind == Some(CallKind::RelayInbound));
     let languages = invitation.and_then(|invitation| invitation.languages);
     let gap = if large < size::DISPLAY {
         size::SPACE_S
@@ -124,7 +149,12 @@ fn facts(ui: &mut Ui, kit: &Kit, model: &Model, height: f32, large: f32) {
                 let second = languages.map_or(0.0, |_| (size::BODY + size::LEAD) * 1.3 + gap);
                 let lines = (size::BODY + large) * 1.3 + second;
                 ui.add_space(((height - lines) / 2.0).max(0.0));
-                words::plain(ui, &kit.t("invitation-number"), size::BODY, palette.ink_2);
+                let name = if inbound {
+                    "invitation-from"
+                } else {
+                    "invitation-number"
+                };
+                words::plain(ui, &kit.t(name), size::BODY, palette.ink_2);
                 let shown = if number.is_some() {
                     number_words(kit, number)
                 } else {

@@ -3,8 +3,10 @@
 mod call;
 mod home;
 mod invitation;
+mod seats;
 
 use egui::Ui;
+use vrs_domain::Urgency;
 use vrs_ui::host::Seen;
 use vrs_ui::screens::{Shown, settings, sign_in};
 use vrs_ui::situation::{Seat, resting_strip};
@@ -44,10 +46,11 @@ pub(crate) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Me
 
 /// The strip while there is no call.
 fn strip(kit: &Kit, model: &Model) -> Strip {
-    let mut ready = if model.available {
+    let mut ready = if model.is_available() {
         Strip::new(Form::Live, glyph::CHECK, kit.t("ca-available"))
     } else {
-        Strip::new(Form::Idle, glyph::PAUSE, kit.t("ca-away"))
+        let key = format!("ca-{}", model.activity.word());
+        Strip::new(Form::Idle, glyph::PAUSE, kit.t(&key))
     };
     let id = model.desk.account.as_ref();
     ready.facts.extend(id.map(|id| Fact {
@@ -56,6 +59,15 @@ fn strip(kit: &Kit, model: &Model) -> Strip {
         clock: false,
     }));
     resting_strip(kit, model.desk.link, id.is_some(), ready)
+}
+
+/// Icon and words of a call that is more than ordinary.
+fn urgency_look(urgency: Option<Urgency>) -> Option<(&'static str, &'static str)> {
+    match urgency? {
+        Urgency::Emergency => Some((glyph::SIREN, "urgency-emergency")),
+        Urgency::Urgent => Some((glyph::WARNING, "urgency-urgent")),
+        Urgency::Standard => None,
+    }
 }
 
 /// The interpreter's own picture.

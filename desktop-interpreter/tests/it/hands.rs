@@ -1,11 +1,11 @@
 //! What an interpreter does, by the names of the controls and by keys alone.
 
 use crate::rig::{CONTRAST, DARK_ES, ES_200, LIGHT};
-use crate::script::{invite, invited, ringing, signed_in, talking};
+use crate::script::{invite, invite_to, invited, now_it_is, ringing, signed_in, talking};
 use egui::Key;
 use egui_kittest::kittest::Queryable;
-use vrs_client::Command;
-use vrs_domain::{Activity, EndReason};
+use vrs_client::{Command, SeatRefusal};
+use vrs_domain::{Activity, CallKind, EndReason, Leg, ReliefReason, Seat, Urgency};
 
 #[test]
 fn u17_a_whole_call_is_taken_and_ended_by_keys_alone() {
@@ -79,12 +79,21 @@ fn typing_in_the_text_field_mutes_nobody() {
 #[test]
 fn tab_reaches_every_control_of_every_screen() {
     let mut rig = signed_in(CONTRAST, false);
-    rig.check_tab_reaches(&["Calls", "Settings", "Available for calls"]);
+    rig.check_tab_reaches(&[
+        "Calls",
+        "Settings",
+        "Available for calls",
+        "Break",
+        "Meal",
+        "Training",
+        "Away",
+    ]);
     let mut rig = invited(DARK_ES);
     rig.check_tab_reaches(&["Aceptar", "Rechazar"]);
     let call = [
         "Mute your microphone",
         "Turn the telephone’s sound off",
+        "Ask for another interpreter",
         "Hide text",
         "End",
         "Your text",
@@ -93,6 +102,7 @@ fn tab_reaches_every_control_of_every_screen() {
     let low = [
         "Silenciar su micrófono",
         "Quitar el sonido del teléfono",
+        "Pedir otro intérprete",
         "Mostrar el texto",
         "Terminar",
     ];
@@ -114,4 +124,131 @@ fn with_the_flag_an_invitation_is_taken_at_once() {
     invite(&mut rig);
     assert_eq!(rig.twin.take_asked(), [Command::Answer]);
     assert!(rig.harness.query_by_label("Accept").is_none());
+}
+
+#[test]
+fn a_break_is_chosen_and_told() {
+    let mut rig = signed_in(LIGHT, false);
+    rig.press("Meal");
+    rig.harness
+        .get_by_label("You are at a meal. No calls come to you.");
+    rig.keys(&[Key::A]);
+    let expected = [
+        Command::SetActivity(Activity::Meal),
+        Command::SetActivity(Activity::Available),
+    ];
+    assert_eq!(rig.twin.take_asked(), expected);
+}
+
+#[test]
+fn a_team_is_asked_for_taken_back_and_shown_when_it_comes() {
+    let mut rig = talking(LIGHT);
+    drop(rig.twin.take_asked());
+    rig.keys(&[Key::I, Key::E]);
+    rig.harness
+        .get_by_label("Looking for a second interpreter…");
+    rig.keys(&[Key::W, Key::I]);
+    rig.press("Team");
+    let ask = Command::AskSeat {
+        seat: Seat::Team,
+        reason: None,
+    };
+    let expected = [ask.clone(), Command::WithdrawSeat(Seat::Team), ask];
+    assert_eq!(rig.twin.take_asked(), expected);
+    now_it_is(&mut rig, |call| {
+        call.seats.team = Some("5678".parse().unwrap())
+    });
+    rig.harness.get_by_label("Team: 5678");
+    let waits = "Looking for a second interpreter…";
+    assert!(rig.harness.query_by_label(waits).is_none());
+}
+
+#[test]
+fn f4_before_ten_minutes_a_relief_needs_one_of_the_named_reasons() {
+    let mut rig = ringing(LIGHT);
+    let now = rig.now();
+    now_it_is(&mut rig, |call| call.conversation_started = Some(now));
+    drop(rig.twin.take_asked());
+    rig.pass(599);
+    rig.keys(&[Key::I, Key::R]);
+    assert!(rig.harness.query_by_label("Ordinary change").is_none());
+    rig.keys(&[Key::Num1]);
+    rig.keys(&[Key::W]);
+    rig.pass(1);
+    rig.keys(&[Key::I, Key::R]);
+    rig.press("Ordinary change");
+    let ask = |reason| Command::AskSeat {
+        seat: Seat::Relief,
+        reason: Some(reason),
+    };
+    let expected = [
+        ask(ReliefReason::Illness),
+        Command::WithdrawSeat(Seat::Relief),
+        ask(ReliefReason::Rotation),
+    ];
+    assert_eq!(rig.twin.take_asked(), expected);
+}
+
+#[test]
+fn what_was_refused_is_told_once() {
+    let mut rig = talking(LIGHT);
+    rig.keys(&[Key::I, Key::S]);
+    let refused = SeatRefusal {
+        seat: Seat::Supervisor,
+        why: "before ten minutes of conversation".into(),
+    };
+    now_it_is(&mut rig, |call| call.refused = Some(refused));
+    rig.harness
+        .get_by_label("Not yet: an ordinary change comes after 10 minutes of conversation.");
+    let waits = "Looking for a supervisor…";
+    assert!(rig.harness.query_by_label(waits).is_none());
+}
+
+#[test]
+fn when_the_relief_is_there_the_call_is_handed_over() {
+    let mut rig = talking(LIGHT);
+    drop(rig.twin.take_asked());
+    now_it_is(&mut rig, |call| {
+        call.seats.relief = Some("5678".parse().unwrap());
+    });
+    rig.harness
+        .get_by_label("Interpreter 5678 is here and ready to take over.");
+    rig.press("Hand over");
+    assert_eq!(rig.twin.take_asked(), [Command::HangUp]);
+}
+
+#[test]
+fn who_is_not_the_lead_knows_it_and_asks_for_nobody() {
+    let mut rig = talking(LIGHT);
+    now_it_is(&mut rig, |call| call.leg = Leg::Team);
+    rig.harness
+        .get_by_label("You are the second interpreter of a team.");
+    rig.harness.get_by_label("Lead interpreter: 1234");
+    let ask = "Ask for another interpreter";
+    assert!(rig.harness.query_by_label(ask).is_none());
+}
+
+#[test]
+fn an_invitation_says_what_it_is() {
+    let mut rig = signed_in(LIGHT, false);
+    invite_to(&mut rig, |it| it.urgency = Some(Urgency::Emergency));
+    rig.harness.get_by_label("Emergency. A caller asks for you");
+    let mut rig = signed_in(LIGHT, false);
+    invite_to(&mut rig, |it| {
+        (it.kind, it.number) = (Some(CallKind::RelayInbound), None);
+    });
+    rig.harness.get_by_label("A telephone calls a Deaf person");
+    rig.harness.get_by_label("The telephone’s number");
+    let mut rig = signed_in(LIGHT, false);
+    invite_to(&mut rig, |it| it.seat = Some(Seat::Relief));
+    rig.harness
+        .get_by_label("An interpreter asks you to take over");
+}
+
+#[test]
+fn hold_is_told_to_the_interpreter() {
+    let mut rig = talking(LIGHT);
+    now_it_is(&mut rig, |call| call.held = vec![Leg::Caller]);
+    rig.harness
+        .get_by_label("The caller put the call on hold. Tell the person on the telephone.");
 }

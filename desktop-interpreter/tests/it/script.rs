@@ -26,15 +26,29 @@ pub(crate) fn invited(skin: Skin) -> Rig<Model> {
 }
 
 pub(crate) fn invite(rig: &mut Rig<Model>) {
-    rig.say(Event::Incoming(Invitation {
+    invite_to(rig, |_| ());
+}
+
+/// An invitation that is not the ordinary one.
+pub(crate) fn invite_to(rig: &mut Rig<Model>, change: impl FnOnce(&mut Invitation)) {
+    let mut invitation = Invitation {
         session: None,
         number: Some(SOMEBODY.parse().unwrap()),
         languages: Some("ase/en".parse().unwrap()),
         epoch: None,
         from: "relay".into(),
         ..Invitation::default()
-    }));
+    };
+    change(&mut invitation);
+    rig.say(Event::Incoming(invitation));
     rig.pass(6);
+}
+
+/// A change of the call there is.
+pub(crate) fn now_it_is(rig: &mut Rig<Model>, change: impl FnOnce(&mut CallView)) {
+    let mut view = rig.harness.state().model().call.view().unwrap().clone();
+    change(&mut view);
+    rig.say(Event::Call(view));
 }
 
 pub(crate) fn ringing(skin: Skin) -> Rig<Model> {

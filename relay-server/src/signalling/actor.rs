@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
-use vrs_domain::{Leg, Seat, SessionId};
+use vrs_domain::{CallKind, Leg, Seat, SessionId, Urgency};
 use vrs_sip::{CallHandle, Endpoint, EndpointConfig, FlowAddress, FlowId, Output, Role};
 
 use super::auth::Auth;
@@ -53,6 +53,8 @@ pub(super) struct Use {
     pub(super) invited: Option<Match>,
     /// Whether the peer takes `vrs-status`.
     pub(super) wants_status: bool,
+    /// For who called us: what kind of call it is, and how urgent.
+    pub(super) placed: Option<(CallKind, Urgency)>,
     /// Whether it is a party of an emergency call: it is not waited for but called back (F21).
     pub(super) emergency: bool,
     /// Whether they called us.
@@ -75,6 +77,7 @@ impl Use {
             correlation: None,
             trunk: None,
             invited: None,
+            placed: None,
             wants_status: false,
             emergency: false,
             incoming: false,

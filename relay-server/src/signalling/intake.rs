@@ -309,6 +309,7 @@ impl Actor {
                 let account = account.filter(|_| place.trunk.is_none());
                 let mut used = Use::new(session, leg, account);
                 used.incoming = true;
+                used.placed = Some((place.placed.kind, place.placed.urgency));
                 used.emergency = place.placed.urgency == Urgency::Emergency;
                 used.trunk.clone_from(&place.trunk);
                 used.instance = self.registrar.instance_on(flow);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tracing::{debug, info};
 use vrs_domain::{EndReason, Leg, PhoneNumber, SessionId};
-use vrs_sip::{Body, InviteParams, NameAddr, Uri};
+use vrs_sip::{Body, CallHandle, InviteParams, NameAddr, Uri};
 
 use super::actor::{Actor, Use};
 use super::{Command, Dial, wire};
@@ -19,9 +19,8 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
         } => queued(actor, now, session, leg, position),
         Command::RingCalling { session } => {
             if let Some(&call) = actor.legs.get(&(session, Leg::Caller)) {
-                actor
-                    .endpoint
-                    .progress(now, call, 180, session_headers(session), None);
+                let headers = actor.progress_headers(call, session);
+                actor.endpoint.progress(now, call, 180, headers, None);
             }
         }
         Command::AnswerCalling { session, leg, sdp } => {
@@ -89,11 +88,22 @@ fn queued(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, positio
     if leg == Leg::Hearing {
         return actor.endpoint.progress(now, call, 180, Vec::new(), None);
     }
-    let headers = vec![
-        (wire::SESSION.to_owned(), session.to_string()),
-        (wire::QUEUE_POSITION.to_owned(), position.to_string()),
-    ];
+    let mut headers = actor.progress_headers(call, session);
+    headers.push((wire::QUEUE_POSITION.to_owned(), position.to_string()));
     actor.endpoint.progress(now, call, 182, headers, None);
+}
+
+impl Actor {
+    /// What a caller is told before the answer: their app shows a crisis or a call to a friend as
+    /// what it is from the first moment.
+    fn progress_headers(&self, call: CallHandle, session: SessionId) -> Vec<(String, String)> {
+        let mut headers = session_headers(session);
+        if let Some((kind, urgency)) = self.calls.get(&call).and_then(|used| used.placed) {
+            headers.push((wire::KIND.to_owned(), kind.to_string()));
+            headers.push((wire::URGENCY.to_owned(), urgency.to_string()));
+        }
+        headers
+    }
 }
 
 fn call_telephone(actor: &mut Actor, now: Instant, dial: Dial) -> Result<(), EndReason> {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use vrs_client::{CallView, Command, Connection, Engine, Event, SignInProblem};
+use vrs_domain::CallKind;
 use vrs_ui::desk::DeskCommand;
 use vrs_ui::host::Calls;
 use vrs_ui::picture::{Picture, Slot};
@@ -76,13 +77,18 @@ pub fn problem(problem: SignInProblem) -> Problem {
 #[must_use]
 pub fn facts(call: &CallView, ringing_since: Option<Instant>, now: Instant) -> CallFacts {
     let passed = |since: Instant| now.saturating_duration_since(since);
+    let from = || call.from.as_ref()?.parse().ok();
     CallFacts {
         state: call.state,
         connected: call.connected,
         telephone: Some(call.telephone),
         rings: ringing_since.map_or(0, |since| rings(passed(since))),
+        direct: call.kind == Some(CallKind::PointToPoint),
+        on_hold: call.on_hold,
+        held_by: call.held.iter().find(|leg| **leg != call.leg).copied(),
+        missing: call.missing.first().copied(),
         interpreter: call.interpreter.clone(),
-        number: call.number.clone(),
+        number: call.number.clone().or_else(from),
         queue_position: call.queue_position,
         session: call.started.map(passed).unwrap_or_default(),
         conversation: call.conversation_started.map(passed),

@@ -11,7 +11,7 @@ use egui_kittest::kittest::{By, NodeT, Queryable};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 use vrs_client::devices::{Look, Painter};
 use vrs_client::{CallEnd, CallView, Command, Connection, Direction, Event};
-use vrs_domain::{EndReason, Sensitive, SessionState, TelephoneState};
+use vrs_domain::{EndReason, Leg, Sensitive, SessionState, TelephoneState};
 use vrs_ui::desk::Desk;
 use vrs_ui::host::{Program, Surroundings};
 use vrs_ui::picture::{Picture, Slot};
@@ -158,8 +158,15 @@ impl<P: Program<Command = Command, Event = Event> + 'static> Rig<P> {
         telephone: TelephoneState,
     ) -> CallView {
         CallView {
+            leg: match direction {
+                Direction::Outgoing => Leg::Caller,
+                Direction::Incoming => Leg::Interpreter,
+            },
             kind: None,
             urgency: None,
+            held: Vec::new(),
+            on_hold: false,
+            from: None,
             seats: vrs_client::Seats::default(),
             missing: Vec::new(),
             refused: None,

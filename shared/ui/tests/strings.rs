@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use vrs_domain::{EndReason, SignLanguage, SpokenLanguage, TelephoneState};
+use vrs_domain::{
+    Activity, EndReason, ReliefReason, Seat, SignLanguage, SpokenLanguage, TelephoneState,
+};
 use vrs_ui::Language;
 
 /// Keys and the variables of their sentences.
@@ -58,6 +60,23 @@ fn made_keys() -> BTreeSet<String> {
             .iter()
             .map(|language| format!("language-{}", language.word())),
     );
+    for activity in Activity::ALL {
+        keys.insert(format!("activity-{}", activity.word()));
+    }
+    for away in Activity::ALL
+        .iter()
+        .filter(|it| **it != Activity::Available)
+    {
+        keys.insert(format!("ca-{}", away.word()));
+    }
+    for seat in Seat::ALL {
+        keys.insert(format!("seat-{}", seat.word()));
+    }
+    for seat in Seat::ALL.iter().filter(|seat| **seat != Seat::Lead) {
+        keys.insert(format!("seat-sought-{}", seat.word()));
+    }
+    let reasons = ReliefReason::ALL.iter();
+    keys.extend(reasons.map(|reason| format!("relief-{}", reason.word())));
     for stem in ["assigned", "dialling", "ringing", "active"] {
         keys.insert(stem.to_owned());
         keys.insert(format!("{stem}-anonymous"));

@@ -9,7 +9,8 @@
 use std::time::{Duration, Instant};
 
 use vrs_domain::{
-    CaId, CallKind, EndReason, Leg, PhoneNumber, SessionId, SessionState, TelephoneState, Urgency,
+    CaId, CallKind, EndReason, Leg, PhoneNumber, Seat, SessionId, SessionState, TelephoneState,
+    Urgency,
 };
 use vrs_sip::{CallHandle, Headers, Request};
 
@@ -61,6 +62,8 @@ pub(super) struct Call {
     state: Option<SessionState>,
     pub(super) session: Option<SessionId>,
     kind: Option<CallKind>,
+    /// For interpreters: the seat they were asked to take.
+    seat: Option<Seat>,
     urgency: Option<Urgency>,
     seats: Seats,
     missing: Vec<Leg>,
@@ -125,6 +128,7 @@ impl Call {
         call.from = Some(from.clone());
         call.session = headers.session;
         call.kind = headers.kind;
+        call.seat = headers.seat;
         call.urgency = headers.urgency;
         let invitation = Invitation {
             session: headers.session,
@@ -157,7 +161,12 @@ impl Call {
             state: None,
             session: None,
             kind: None,
-            urgency: None,
+            seat: None,
+            // Known before the server says so: from the first moment nothing comes between.
+            urgency: number
+                .as_ref()
+                .filter(|number| number.is_emergency())
+                .map(|_| Urgency::Emergency),
             seats: Seats::default(),
             missing: Vec::new(),
             held: Vec::new(),
@@ -179,6 +188,8 @@ impl Call {
     pub(super) fn on_progress(&mut self, now: Instant, status: u16, headers: &Headers) {
         let said = SessionHeaders::of(headers);
         self.session = said.session.or(self.session);
+        self.kind = said.kind.or(self.kind);
+        self.urgency = said.urgency.or(self.urgency);
         if said.queue_position.is_some() {
             self.queue_position = said.queue_position;
         }
@@ -273,10 +284,20 @@ impl Call {
         &self.states
     }
 
+    /// Which leg of the session is ours.
+    fn leg(&self) -> Leg {
+        match (self.role, self.direction, self.kind) {
+            (Role::Interpreter, ..) => self.seat.unwrap_or(Seat::Lead).leg(),
+            (Role::Caller, Direction::Incoming, Some(CallKind::PointToPoint)) => Leg::Callee,
+            (Role::Caller, ..) => Leg::Caller,
+        }
+    }
+
     /// The whole call for the window.
     pub(super) fn view(&self, switches: Switches) -> CallView {
         CallView {
             direction: self.direction,
+            leg: self.leg(),
             state: self.state,
             session: self.session,
             connected: self.phase == Phase::Up,

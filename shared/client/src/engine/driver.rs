@@ -304,6 +304,7 @@ impl Driver {
             self.next_tick = now + TICK;
             self.tell_stats();
             self.end_what_did_not_come_back(now);
+            self.ask_hold_again(now);
             self.tell_countdown(now);
         }
     }

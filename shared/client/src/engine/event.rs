@@ -151,6 +151,8 @@ pub enum Direction {
 pub struct CallView {
     /// Who began it.
     pub direction: Direction,
+    /// Which leg of the session is ours.
+    pub leg: Leg,
     /// The session's state, as far as the server told us.
     pub state: Option<SessionState>,
     /// The session.

@@ -12,19 +12,22 @@ use crate::keys::Keys;
 use crate::kit::Kit;
 use crate::theme::size;
 use crate::widgets::{
-    BarItem, BarPress, EndButton, Fit, Station, Strip, call_bar, journey, text_pane,
+    BarItem, BarPress, EndButton, Fit, Notice, Station, Strip, call_bar, journey, notice,
+    text_pane, thin_flash_border,
 };
 
 /// What the stage of a call shows.
 pub struct Stage<'a> {
     /// The state of the call.
     pub strip: Strip,
+    /// What else wants a word.
+    pub notice: Option<Notice>,
     /// The other person.
     pub other: Shown<'a>,
     /// The user.
     pub own: Shown<'a>,
     /// The way of the call, until the other person is seen.
-    pub way: [Station; 3],
+    pub way: Vec<Station>,
     /// The other person's name beside their text.
     pub peer: String,
     /// The controls; the one for text is added.
@@ -38,6 +41,8 @@ pub struct Stage<'a> {
 pub enum StagePress {
     /// The control of this index.
     Item(usize),
+    /// The button of this index in the notice.
+    Notice(usize),
     /// End the call.
     End,
     /// Text, or Escape.
@@ -72,6 +77,9 @@ pub fn call_stage(
     let mut presses = Vec::new();
 
     top_strip(ui, kit, &stage.strip);
+    if let Some(notice) = &stage.notice {
+        presses.extend(under_strip(ui, kit, keys, notice));
+    }
     presses.extend(bottom_bar(ui, &dark, desk, &bar, stage.end));
     if let Some(beside) = beside {
         draw_beside(ui, &dark, beside, wide);
@@ -94,6 +102,25 @@ pub fn call_stage(
         }
     }
     presses
+}
+
+/// The notice between strip and picture, on the page's own colours like the strip.
+fn under_strip(ui: &mut Ui, kit: &Kit, keys: Keys, said: &Notice) -> Vec<StagePress> {
+    let margin = Margin::symmetric(size::SPACE_L as i8, size::SPACE_S as i8);
+    let frame = Frame::new()
+        .fill(kit.palette.accent_soft)
+        .inner_margin(margin);
+    let panel = fixed(Panel::top("notice").frame(frame));
+    let clicked = panel.show(ui, |ui| notice(ui, kit, said)).inner;
+    if said.urgent {
+        thin_flash_border(ui, kit);
+    }
+    let by_key = said
+        .actions
+        .iter()
+        .position(|action| keys.pressed(ui.ctx(), action.key));
+    let pressed = clicked.or(by_key);
+    pressed.map(StagePress::Notice).into_iter().collect()
 }
 
 fn text_control(kit: &Kit, open: bool) -> BarItem {
@@ -202,7 +229,7 @@ fn middle(
     dark: &Kit,
     other: &Shown<'_>,
     own: Option<&Shown<'_>>,
-    way: &[Station; 3],
+    way: &[Station],
     wide: bool,
 ) {
     let whole = ui.max_rect();
@@ -242,7 +269,7 @@ fn own_place(whole: Rect, wide: bool) -> Rect {
     Rect::from_min_size(corner, vec2(width, width * 3.0 / 4.0))
 }
 
-fn draw_way(ui: &mut Ui, kit: &Kit, whole: Rect, stations: &[Station; 3]) {
+fn draw_way(ui: &mut Ui, kit: &Kit, whole: Rect, stations: &[Station]) {
     const HEIGHT: f32 = 140.0;
     let top = whole.center().y - HEIGHT / 2.0;
     let left = pos2(whole.left() + size::SPACE_L, top);

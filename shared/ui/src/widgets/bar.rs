@@ -41,11 +41,16 @@ pub enum BarPress {
     End,
 }
 
+/// Room for a control with its word, and for the end of the call, in points.
+const ITEM: f32 = 108.0;
+const END: f32 = 200.0;
+
 /// Draws the controls at the left and the end of the call at the right.
 pub fn call_bar(ui: &mut Ui, kit: &Kit, items: &[BarItem], end: &EndButton) -> Option<BarPress> {
     let mut pressed = None;
     let narrow = ui.available_width() < size::NARROW * 0.8;
-    let tiny = ui.available_width() < size::TINY;
+    let wanted = items.len() as f32 * (ITEM + size::SPACE_S) + END;
+    let tiny = ui.available_width() < size::TINY.max(wanted);
     ui.spacing_mut().item_spacing.x = size::SPACE_S;
     ui.horizontal_centered(|ui| {
         for (index, item) in items.iter().enumerate() {

@@ -13,6 +13,15 @@ pub const FLASH_HZ: f32 = 1.25;
 ///
 /// Under reduced motion it is a still border of full thickness.
 pub fn flash_border(ui: &Ui, kit: &Kit) {
+    flash(ui, kit, size::SPACE_M);
+}
+
+/// The same, thin enough to hide nothing of a call that goes on.
+pub fn thin_flash_border(ui: &Ui, kit: &Kit) {
+    flash(ui, kit, size::SPACE_XS);
+}
+
+fn flash(ui: &Ui, kit: &Kit, half: f32) {
     let palette = &kit.palette;
     let rect = ui.ctx().content_rect();
     let breath = if kit.reduced_motion {
@@ -20,7 +29,7 @@ pub fn flash_border(ui: &Ui, kit: &Kit) {
     } else {
         kit.breath(1.0 / FLASH_HZ)
     };
-    let thickness = size::SPACE_M + size::SPACE_M * breath;
+    let thickness = half + half * breath;
     let color = palette.bg.lerp_to_gamma(palette.call, 0.35 + 0.65 * breath);
     let layer = LayerId::new(Order::Foreground, Id::unique("flash"));
     let painter = ui.ctx().layer_painter(layer);

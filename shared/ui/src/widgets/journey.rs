@@ -1,4 +1,4 @@
-//! The way of a relayed call: you, the interpreter, the telephone.
+//! The way of a call: you, the interpreter, the telephone; or you and the other subscriber.
 
 use egui::accesskit::Role;
 use egui::{Color32, CornerRadius, Pos2, Rect, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
@@ -8,7 +8,7 @@ use super::paint;
 use crate::kit::Kit;
 use crate::theme::{self, size};
 
-/// How far the call has come at one of its three stations.
+/// How far the call has come at one of its stations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
     /// Not yet.
@@ -32,13 +32,13 @@ pub struct Station {
     pub reach: Reach,
 }
 
-/// Draws the three stations in a row over the width that is left.
-pub fn journey(ui: &mut Ui, kit: &Kit, name: &str, stations: &[Station; 3]) {
+/// Draws the stations in a row over the width that is left.
+pub fn journey(ui: &mut Ui, kit: &Kit, name: &str, stations: &[Station]) {
     const RADIUS: f32 = 36.0;
     const PATH: f32 = 4.0;
     let palette = &kit.palette;
     let width = ui.available_width().min(640.0);
-    let column = width / 3.0;
+    let column = width / stations.len().max(1) as f32;
     let texts: Vec<_> = stations
         .iter()
         .map(|station| {
@@ -66,8 +66,8 @@ pub fn journey(ui: &mut Ui, kit: &Kit, name: &str, stations: &[Station; 3]) {
         )
     };
     let painter = ui.painter();
-    for index in 0..2 {
-        let reached = stations[index + 1].reach != Reach::Ahead;
+    for (index, next) in stations.iter().skip(1).enumerate() {
+        let reached = next.reach != Reach::Ahead;
         let color = if reached {
             palette.accent
         } else {

@@ -45,12 +45,28 @@ pub fn with_key(ui: &mut Ui, kit: &Kit, word: &str, key: &str) {
 /// A heading that a screen reader tells at once.
 pub fn alert(ui: &mut Ui, text: &str, spoken: &str, points: f32, color: Color32) {
     let response = strong(ui, text, points, color);
+    tell_at_once(ui, &response, spoken);
+}
+
+/// Makes a screen reader tell this at once, in these words.
+pub fn tell_at_once(ui: &Ui, response: &Response, spoken: &str) {
     ui.ctx().accesskit_node_builder(response.id, |node| {
         node.set_role(Role::Alert);
         node.set_live(Live::Assertive);
         node.set_label(spoken);
         node.clear_value();
     });
+}
+
+/// Strong words after an icon.
+pub fn with_icon(ui: &mut Ui, glyph: &str, text: &str, points: f32, color: Color32) -> Response {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = size::SPACE_S;
+        let (rect, _) = ui.allocate_exact_size(vec2(points, points) * 1.2, Sense::hover());
+        paint::icon(ui.painter(), rect.center(), glyph, points * 1.2, color);
+        strong(ui, text, points, color)
+    })
+    .inner
 }
 
 /// A key as printed on a keyboard, beside a control that has no words.

@@ -92,6 +92,9 @@ someone = somebody
 # States of a call, for the interpreter
 ca-available = You are available. The next call comes to you.
 ca-away = You are away. No calls come to you.
+ca-break = You are at a break. No calls come to you.
+ca-meal = You are at a meal. No calls come to you.
+ca-training = You are in a training. No calls come to you.
 ca-joining = Connecting you with the caller…
 ca-assigned = You are with the caller. The telephone is called next.
 ca-dialling = Calling the telephone…
@@ -155,6 +158,68 @@ text-caller = Caller
 picture-interpreter = Interpreter
 picture-caller = Caller
 
+# Two calls, and hold
+hold = Hold
+hold-name = Put the call on hold
+hold-end = On hold
+hold-end-name = Take the call back
+on-hold = You put the call on hold. Nobody sees or hears you.
+held-by-other = The other person put the call on hold.
+held-by-caller = The caller put the call on hold. Tell the person on the telephone.
+held-by-hearing = The telephone put the call on hold. Tell the caller.
+add-call = Add call
+add-call-name = Place a second call
+back-to-call = Back to the call
+waiting-call = { $who } is calling you. Answering puts this call on hold.
+waiting-call-instead = { $who } is calling you. Answering ends the call you are making.
+parked = On hold: { $who } · { $time }
+parked-spoken = On hold: { $who }
+parked-ended = The call with { $who } that was on hold has ended.
+swap = Switch calls
+missing-hearing = The connection to the telephone was lost. It is being called again.
+missing-caller = The connection to the caller was lost. They are being called again.
+missing-other = A connection was lost. It is being made again.
+
+# From videophone to videophone
+direct-calling = Calling { $number }…
+direct-ringing = Calling { $number }. Their videophone is ringing.
+direct-active = You are talking with { $number }.
+picture-other = The other person
+no-picture-other = Waiting for the other person’s picture
+text-other = The other person
+
+# Asking for other interpreters
+interpreters = Interpreters
+interpreters-name = Ask for another interpreter
+seat-lead = Lead interpreter
+seat-relief = Relief
+seat-team = Team
+seat-supervisor = Supervisor
+seat-ask = Whom do you need?
+seat-why = Why do you ask for relief?
+seat-why-early = Why do you ask for relief? An ordinary change comes after 10 minutes of conversation.
+relief-rotation = Ordinary change
+relief-illness = Illness
+relief-conflict = Conflict of interest
+relief-understanding = We do not understand each other
+relief-requested = The caller asked for it
+seat-sought-relief = Looking for an interpreter who takes over…
+seat-sought-team = Looking for a second interpreter…
+seat-sought-supervisor = Looking for a supervisor…
+seat-withdraw = Not needed any more
+seat-close = Close
+seat-ready = Interpreter { $id } is here and ready to take over.
+hand-over = Hand over
+seat-refused-before-ten-minutes = Not yet: an ordinary change comes after 10 minutes of conversation.
+seat-refused-already-so = That has been asked already.
+seat-refused-too-late = Too late: the interpreter is here already.
+seat-refused-other = That is not possible just now.
+beside-me = Also interpreting
+seat-is = { $seat }: { $id }
+ca-team = You are the second interpreter of a team.
+ca-relief = You are here to take over. The call becomes yours when the lead hands over.
+ca-supervisor = You are assisting as a supervisor.
+
 # Being called, being invited
 incoming = is calling you
 missed = You missed a call from { $who }.
@@ -162,6 +227,13 @@ incoming-unknown = Somebody
 answer = Answer
 decline = Decline
 invitation = A caller asks for you
+invitation-inbound = A telephone calls a Deaf person
+invitation-relief = An interpreter asks you to take over
+invitation-team = An interpreter asks you to team
+invitation-supervisor = An interpreter asks for your help
+invitation-from = The telephone’s number
+urgency-emergency = Emergency
+urgency-urgent = Urgent
 invitation-number = Number to call
 invitation-languages = Languages
 invitation-left = Seconds left to answer
@@ -170,10 +242,14 @@ accept = Accept
 
 # Available or away
 availability-heading = Your availability
+pause = Take a pause
 last-call-none = None since you signed in.
 availability = Available for calls
-availability-on = Available
-availability-off = Away
+activity-available = Available
+activity-break = Break
+activity-meal = Meal
+activity-training = Training
+activity-away = Away
 availability-on-about = Calls come to this window. Accept with the space bar.
 availability-off-about = Nobody is sent to you until you switch back.
 last-call = Last call

@@ -92,6 +92,9 @@ someone = alguien
 # Estados de una llamada, para el intérprete
 ca-available = Está disponible. La próxima llamada le llega a usted.
 ca-away = Está ausente. No le llegan llamadas.
+ca-break = Está en un descanso. No le llegan llamadas.
+ca-meal = Está en la comida. No le llegan llamadas.
+ca-training = Está en una formación. No le llegan llamadas.
 ca-joining = Conectando con el usuario…
 ca-assigned = Está con el usuario. Ahora se llama al teléfono.
 ca-dialling = Llamando al teléfono…
@@ -155,6 +158,68 @@ text-caller = Usuario
 picture-interpreter = Intérprete
 picture-caller = Usuario
 
+# Dos llamadas, y en espera
+hold = Espera
+hold-name = Poner la llamada en espera
+hold-end = En espera
+hold-end-name = Retomar la llamada
+on-hold = Usted puso la llamada en espera. Nadie le ve ni le oye.
+held-by-other = La otra persona puso la llamada en espera.
+held-by-caller = La persona que llama puso la llamada en espera. Avise por teléfono.
+held-by-hearing = El teléfono puso la llamada en espera. Avise a quien llama.
+add-call = Otra
+add-call-name = Hacer una segunda llamada
+back-to-call = Volver a la llamada
+waiting-call = { $who } le llama. Al contestar, esta llamada queda en espera.
+waiting-call-instead = { $who } le llama. Al contestar, se termina la llamada que está haciendo.
+parked = En espera: { $who } · { $time }
+parked-spoken = En espera: { $who }
+parked-ended = Terminó la llamada con { $who } que estaba en espera.
+swap = Cambiar de llamada
+missing-hearing = Se perdió la conexión con el teléfono. Se le llama de nuevo.
+missing-caller = Se perdió la conexión con quien llama. Se le llama de nuevo.
+missing-other = Se perdió una conexión. Se está restableciendo.
+
+# De videoteléfono a videoteléfono
+direct-calling = Llamando a { $number }…
+direct-ringing = Llamando a { $number }. Su videoteléfono está sonando.
+direct-active = Está hablando con { $number }.
+picture-other = La otra persona
+no-picture-other = Esperando la imagen de la otra persona
+text-other = La otra persona
+
+# Pedir otros intérpretes
+interpreters = Intérpretes
+interpreters-name = Pedir otro intérprete
+seat-lead = Intérprete principal
+seat-relief = Relevo
+seat-team = Equipo
+seat-supervisor = Supervisor
+seat-ask = ¿A quién necesita?
+seat-why = ¿Por qué pide relevo?
+seat-why-early = ¿Por qué pide relevo? El cambio habitual es a los 10 minutos de conversación.
+relief-rotation = Cambio habitual
+relief-illness = Enfermedad
+relief-conflict = Conflicto de interés
+relief-understanding = No nos entendemos
+relief-requested = Lo pidió quien llama
+seat-sought-relief = Buscando un intérprete que tome el relevo…
+seat-sought-team = Buscando un segundo intérprete…
+seat-sought-supervisor = Buscando un supervisor…
+seat-withdraw = Ya no hace falta
+seat-close = Cerrar
+seat-ready = El intérprete { $id } está aquí, listo para tomar el relevo.
+hand-over = Ceder la llamada
+seat-refused-before-ten-minutes = Todavía no: el cambio habitual es a los 10 minutos de conversación.
+seat-refused-already-so = Eso ya se pidió.
+seat-refused-too-late = Demasiado tarde: el intérprete ya está aquí.
+seat-refused-other = Ahora no es posible.
+beside-me = También interpretan
+seat-is = { $seat }: { $id }
+ca-team = Usted es el segundo intérprete del equipo.
+ca-relief = Está aquí para tomar el relevo. La llamada será suya cuando se la cedan.
+ca-supervisor = Está ayudando como supervisor.
+
 # Una llamada o una petición que llega
 incoming = le está llamando
 missed = Tiene una llamada perdida de { $who }.
@@ -162,6 +227,13 @@ incoming-unknown = Alguien
 answer = Contestar
 decline = Rechazar
 invitation = Un usuario pide un intérprete
+invitation-inbound = Un teléfono llama a una persona sorda
+invitation-relief = Un intérprete le pide el relevo
+invitation-team = Un intérprete le pide hacer equipo
+invitation-supervisor = Un intérprete pide su ayuda
+invitation-from = El número del teléfono
+urgency-emergency = Emergencia
+urgency-urgent = Urgente
 invitation-number = Número al que llama
 invitation-languages = Idiomas
 invitation-left = Segundos para responder
@@ -170,10 +242,14 @@ accept = Aceptar
 
 # Disponible o ausente
 availability-heading = Su disponibilidad
+pause = Hacer una pausa
 last-call-none = Ninguna desde que inició sesión.
 availability = Disponible para llamadas
-availability-on = Disponible
-availability-off = Ausente
+activity-available = Disponible
+activity-break = Descanso
+activity-meal = Comida
+activity-training = Formación
+activity-away = Ausente
 availability-on-about = Las llamadas llegan a esta ventana. Acepte con la barra espaciadora.
 availability-off-about = No se le envía a nadie hasta que vuelva a activarse.
 last-call = Última llamada

@@ -51,6 +51,8 @@ pub(super) struct ActiveCall {
     pub(super) hold_agreed: bool,
     /// What it is being asked.
     pub(super) hold_asked: Option<bool>,
+    /// When it is to be asked again.
+    pub(super) hold_again: Option<Instant>,
 }
 
 impl ActiveCall {
@@ -66,6 +68,7 @@ impl ActiveCall {
             kept_until: None,
             hold_agreed: false,
             hold_asked: None,
+            hold_again: None,
         }
     }
 }
@@ -116,6 +119,9 @@ impl Driver {
     }
 
     pub(super) fn place_call(&mut self, now: Instant, number: PhoneNumber) {
+        if number.is_emergency() && self.waiting.is_some() {
+            self.decline_call(now);
+        }
         if self.leaving.is_some() || !self.may_call() {
             return;
         }

@@ -4,7 +4,7 @@
 //! call keeps its path and sends nothing. Nobody is left on hold by accident: when the current call
 //! ends, the parked one is taken back.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use vrs_sip::{Body, CallHandle, Response};
 
@@ -13,12 +13,17 @@ use super::calls::{ActiveCall, Place};
 use crate::engine::call::Phase;
 use crate::engine::{CallEnd, Event, Role};
 
+/// What the other end did not take is asked again after this time: it was away, or asked us
+/// something itself (RFC 3261 section 14.1).
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(3);
+
 impl Driver {
-    /// Whether a call may be placed: there is none, or one that can be parked.
+    /// Whether a call may be placed: there is none, or one that can be parked; and none waits.
     pub(super) fn may_call(&self) -> bool {
         let can_park =
             |active: &ActiveCall| active.call.phase == Phase::Up && !active.call.is_emergency();
-        self.parked.is_none() && self.call.as_ref().is_none_or(can_park)
+        let beside = self.parked.is_none() && self.waiting.is_none();
+        beside && self.call.as_ref().is_none_or(can_park)
     }
 
     /// Whether another call may ring here: beside one call at most, never beside an emergency
@@ -113,6 +118,7 @@ impl Driver {
             Ok(_) if active.hold_asked.is_some() => {}
             Ok(offer) => {
                 active.hold_asked = Some(held);
+                active.hold_again = None;
                 self.endpoint.reinvite(now, handle, Body::sdp(&offer));
             }
             Err(error) => tracing::info!(%error, "hold cannot be told to the other end"),
@@ -143,7 +149,11 @@ impl Driver {
                     tracing::info!(%error, "the answer to hold cannot be read");
                 }
             }
-            (None, _) => tracing::info!(status, "hold was not taken by the other end"),
+            (None, _) => {
+                tracing::info!(status, "hold was not taken by the other end");
+                active.hold_again = Some(now + ASK_AGAIN_AFTER);
+                return;
+            }
             (Some(_), None) => {}
         }
         // The user has changed their mind meanwhile.
@@ -154,9 +164,20 @@ impl Driver {
 
     /// On a new connection: what the other end could not be told on the old one.
     pub(super) fn tell_hold_again(&mut self, now: Instant) {
+        self.tell_hold_where(now, |_| true);
+    }
+
+    /// What the other end did not take, when it is time to ask again.
+    pub(super) fn ask_hold_again(&mut self, now: Instant) {
+        self.tell_hold_where(now, |active| active.hold_again.is_some_and(|at| at <= now));
+    }
+
+    fn tell_hold_where(&mut self, now: Instant, is_due: impl Fn(&ActiveCall) -> bool) {
         let calls = [&self.call, &self.parked].into_iter().flatten();
         let untold = |active: &&ActiveCall| {
-            active.hold_asked.is_none() && active.hold_agreed != active.call.on_hold
+            active.hold_asked.is_none()
+                && active.hold_agreed != active.call.on_hold
+                && is_due(active)
         };
         let untold = calls
             .filter(untold)
