@@ -131,6 +131,7 @@ fn happened(model: &mut Model, now: Instant, told: Told) -> Effects {
         }
         Told::ParkedEnded(end) => parked_ended(model, now, &end),
         Told::WaitingEnded(end) => waiting_ended(model, now, &end),
+        Told::Activity(_) => Vec::new(),   // callers choose none
         Told::Levels { .. } => Vec::new(), // a Deaf caller is not shown how loud it is
         Told::Stats(stats) => {
             model.call.stats = stats;

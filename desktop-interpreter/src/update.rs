@@ -72,6 +72,15 @@ fn happened(model: &mut Model, now: Instant, told: Told) -> Effects {
         Told::Desk(message) => return update_desk(&mut model.desk, now, message),
         Told::Incoming(invitation) => return invited(model, now, invitation),
         Told::Ended(end) => return ended(model, now, end),
+        Told::Activity(activity) => {
+            model.activity = activity;
+            let (key, values) = ("now-away", Vec::new());
+            return update_desk(
+                &mut model.desk,
+                now,
+                DeskMessage::Tell(Note { key, values }),
+            );
+        }
         Told::Call(view) => return called(model, now, view),
         Told::Levels { me_dbfs, them_dbfs } => model.levels = Levels { me_dbfs, them_dbfs },
         Told::Stats(stats) => model.call.stats = stats,

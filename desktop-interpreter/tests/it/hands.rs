@@ -4,7 +4,7 @@ use crate::rig::{CONTRAST, DARK_ES, ES_200, LIGHT};
 use crate::script::{invite, invite_to, invited, now_it_is, ringing, signed_in, talking};
 use egui::Key;
 use egui_kittest::kittest::Queryable;
-use vrs_client::{Command, SeatRefusal};
+use vrs_client::{Command, Event, SeatRefusal};
 use vrs_domain::{Activity, CallKind, EndReason, Leg, ReliefReason, Seat, Urgency};
 
 #[test]
@@ -251,4 +251,16 @@ fn hold_is_told_to_the_interpreter() {
     now_it_is(&mut rig, |call| call.held = vec![Leg::Caller]);
     rig.harness
         .get_by_label("The caller put the call on hold. Tell the person on the telephone.");
+}
+
+#[test]
+fn who_missed_too_many_is_told_that_they_are_away() {
+    let mut rig = signed_in(LIGHT, false);
+    rig.say(Event::Activity(Activity::Away));
+    rig.harness
+        .get_by_label("You are away. No calls come to you.");
+    rig.harness.get_by_label_contains("You did not answer");
+    rig.keys(&[Key::A]);
+    let back = Command::SetActivity(Activity::Available);
+    assert_eq!(rig.twin.take_asked(), [back]);
 }

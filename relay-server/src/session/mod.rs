@@ -46,6 +46,8 @@ pub enum Message {
     Matched(Match),
     /// The invitation lapsed in the queue.
     InvitationLapsed(Match),
+    /// Who is asked missed so many that they count as away; comes before the lapse of the last.
+    InterpreterAway(Match),
     /// The place in the queue changed.
     Position(u32),
     /// The interpreter's app answered the invitation.

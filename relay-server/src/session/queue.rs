@@ -342,6 +342,10 @@ impl Actor {
     fn settle(&mut self, now: Instant) {
         while let Some(lapsed) = self.queue.handle_timeout(now) {
             let session = lapsed.session;
+            if self.became_away(&lapsed.ca) {
+                let away = Message::InterpreterAway(lapsed.clone());
+                self.directory.tell(session, away);
+            }
             self.directory
                 .tell(session, Message::InvitationLapsed(lapsed));
         }
@@ -356,6 +360,14 @@ impl Actor {
             self.tell_positions();
             self.positions_due = (!self.told.is_empty()).then(|| now + POSITIONS_INTERVAL);
         }
+    }
+
+    /// Whether an interpreter who missed an invitation is away since, not having chosen so. They
+    /// take calls again when they choose it anew.
+    fn became_away(&mut self, ca: &CaId) -> bool {
+        let away = self.queue.availability(ca) == Availability::Away;
+        let chosen = self.chosen.get_mut(ca);
+        chosen.is_some_and(|chosen| away && std::mem::replace(chosen, Activity::Away) != *chosen)
     }
 
     /// What an interpreter does now, for the console.

@@ -51,6 +51,8 @@ pub(super) struct Use {
     pub(super) trunk: Option<String>,
     /// For invitations: who was asked, for what.
     pub(super) invited: Option<Match>,
+    /// For invitations: whether they count as away by missing it.
+    pub(super) away: bool,
     /// Whether the peer takes `vrs-status`.
     pub(super) wants_status: bool,
     /// For who called us: what kind of call it is, and how urgent.
@@ -77,6 +79,7 @@ impl Use {
             correlation: None,
             trunk: None,
             invited: None,
+            away: false,
             placed: None,
             wants_status: false,
             emergency: false,

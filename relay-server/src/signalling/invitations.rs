@@ -9,7 +9,9 @@ use std::time::Instant;
 
 use relay_core::queue::Match;
 use relay_core::session::Decline;
-use vrs_domain::{CaId, CallKind, EndReason, Epoch, LanguagePair, PhoneNumber, SessionId, Urgency};
+use vrs_domain::{
+    Activity, CaId, CallKind, EndReason, Epoch, LanguagePair, PhoneNumber, SessionId, Urgency,
+};
 use vrs_sip::{Body, CallHandle, InviteParams, NameAddr, Uri};
 
 use super::actor::{Actor, Use};
@@ -127,6 +129,16 @@ impl Actor {
         self.remember(call, used);
     }
 
+    /// The end of this invitation says that they count as away.
+    pub(super) fn tell_away(&mut self, asked: &Match) {
+        let leg = (asked.session, asked.seat.leg());
+        let call = self.legs.get(&leg);
+        let used = call.and_then(|call| self.calls.get_mut(call));
+        if let Some(used) = used.filter(|used| used.invited.as_ref() == Some(asked)) {
+            used.away = true;
+        }
+    }
+
     /// Takes back one asking, however many came after it.
     pub(super) fn cancel_invitation(
         &mut self,
@@ -154,7 +166,10 @@ impl Actor {
         if let Some(asked) = used.invited {
             self.closing.legs.insert(call, asked.ca);
         }
-        let headers = wire::reason_headers(reason);
+        let mut headers = wire::reason_headers(reason);
+        if used.away {
+            headers.push((wire::AVAILABILITY.to_owned(), Activity::Away.to_string()));
+        }
         self.endpoint.hang_up_with(now, call, None, headers);
     }
 

@@ -97,6 +97,8 @@ pub enum Command {
         /// Which asking.
         epoch: Epoch,
     },
+    /// With the end of this invitation the interpreter is told that they count as away.
+    TellAway(relay_core::queue::Match),
     /// The relief's leg is the interpreter's from here on.
     Relieve {
         /// Of which session.

@@ -70,6 +70,7 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
             session,
             epoch,
         } => actor.cancel_invitation(now, session, epoch, reason),
+        Command::TellAway(asked) => actor.tell_away(&asked),
         Command::Relieve { session } => actor.relieve(session),
         Command::Restore(restored) => actor.restore(now, *restored),
         Command::Status {

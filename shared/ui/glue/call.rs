@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use vrs_client::{CallEnd, CallStats, CallView, Command, Direction, Event, Invitation};
-use vrs_domain::{SessionState, TelephoneState};
+use vrs_domain::{Activity, SessionState, TelephoneState};
 use vrs_ui::automation::Scene;
 use vrs_ui::desk::{Desk, DeskMessage};
 use vrs_ui::host::Effect;
@@ -29,6 +29,8 @@ pub enum Told {
     ParkedEnded(CallEnd),
     /// The waiting call is over.
     WaitingEnded(CallEnd),
+    /// Interpreters: the server made another choice.
+    Activity(Activity),
     /// How loud it is, in dBFS.
     Levels {
         /// The user's microphone.
@@ -61,6 +63,7 @@ impl From<Event> for Told {
             Event::Parked(view) => Self::Parked(view),
             Event::ParkedEnded(end) => Self::ParkedEnded(end),
             Event::WaitingEnded(end) => Self::WaitingEnded(end),
+            Event::Activity(activity) => Self::Activity(activity),
             Event::Levels {
                 microphone_dbfs,
                 speaker_dbfs,

@@ -54,6 +54,13 @@ impl Cable {
         self.address.to_string()
     }
 
+    /// The far end, as `address:port`.
+    #[must_use]
+    pub fn target(&self) -> String {
+        let target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
+        target.to_string()
+    }
+
     /// From now on the cable goes to another place; what stands is not touched.
     ///
     /// # Panics

@@ -9,11 +9,13 @@
 mod cable;
 mod party;
 mod programs;
+mod records;
 mod service;
 
 pub use cable::Cable;
 pub use party::Party;
 pub use programs::{Program, binary};
+pub use records::{Record, seconds, server};
 pub use service::{
     CALLER, CALLER_PASSWORD, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Service, ServiceBuilder,
 };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::cable::Cable;
 use crate::party::Party;
 use crate::programs::{Program, binary};
 
@@ -25,6 +26,7 @@ pub struct ServiceBuilder {
     telephone: Option<Vec<String>>,
     trunk: Option<String>,
     transport: &'static str,
+    over_cable: bool,
     edits: Vec<(String, String)>,
 }
 
@@ -35,6 +37,7 @@ impl Default for ServiceBuilder {
             telephone: Some(arguments.map(str::to_owned).to_vec()),
             trunk: None,
             transport: "udp",
+            over_cable: false,
             edits: Vec::new(),
         }
     }
@@ -53,6 +56,13 @@ impl ServiceBuilder {
     pub fn transport(mut self, transport: &'static str) -> Self {
         self.transport = transport;
         self
+    }
+
+    /// The simulated telephone is reached over a connection that can be cut: TLS with SRTP.
+    #[must_use]
+    pub fn over_cable(mut self) -> Self {
+        self.over_cable = true;
+        self.transport("tls")
     }
 
     /// Another gateway than the simulated telephone, as `address:port` with its transport.
@@ -84,10 +94,15 @@ impl ServiceBuilder {
             .telephone
             .as_ref()
             .map(|arguments| telephone(&dir, arguments, tls));
+        let mut cable = None;
         let trunk = match &telephone {
             Some(program) => {
                 let line = program.line("listening on ");
-                let address = line.rsplit(' ').next().expect("an address").to_owned();
+                let mut address = line.rsplit(' ').next().expect("an address").to_owned();
+                cable = self.over_cable.then(|| Cable::to(&address));
+                if let Some(cable) = &cable {
+                    address = cable.address();
+                }
                 trunk(&address, self.transport)
             }
             None => self.trunk.clone().unwrap_or_default(),
@@ -112,6 +127,7 @@ impl ServiceBuilder {
             config,
             server: None,
             telephone,
+            cable,
             secure: String::new(),
         };
         service.add_account("caller", CALLER, CALLER_PASSWORD, &[]);
@@ -171,6 +187,7 @@ pub struct Service {
     config: PathBuf,
     server: Option<Program>,
     telephone: Option<Program>,
+    cable: Option<Cable>,
     secure: String,
 }
 
@@ -307,6 +324,12 @@ impl Service {
         let mut caller = self.caller();
         caller.converse_through(&mut interpreter);
         (caller, interpreter)
+    }
+
+    /// The connection to the telephone, when it is [`ServiceBuilder::over_cable`].
+    #[must_use]
+    pub const fn cable(&self) -> Option<&Cable> {
+        self.cable.as_ref()
     }
 
     /// The simulated telephone, when there is one.

@@ -1,9 +1,10 @@
 //! Calls from a telephone, between subscribers, in an emergency, and changes of interpreter.
 
 use vrs_client::{CallView, Command, Role};
-use vrs_domain::{CallKind, EndReason, ReliefReason, Seat, SessionState, Urgency};
+use vrs_domain::{CallKind, EndReason, Leg, ReliefReason, Seat, SessionId, SessionState, Urgency};
 use vrs_e2e::{
-    CALLER, CALLER_PASSWORD, Cable, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Party, Service,
+    CALLER, CALLER_PASSWORD, Cable, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Party, Record,
+    Service, ServiceBuilder,
 };
 
 const FRIEND: &str = "+15550100002";
@@ -29,6 +30,27 @@ fn second_interpreter(service: &Service) -> Party {
 
 fn is_talking(view: &CallView) -> bool {
     view.state == Some(SessionState::RelayActive) && view.media_connected
+}
+
+/// One record for each of the two interpreters of a session.
+fn two_records(service: &Service, session: Option<SessionId>) {
+    let first = Record::ordinary(session.expect("an id"));
+    let second = Record {
+        number: 2,
+        ca: Some(SECOND),
+        ..first.clone()
+    };
+    service.check_records(&[first, second]);
+}
+
+fn emergency_records(service: &Service, session: Option<SessionId>) {
+    let record = |number| Record {
+        number,
+        outbound: "911",
+        url: "sip:911@".to_owned(),
+        ..Record::ordinary(session.expect("an id"))
+    };
+    service.check_records(&[record(1), record(2)]);
 }
 
 /// How a caller sees the interpreter.
@@ -57,7 +79,7 @@ fn a_telephone_reaches_a_subscriber_whose_devices_all_ring_and_the_first_answer_
     laptop.invited();
     laptop.send(Command::Answer);
     assert_eq!(phone.ended().reason, Some(EndReason::AnsweredElsewhere));
-    laptop.call_where("the conversation", is_talking);
+    let talking = laptop.call_where("the conversation", is_talking);
     interpreter.call_where("the conversation", is_talking);
     laptop.stats_where("the interpreter's picture", |stats| {
         stats.frames_decoded > 10
@@ -71,6 +93,12 @@ fn a_telephone_reaches_a_subscriber_whose_devices_all_ring_and_the_first_answer_
     let report = service.telephone_report();
     assert_eq!(report["heard_hz"].as_f64().map(f64::round), Some(440.0));
     service.stop_and_verify();
+    service.check_records(&[Record {
+        incoming: Some(NUMBER),
+        outbound: CALLER,
+        url: format!("sip:{CALLER}@"),
+        ..Record::ordinary(talking.session.expect("an id"))
+    }]);
 }
 
 #[test]
@@ -79,7 +107,8 @@ fn an_anonymous_telephone_stays_anonymous_and_a_decline_is_told_by_name() {
     let mut interpreter = service.interpreter();
     let mut caller = service.caller();
     telephone_calls(&mut service, "anonymously");
-    assert_eq!(interpreter.invited().caller, None);
+    let invited = interpreter.invited();
+    assert_eq!(invited.caller, None);
     interpreter.send(Command::Answer);
     assert_eq!(caller.invited().from, "Anonymous");
     caller.send(Command::Decline);
@@ -89,6 +118,14 @@ fn an_anonymous_telephone_stays_anonymous_and_a_decline_is_told_by_name() {
     );
     service.telephone_report();
     assert!(service.stop_and_verify().contains("subscriber_declined"));
+    service.check_records(&[Record {
+        incoming: None,
+        outbound: CALLER,
+        called: false,
+        talked: false,
+        url: format!("sip:{CALLER}@"),
+        ..Record::ordinary(invited.session.expect("an id"))
+    }]);
 }
 
 #[test]
@@ -131,6 +168,8 @@ fn subscribers_call_each_other_directly() {
     let journal = service.stop_and_verify();
     assert!(journal.contains("point_to_point"));
     assert!(!journal.contains("interpreter_invited"), "{journal}");
+    // What is not relayed is not billed.
+    service.check_records(&[]);
 }
 
 #[test]
@@ -144,7 +183,7 @@ fn f21_a_caller_who_is_lost_in_an_emergency_is_called_back_and_the_call_goes_on(
     caller.call("911");
     assert_eq!(interpreter.invited().urgency, Some(Urgency::Emergency));
     interpreter.send(Command::Answer);
-    caller.call_where("the conversation", is_talking);
+    let talking = caller.call_where("the conversation", is_talking);
     let mut tablet = service.second_device();
     // The caller's network is gone for good; the other device rings at once.
     cable.lay_to("127.0.0.1:1");
@@ -156,6 +195,38 @@ fn f21_a_caller_who_is_lost_in_an_emergency_is_called_back_and_the_call_goes_on(
     service.at_telephone("hang up");
     assert_eq!(tablet.ended().reason, Some(EndReason::HearingHungUp));
     service.stop_and_verify();
+    // Before and after the loss; what lay between is not conversation.
+    emergency_records(&service, talking.session);
+}
+
+#[test]
+fn f21_a_telephone_that_is_lost_in_an_emergency_is_called_again_and_the_call_goes_on() {
+    let mut service = ServiceBuilder::default().over_cable().start();
+    let mut interpreter = service.interpreter();
+    let mut caller = service.caller();
+    caller.call("911");
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    let talking = caller.call_where("the conversation", is_talking);
+    interpreter.call_where("the conversation", is_talking);
+    let cable = service.cable().expect("a cable");
+    let telephone = cable.target();
+    cable.lay_to("127.0.0.1:1");
+    cable.cut();
+    let lost = |view: &CallView| view.missing == [Leg::Hearing];
+    caller.call_where("that the telephone is lost", lost);
+    cable.lay_to(&telephone);
+    let back = |view: &CallView| view.missing.is_empty();
+    caller.call_where("the telephone again", back);
+    interpreter.call_where("the telephone again", back);
+    interpreter.stats_where("the telephone's tone", |stats| {
+        stats.heard_hz.is_some_and(|hz| (hz - 1_000.0).abs() < 25.0)
+    });
+    caller.send(Command::HangUp);
+    assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
+    let journal = service.stop_and_verify();
+    assert_eq!(journal.matches("call_placed").count(), 1, "{journal}");
+    emergency_records(&service, talking.session);
 }
 
 #[test]
@@ -189,6 +260,7 @@ fn f4_a_relief_takes_over_and_the_call_goes_on_and_before_ten_minutes_a_reason_i
     assert_eq!(relief.ended().reason, Some(EndReason::CallerHungUp));
     let journal = service.stop_and_verify();
     assert!(journal.contains("interpreter_relieved"));
+    two_records(&service, told.session);
 }
 
 #[test]
@@ -236,4 +308,5 @@ fn an_interpreter_who_is_lost_in_a_call_is_replaced_and_nobody_redials() {
     caller.send(Command::HangUp);
     assert_eq!(other.ended().reason, Some(EndReason::CallerHungUp));
     assert!(service.stop_and_verify().contains("interpreter_lost"));
+    two_records(&service, invited.session);
 }

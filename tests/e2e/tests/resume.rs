@@ -5,7 +5,8 @@ use std::time::Duration;
 use vrs_client::{Command, Role, VideoSize};
 use vrs_domain::{EndReason, SessionState};
 use vrs_e2e::{
-    CALLER, CALLER_PASSWORD, Cable, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Party, Service,
+    CALLER, CALLER_PASSWORD, Cable, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Party, Record,
+    Service,
 };
 
 /// A person whose way to the server survives the server.
@@ -70,6 +71,12 @@ fn r02_a_conversation_goes_on_after_the_server_was_killed_and_nobody_redials() {
     let journal = service.stop_and_verify();
     assert!(journal.contains("\"resumed\""), "{journal}");
     assert_eq!(journal.matches("call_placed").count(), 1, "{journal}");
+    let before = Record::ordinary(session.expect("an id"));
+    let after = Record {
+        number: 2,
+        ..before.clone()
+    };
+    service.check_records(&[before, after]);
 }
 
 /// Conversations that are up when the server is killed.
@@ -127,4 +134,17 @@ fn r02_twenty_conversations_go_on_after_the_server_was_killed() {
     let journal = service.stop_and_verify();
     assert_eq!(journal.matches("\"resumed\"").count(), CROWD, "{journal}");
     assert_eq!(journal.matches("call_placed").count(), CROWD, "{journal}");
+    let names: Vec<_> = (0..CROWD)
+        .map(|n| (format!("{}", 2000 + n), format!("+155501002{n:02}")))
+        .collect();
+    let records = calls.iter().zip(&names);
+    let records = records.flat_map(|((_, _, session), (ca, caller))| {
+        [1, 2].map(|number| Record {
+            number,
+            ca: Some(ca),
+            incoming: Some(caller),
+            ..Record::ordinary(session.expect("an id"))
+        })
+    });
+    service.check_records(&records.collect::<Vec<_>>());
 }

@@ -270,6 +270,10 @@ impl Driver {
             Message::Matched(Match {
                 seat, ca, epoch, ..
             }) => Input::Matched { seat, ca, epoch },
+            Message::InterpreterAway(asked) => {
+                let away = Command::TellAway(asked);
+                return self.services.signalling.send(away).await;
+            }
             Message::InvitationLapsed(asked) => seats::declined(asked, Decline::TimedOut),
             Message::Position(position) => return self.queued(position).await,
             Message::InterpreterAnswered { asked, center, sdp } => {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use vrs_domain::{
-    CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, Seat, SessionId,
+    Activity, CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, Seat, SessionId,
     SessionState, TelephoneState, Urgency,
 };
 
@@ -37,6 +37,8 @@ pub enum Event {
     ParkedEnded(CallEnd),
     /// A second call, told by [`Event::Incoming`] during the first, rings no more and was not taken.
     WaitingEnded(CallEnd),
+    /// Interpreters: the server made another choice, for missed invitations.
+    Activity(Activity),
     /// Real-time text of the other end, as it arrives; U+0008 takes the last character back.
     TextReceived(String),
     /// How loud it is, about ten times a second during a call.

@@ -243,6 +243,7 @@ accept = Accept
 # Available or away
 availability-heading = Your availability
 pause = Take a pause
+now-away = You did not answer, so you are away now. Switch back when you are ready.
 last-call-none = None since you signed in.
 availability = Available for calls
 activity-available = Available

@@ -243,6 +243,7 @@ accept = Aceptar
 # Disponible o ausente
 availability-heading = Su disponibilidad
 pause = Hacer una pausa
+now-away = No contestó, así que ahora está ausente. Vuelva a activarse cuando esté listo.
 last-call-none = Ninguna desde que inició sesión.
 availability = Disponible para llamadas
 activity-available = Disponible

@@ -420,6 +420,13 @@ impl Driver {
     }
 
     pub(super) fn on_cancelled(&mut self, now: Instant, handle: CallHandle, headers: &Headers) {
+        let activity = headers.get("VRS-Availability");
+        if let Some(activity) = activity.and_then(|word| word.trim().parse().ok())
+            && self.config.role == Role::Interpreter
+        {
+            self.set_activity(now, activity);
+            self.outlet.tell(Event::Activity(activity));
+        }
         self.end_of(now, handle, |call| {
             call.end_by_peer(now, headers, Some(487), "")
         });
