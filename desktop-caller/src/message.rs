@@ -9,7 +9,7 @@ use crate::glue::Told;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
     /// The engine tells something.
-    Engine(Told),
+    Engine(Box<Told>),
     /// Signing in, settings, text.
     Desk(DeskMessage),
     /// The number field holds this now.
@@ -44,7 +44,7 @@ pub enum Message {
 
 impl From<Event> for Message {
     fn from(event: Event) -> Self {
-        Self::Engine(event.into())
+        Self::Engine(Box::new(event.into()))
     }
 }
 

@@ -22,7 +22,7 @@ type Effects = Vec<Effect<Command>>;
 /// Changes the model; what is to be done outside of it.
 pub fn update(model: &mut Model, now: Instant, message: Message) -> Effects {
     match message {
-        Message::Engine(told) => happened(model, now, told),
+        Message::Engine(told) => happened(model, now, *told),
         Message::Desk(message) => update_desk(&mut model.desk, now, message),
         Message::NumberEdited(text) => type_number(model, &text),
         Message::Digit(digit) => type_number(model, &format!("{}{digit}", model.number)),

@@ -11,7 +11,7 @@ use crate::model::Asking;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
     /// The engine tells something.
-    Engine(Told),
+    Engine(Box<Told>),
     /// Signing in, settings, text.
     Desk(DeskMessage),
     /// Calls may come, or not.
@@ -38,6 +38,6 @@ pub enum Message {
 
 impl From<Event> for Message {
     fn from(event: Event) -> Self {
-        Self::Engine(event.into())
+        Self::Engine(Box::new(event.into()))
     }
 }

@@ -17,7 +17,7 @@ type Effects = Vec<Effect<Command>>;
 /// Changes the model; what is to be done outside of it.
 pub fn update(model: &mut Model, now: Instant, message: Message) -> Effects {
     match message {
-        Message::Engine(told) => happened(model, now, told),
+        Message::Engine(told) => happened(model, now, *told),
         Message::Desk(message) => update_desk(&mut model.desk, now, message),
         Message::ToggleAvailable if model.is_available() => choose(model, Activity::Away),
         Message::ToggleAvailable => choose(model, Activity::Available),

@@ -20,16 +20,20 @@ fn is_talking(view: &CallView) -> bool {
 
 /// Waits until there is a parked call, or none.
 fn parked(party: &mut Party, there: bool) -> Option<CallView> {
-    party.wait("the parked call", |event| match event {
-        Event::Parked(view) if view.is_some() == there => Some(view.clone()),
-        _ => None,
+    party.wait("the parked call", |event| {
+        let Event::Parked(view) = event else {
+            return None;
+        };
+        (view.is_some() == there).then(|| view.clone())
     })
 }
 
 fn waiting_ended(party: &mut Party) -> CallEnd {
-    party.wait("the end of the waiting call", |event| match event {
-        Event::WaitingEnded(end) => Some(end.clone()),
-        _ => None,
+    party.wait("the end of the waiting call", |event| {
+        let Event::WaitingEnded(end) = event else {
+            return None;
+        };
+        Some(end.clone())
     })
 }
 
@@ -124,9 +128,11 @@ fn a_second_call_is_placed_and_its_end_brings_the_first_back() {
     friend.send(Command::Answer);
     caller.call_where("the friend", is_talking);
     interpreter.send(Command::HangUp);
-    let end = caller.wait("the end of the parked call", |event| match event {
-        Event::ParkedEnded(end) => Some(end.clone()),
-        _ => None,
+    let end = caller.wait("the end of the parked call", |event| {
+        let Event::ParkedEnded(end) = event else {
+            return None;
+        };
+        Some(end.clone())
     });
     assert_eq!(end.reason, Some(EndReason::InterpreterHungUp));
     sees(&mut caller, "the friend's picture");

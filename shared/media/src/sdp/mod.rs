@@ -178,7 +178,7 @@ impl SessionDescription {
             let nowhere = nowhere && !media.attributes.has("ice-ufrag");
             nowhere || !media.direction(self).receives()
         };
-        taken.clone().next().is_some() && taken.all(|media| deaf(media))
+        taken.clone().next().is_some() && taken.all(deaf)
     }
 
     /// The mids of each `a=group:BUNDLE` (RFC 9143 section 5).
