@@ -11,7 +11,7 @@ use vrs_domain::{PhoneNumber, Sensitive, SessionState};
 use crate::service::Service;
 
 /// Nothing in these tests takes longer than this.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// One person with a videophone.
 pub struct Party {

@@ -15,6 +15,9 @@ use crate::signalling::{Command, Dial, Restored, Ringing};
 /// A lost party who is called back has this long to answer before the next try.
 const RECALL_RINGS: Duration = Duration::from_secs(30);
 
+/// A party who is back after a restart is offered a path at most so often.
+const OFFERS_AFTER_RESTART: u32 = 3;
+
 impl Driver {
     /// Begins to call the other party.
     pub(super) async fn call(&mut self) {
@@ -393,6 +396,7 @@ impl Driver {
             return;
         }
         let session = self.id;
+        *self.offered_anew.entry(leg).or_default() += 1;
         let sfu = &self.services.sfu;
         let mut trunks = self.services.trunks.iter();
         let trunk = trunks.find(|known| Some(&known.name) == trunk.as_ref());
@@ -415,6 +419,13 @@ impl Driver {
                 self.pending.push_back(Input::Lost(leg));
             }
         }
+    }
+
+    /// Whether a path that was offered after a restart, and did not come about, is offered once
+    /// more: all parties of all calls look for theirs in the same moment.
+    pub(super) fn may_offer_again(&self, leg: Leg) -> bool {
+        let offered = self.offered_anew.get(&leg);
+        leg != Leg::Hearing && offered.is_some_and(|times| *times < OFFERS_AFTER_RESTART)
     }
 
     async fn answer_reinvite(&self, leg: Leg, sdp: Option<String>) {

@@ -6,7 +6,7 @@
 mod calls;
 mod seats;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,6 +127,8 @@ struct Driver {
     /// Between subscribers: what a change of media that the other one is asked about would mean
     /// for hold.
     reoffered_hold: Option<(Leg, bool)>,
+    /// How often parties who are back after a restart were offered a path.
+    offered_anew: BTreeMap<Leg, u32>,
     pending: VecDeque<Input>,
     /// A few at most: each leg has one try under way.
     later: Vec<(Instant, Later)>,
@@ -144,6 +146,7 @@ impl Driver {
             trunk: 0,
             position: None,
             reoffered_hold: None,
+            offered_anew: BTreeMap::new(),
             pending: VecDeque::new(),
             later: Vec::new(),
         }
@@ -298,18 +301,24 @@ impl Driver {
             Message::LegBack { leg, trunk } => return self.offer_anew(leg, trunk).await,
             Message::HungUp(leg) => Input::HungUp(leg),
             Message::Lost(leg) => Input::Lost(leg),
-            Message::Media { leg, news } => return self.on_media(leg, news),
+            Message::Media { leg, news } => return self.on_media(leg, news).await,
             Message::Stop => Input::Stop,
         };
         self.pending.push_back(input);
     }
 
-    fn on_media(&mut self, leg: Leg, news: PeerNews) {
+    async fn on_media(&mut self, leg: Leg, news: PeerNews) {
         match news {
-            PeerNews::Connected => self.pending.push_back(Input::MediaConnected(leg)),
+            PeerNews::Connected => {
+                self.offered_anew.remove(&leg);
+                self.pending.push_back(Input::MediaConnected(leg));
+            }
             PeerNews::Disconnected => {}
             PeerNews::Failed(why) => {
                 info!(%leg, why, "media lost");
+                if self.may_offer_again(leg) {
+                    return self.offer_anew(leg, None).await;
+                }
                 let input = self.media_failed(leg);
                 self.pending.extend(input);
             }

@@ -22,7 +22,7 @@ use crate::error::MediaError;
 use crate::srtp::{Srtp, SrtpKeys};
 
 /// A flight that gets no answer is sent again after this time, up to seven times.
-const FLIGHT_INTERVAL: Duration = Duration::from_millis(500);
+const FLIGHT_INTERVAL: Duration = Duration::from_secs(1);
 /// The handshake must be done within this time from its first datagram.
 const HANDSHAKE_LIMIT: Duration = vrs_domain::limit::HANDSHAKE_TIMEOUT;
 /// Most bytes of DTLS taken from the peer in the life of a transport (A35): a handshake needs
