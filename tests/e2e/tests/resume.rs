@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use vrs_client::{Command, Role, VideoSize};
-use vrs_domain::{EndReason, SessionState};
+use vrs_client::{CallView, Command, Role, VideoSize};
+use vrs_domain::{EndReason, SessionId, SessionState};
 use vrs_e2e::{
     CALLER, CALLER_PASSWORD, Cable, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Party, Record,
     Service,
@@ -22,6 +22,13 @@ fn signed_in_over(
     party.sign_in_at(&cable.address(), account, password);
     party.signed_in();
     party
+}
+
+/// Waits until this party talks; which session it is.
+fn talking(party: &mut Party) -> Option<SessionId> {
+    let talks =
+        |view: &CallView| view.state == Some(SessionState::RelayActive) && view.media_connected;
+    party.call_where("the conversation", talks).session
 }
 
 fn pictures_go_on(party: &mut Party) {
@@ -44,8 +51,8 @@ fn r02_a_conversation_goes_on_after_the_server_was_killed_and_nobody_redials() {
     caller.call(NUMBER);
     interpreter.invited();
     interpreter.send(Command::Answer);
-    let session = caller.state(SessionState::RelayActive).session;
-    interpreter.state(SessionState::RelayActive);
+    let session = talking(&mut caller);
+    talking(&mut interpreter);
     caller.stats_where("pictures", |stats| stats.frames_decoded > 10);
     service.kill_server();
     service.run_server();
@@ -113,8 +120,8 @@ fn r02_twenty_conversations_go_on_after_the_server_was_killed() {
         caller.call(NUMBER);
         interpreter.invited();
         interpreter.send(Command::Answer);
-        let session = caller.state(SessionState::RelayActive).session;
-        interpreter.state(SessionState::RelayActive);
+        let session = talking(&mut caller);
+        talking(&mut interpreter);
         calls.push((caller, interpreter, session));
     }
     service.kill_server();
