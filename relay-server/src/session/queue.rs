@@ -37,6 +37,7 @@ enum Command {
     },
     Enter {
         request: Request,
+        waits: bool,
         reply: oneshot::Sender<Result<(), EndReason>>,
     },
     Accepted {
@@ -147,13 +148,19 @@ impl QueueHandle {
         self.post(Command::SignOut { ca });
     }
 
-    /// A seat of a session begins to wait.
+    /// A seat of a session begins to wait: if it `waits`, even while nobody is signed in who could
+    /// take it.
     ///
     /// # Errors
     /// The reason for which it cannot.
-    pub async fn enter(&self, request: Request) -> Result<(), EndReason> {
+    pub async fn enter(&self, request: Request, waits: bool) -> Result<(), EndReason> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Enter { request, reply }).await;
+        let enter = Command::Enter {
+            request,
+            waits,
+            reply,
+        };
+        self.send(enter).await;
         answer.await.unwrap_or(Err(EndReason::ServiceStopping))
     }
 
@@ -251,9 +258,13 @@ impl Actor {
                     self.directory.tell(session, refused);
                 }
             }
-            Command::Enter { request, reply } => {
+            Command::Enter {
+                request,
+                waits,
+                reply,
+            } => {
                 let (session, seat) = (request.session, request.seat);
-                let entered = self.enter(now, request);
+                let entered = self.enter(now, request, waits);
                 if entered.is_ok() && seat == Seat::Lead {
                     self.told.insert(session, 0);
                 }
@@ -325,8 +336,8 @@ impl Actor {
         }
     }
 
-    fn enter(&mut self, now: Instant, request: Request) -> Result<(), EndReason> {
-        if !self.queue.has_any(request.languages) {
+    fn enter(&mut self, now: Instant, request: Request, waits: bool) -> Result<(), EndReason> {
+        if !waits && !self.queue.has_any(request.languages) {
             return Err(EndReason::NoInterpreter);
         }
         match self.queue.enter(request, now) {

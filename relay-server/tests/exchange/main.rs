@@ -1,0 +1,8 @@
+//! Whole calls through the server's tasks: what becomes of them when somebody or something fails.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod interpreters;
+mod office;
+mod party;
+mod plane;
