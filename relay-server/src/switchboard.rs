@@ -14,7 +14,7 @@ use relay_core::session::{Input, Rules, Session, State};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use vrs_domain::{Seat, SessionId};
+use vrs_domain::{Epoch, Seat, SessionId};
 
 use crate::config::Trunk;
 use crate::edge::Arrival;
@@ -81,6 +81,7 @@ pub fn start(parts: Parts, signalling: ActorConfig<'_>, halt: &CancellationToken
         clock: parts.clock.clone(),
         rules: parts.queue_rules,
         resumed: parts.resumed.iter().flat_map(assignments).collect(),
+        epochs: parts.resumed.iter().filter_map(latest_epoch).collect(),
     };
     tokio::spawn(mend(Arc::clone(&parts.journal), halt.clone()));
     let services = Services {
@@ -158,6 +159,14 @@ fn assignments(session: &Session) -> Vec<queue::Resumed> {
         })
     };
     Seat::ALL.iter().filter_map(taken).collect()
+}
+
+/// Up to which epoch interpreters were asked for a session that goes on; whoever is asked from now
+/// on has a newer one (Q4).
+fn latest_epoch(session: &Session) -> Option<(SessionId, Epoch)> {
+    let parties = session.state().parties()?;
+    let relayed = parties.kind.is_relayed();
+    relayed.then_some((session.id(), parties.crew.latest))
 }
 
 /// Whether a session that another process had can go on: its parties talk already.

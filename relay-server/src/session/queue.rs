@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 use vrs_domain::{
-    Activity, Availability, CaId, EndReason, LanguagePair, Seat, SessionId, Skill, Urgency,
+    Activity, Availability, CaId, EndReason, Epoch, LanguagePair, Seat, SessionId, Skill, Urgency,
 };
 
 use super::clock::{self, Clock};
@@ -48,6 +48,10 @@ enum Command {
         asked: Match,
         how: Decline,
     },
+    HandBack {
+        asked: Match,
+        latest: Epoch,
+    },
     Vacate {
         session: SessionId,
         seat: Seat,
@@ -78,6 +82,8 @@ pub struct QueueConfig {
     pub rules: QueueRules,
     /// Assignments of an earlier process.
     pub resumed: Vec<Resumed>,
+    /// The latest epoch of each session of an earlier process.
+    pub epochs: Vec<(SessionId, Epoch)>,
 }
 
 /// An assignment that outlived its process.
@@ -98,6 +104,9 @@ pub fn start(config: QueueConfig, stop: CancellationToken) -> QueueHandle {
     let mut queue = Queue::new(config.rules);
     for resumed in config.resumed {
         put_back(&mut queue, &resumed);
+    }
+    for (session, latest) in config.epochs {
+        queue.know(session, latest);
     }
     let actor = Actor {
         queue,
@@ -174,6 +183,11 @@ impl QueueHandle {
     /// The interpreter did not take the session.
     pub async fn declined(&self, asked: Match, how: Decline) {
         self.send(Command::Declined { asked, how }).await;
+    }
+
+    /// The session, which knows epochs up to `latest`, cannot take this match: nobody was asked.
+    pub async fn hand_back(&self, asked: Match, latest: Epoch) {
+        self.send(Command::HandBack { asked, latest }).await;
     }
 
     /// A seat is given up; whoever had it is free.
@@ -294,6 +308,18 @@ impl Actor {
                 // Stale when the invitation lapsed first; the session has been told of that.
                 if let Err(error) = self.queue.declined(session, seat, &ca, epoch, now) {
                     debug!(%error, %how, "a late decline");
+                }
+            }
+            Command::HandBack { asked, latest } => {
+                let Match {
+                    session,
+                    seat,
+                    ca,
+                    epoch,
+                } = asked;
+                let back = self.queue.hand_back(session, seat, &ca, epoch, latest);
+                if let Err(error) = back {
+                    debug!(%error, "handed back too late");
                 }
             }
             Command::Vacate { session, seat } => {

@@ -1,7 +1,7 @@
 //! Interpreters who are lost, and sessions that look for another one.
 
 use super::office::{ANA, BEN, CALLER, Office, TELEPHONE, TRUNKS, pass, seconds};
-use super::party::Party;
+use super::party::{Party, incoming};
 
 /// A caller talks to a telephone through Ana.
 pub(crate) async fn talking(office: &mut Office, number: &str) -> (Party, Party, Party) {
@@ -49,4 +49,32 @@ async fn f18_an_emergency_call_waits_for_the_first_interpreter_to_sign_in() {
     let mut ana = office.sign_in(ANA).await;
     ana.answer_next().await;
     assert_eq!(office.ends(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn q4_who_is_asked_after_a_restart_has_an_epoch_that_the_session_takes() {
+    let mut office = Office::open().await;
+    let (mut caller, mut ana, mut gateway) = talking(&mut office, TELEPHONE).await;
+    // Ana is lost, Ben declines: nobody leads when the server is killed.
+    let mut ben = office.sign_in(BEN).await;
+    ana.cut().await;
+    for _ in 0..2 {
+        let (call, _) = ben.incoming().await;
+        ben.reject(call, 486).await;
+        pass(seconds(40)).await;
+    }
+    office.kill();
+    for party in [&mut caller, &mut ben, &mut gateway] {
+        party.cut().await;
+    }
+    office.start().await;
+    gateway.connect(&mut office, Some(TRUNKS[0])).await;
+    caller.sign_in(&mut office).await;
+    ana.sign_in(&mut office).await;
+    let asked = ana.within(seconds(5), incoming).await;
+    let (call, _) = asked.expect("the first to sign in is asked at once");
+    ana.accept(call, "v=0 test").await;
+    pass(seconds(60)).await;
+    assert_eq!(office.ends(), [""; 0]);
+    office.assert_replays();
 }

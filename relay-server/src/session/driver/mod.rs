@@ -357,6 +357,15 @@ impl Driver {
     /// A refused word of a person is answered; others were overtaken by events.
     async fn refused(&self, input: &Input, refusal: Refusal) {
         debug!(input = input.word(), %refusal, "refused");
+        if let Input::Matched { seat, ca, epoch } = input {
+            let asked = Match {
+                session: self.id,
+                seat: *seat,
+                ca: ca.clone(),
+                epoch: *epoch,
+            };
+            self.hand_back(asked, refusal.why).await;
+        }
         if let Input::SeatAsked { seat, .. } | Input::SeatWithdrawn { seat } = input
             && refusal.why != Why::CallIsOver
         {

@@ -1,7 +1,7 @@
 //! Invitations, and who sits where.
 
 use relay_core::queue::{Match, Request};
-use relay_core::session::{Decline, Input};
+use relay_core::session::{Decline, Input, Why};
 use tracing::{error, info};
 use vrs_domain::{CaId, CallCenter, EndReason, Epoch, Leg, Seat, Urgency};
 
@@ -63,6 +63,21 @@ impl Driver {
                 error!(%error, "no offer for the interpreter");
                 self.lose(asked).await;
             }
+        }
+    }
+
+    /// The queue proposed somebody whom the session cannot ask: nobody sits waiting for a call that
+    /// never comes, and it is not held against them.
+    pub(super) async fn hand_back(&self, asked: Match, why: Why) {
+        let queue = &self.services.queue;
+        info!(interpreter = %asked.ca, seat = %asked.seat, epoch = %asked.epoch, %why, "handed back");
+        match (why, self.session.state().parties()) {
+            (Why::StaleEpoch, Some(parties)) => {
+                queue.hand_back(asked, parties.crew.latest).await;
+            }
+            (Why::AlreadyInvited, Some(_)) => queue.declined(asked, Decline::Lost).await,
+            (_, Some(_)) => queue.vacate(asked.session, asked.seat).await,
+            (_, None) => queue.leave(asked.session).await,
         }
     }
 
