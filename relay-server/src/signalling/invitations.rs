@@ -65,6 +65,11 @@ impl Closing {
     fn has(&self, ca: &CaId) -> bool {
         self.legs.values().any(|closing| closing == ca)
     }
+
+    /// Nobody is to be asked for this session any more.
+    pub(super) fn forget(&mut self, session: SessionId) {
+        self.held.retain(|_, waits| waits.asked.session != session);
+    }
 }
 
 impl Actor {

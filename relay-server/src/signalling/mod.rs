@@ -88,6 +88,13 @@ pub enum Command {
         /// What the other end is told.
         reason: EndReason,
     },
+    /// End every leg of a session, every ringing and every invitation.
+    Abandon {
+        /// Which session.
+        session: SessionId,
+        /// What the other ends are told.
+        reason: EndReason,
+    },
     /// Take an invitation back; nothing happens when it is gone already.
     CancelInvitation {
         /// What the interpreter is told.

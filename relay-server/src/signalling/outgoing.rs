@@ -66,6 +66,7 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
             leg,
             reason,
         } => hang_up(actor, now, session, leg, reason),
+        Command::Abandon { session, reason } => abandon(actor, now, session, reason),
         Command::CancelInvitation {
             reason,
             session,
@@ -166,6 +167,22 @@ fn hang_up(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, reason
             .reject(now, call, if status < 300 { 487 } else { status }, headers);
     } else {
         actor.end(now, call, used, reason);
+    }
+}
+
+/// Ends whatever a session has, also what it no longer knows of.
+fn abandon(actor: &mut Actor, now: Instant, session: SessionId, reason: EndReason) {
+    for &leg in Leg::ALL {
+        hang_up(actor, now, session, leg, reason);
+    }
+    actor.closing.forget(session);
+    let theirs = |used: &Use| used.session == session;
+    let rest = actor.calls.iter().filter(|(_, used)| theirs(used));
+    let rest: Vec<_> = rest.map(|(call, _)| *call).collect();
+    for call in rest {
+        if let Some(used) = actor.forget(call) {
+            actor.end(now, call, used, reason);
+        }
     }
 }
 

@@ -19,6 +19,10 @@ use crate::session::Message;
 /// the longer the server is away.
 const RESUME_GRACE: Duration = Duration::from_secs(90);
 
+/// Longest written form, in bytes. In a record every character of it takes two at most, and a
+/// record has a limit (`limit::JOURNAL_RECORD_BYTES_MAX`).
+const WRITTEN_BYTES_MAX: usize = 7 * 1024;
+
 /// The written form, JSON in the journal.
 #[derive(Serialize, Deserialize)]
 struct Written {
@@ -73,6 +77,11 @@ impl Actor {
         let Ok(text) = serde_json::to_string(&written(used, saved)) else {
             return;
         };
+        if text.len() > WRITTEN_BYTES_MAX {
+            // Somebody sends kilobytes of Record-Route: that is no reason to lose the call.
+            let (session, leg, bytes) = (used.session, used.leg, text.len());
+            return warn!(%session, %leg, bytes, "a leg too long to be kept: a restart ends it");
+        }
         let (leg, dialog) = (used.leg, Dialog(text));
         self.directory()
             .tell(used.session, Message::LegBound { leg, dialog });

@@ -1,20 +1,7 @@
 //! Interpreters who are lost, and sessions that look for another one.
 
 use super::office::{ANA, BEN, CALLER, Office, TELEPHONE, TRUNKS, pass, seconds};
-use super::party::{Party, incoming};
-
-/// A caller talks to a telephone through Ana.
-pub(crate) async fn talking(office: &mut Office, number: &str) -> (Party, Party, Party) {
-    let mut ana = office.sign_in(ANA).await;
-    let mut gateway = office.gateway(TRUNKS[0]).await;
-    let mut caller = office.sign_in(CALLER).await;
-    let call = caller.call(number).await;
-    ana.answer_next().await;
-    gateway.answer_next().await;
-    caller.answered(call).await;
-    pass(seconds(5)).await;
-    (caller, ana, gateway)
-}
+use super::party::{incoming, talking};
 
 #[tokio::test(start_paused = true)]
 async fn f18_f21_an_emergency_waits_for_another_interpreter_although_nobody_is_signed_in() {

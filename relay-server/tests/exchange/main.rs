@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod interpreters;
+mod journal;
 mod office;
 mod party;
 mod plane;

@@ -10,7 +10,7 @@ use vrs_sip::{
     InviteParams, NameAddr, Output, RegisterParams, Request, Role, Uri,
 };
 
-use super::office::{DOMAIN, Office, PASSWORD};
+use super::office::{ANA, CALLER, DOMAIN, Office, PASSWORD, TRUNKS, pass, seconds};
 
 const PATIENCE: Duration = Duration::from_secs(400);
 const STREAM: FlowKind = FlowKind::Reliable {
@@ -27,6 +27,7 @@ pub(crate) struct Party {
     /// Without a connection.
     idle: Option<Endpoint>,
     line: Option<Line>,
+    taken: Vec<CallHandle>,
 }
 
 struct Line {
@@ -57,6 +58,7 @@ impl Party {
             account,
             idle: Some(Endpoint::new(config, now())),
             line: None,
+            taken: Vec::new(),
         }
     }
 
@@ -242,7 +244,13 @@ impl Party {
     pub(crate) async fn answer_next(&mut self) -> CallHandle {
         let (call, _) = self.incoming().await;
         self.accept(call, "v=0 test").await;
+        self.taken.push(call);
         call
+    }
+
+    /// The calls that were taken so.
+    pub(crate) fn calls(&self) -> &[CallHandle] {
+        &self.taken
     }
 
     pub(crate) async fn answered(&mut self, call: CallHandle) {
@@ -281,6 +289,19 @@ impl Party {
         .await
         .is_some()
     }
+}
+
+/// A caller talks to a telephone through Ana.
+pub(crate) async fn talking(office: &mut Office, number: &str) -> (Party, Party, Party) {
+    let mut ana = office.sign_in(ANA).await;
+    let mut gateway = office.gateway(TRUNKS[0]).await;
+    let mut caller = office.sign_in(CALLER).await;
+    let call = caller.call(number).await;
+    ana.answer_next().await;
+    gateway.answer_next().await;
+    caller.answered(call).await;
+    pass(seconds(5)).await;
+    (caller, ana, gateway)
 }
 
 pub(crate) fn incoming(event: &Event) -> Option<(CallHandle, Request)> {

@@ -11,12 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relay_core::queue::{Match, Request};
-use relay_core::session::{Action, Decline, Input, Refusal, Rules, Session, State, Step, Why};
+use relay_core::session::{
+    Action, Decline, EventKind, Input, Refusal, Rules, Session, State, Step, Why,
+};
 use relay_core::sfu::PeerNews;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, error, info, info_span};
+use tracing::{Instrument, debug, error, info, info_span, warn};
 use vrs_domain::{CaId, EndReason, Leg, Seat, SessionId, SessionState, Urgency};
 
 use super::clock::Clock;
@@ -130,6 +132,8 @@ struct Driver {
     pending: VecDeque<Input>,
     /// A few at most: each leg has one try under way.
     later: Vec<(Instant, Later)>,
+    /// Nothing more is to be done: its end could not be recorded.
+    abandoned: bool,
 }
 
 impl Driver {
@@ -146,6 +150,7 @@ impl Driver {
             reoffered_hold: None,
             pending: VecDeque::new(),
             later: Vec::new(),
+            abandoned: false,
         }
     }
 
@@ -219,7 +224,7 @@ impl Driver {
     }
 
     fn ended(&self) -> bool {
-        self.session.state().name() == SessionState::CallEnded
+        self.abandoned || self.session.state().name() == SessionState::CallEnded
     }
 
     fn is_waiting(&self) -> bool {
@@ -381,11 +386,24 @@ impl Driver {
     }
 
     async fn commit(&mut self, step: Step) {
-        let entry = Entry::from(&step.event);
-        if let Err(error) = self.services.journal.append_or_keep(entry).await {
+        let (entry, event) = (Entry::from(&step.event), step.event.kind.word());
+        match self.services.journal.append_or_keep(entry).await {
+            Ok(_) => {}
             // The call goes on (R03): cutting off a conversation helps nobody. New calls are
             // refused.
-            error!(%error, event = step.event.kind.word(), "a transition is not in the journal");
+            Err(error @ AppendError::Kept(_)) => {
+                error!(%error, event, "a transition waits for the journal");
+            }
+            // The leg works without it; only a restart would look for it.
+            Err(error @ AppendError::TooLarge(_)) if is_bound(&step.event.kind) => {
+                return warn!(%error, "a leg cannot be found again after a restart");
+            }
+            // What is not kept does not happen: the record of a session has no gaps, or it is
+            // worth nothing.
+            Err(error) => {
+                error!(%error, event, "a call is given up because the journal cannot be written");
+                return self.abandon(EndReason::JournalUnavailable).await;
+            }
         }
         if let Err(misfit) = self.session.apply(&step.event) {
             error!(?misfit, "a proposed event did not fit");
@@ -393,6 +411,19 @@ impl Driver {
         }
         self.recorded(&step);
         self.perform(step.actions).await;
+    }
+
+    /// Ends everything without an event: the record cannot say how, so it stays open, and the next
+    /// start ends it.
+    async fn abandon(&mut self, reason: EndReason) {
+        self.abandoned = true;
+        self.pending.clear();
+        self.later.clear();
+        let session = self.id;
+        let abandon = Command::Abandon { session, reason };
+        self.services.signalling.send(abandon).await;
+        self.services.sfu.close(session).await;
+        self.services.queue.leave(session).await;
     }
 
     /// Log, metrics and snapshot of what is now in the journal.
@@ -531,6 +562,10 @@ impl Driver {
             })
             .await;
     }
+}
+
+const fn is_bound(event: &EventKind) -> bool {
+    matches!(event, EventKind::LegBound { .. })
 }
 
 async fn sleep_until(at: Option<Instant>) {
