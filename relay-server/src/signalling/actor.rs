@@ -16,6 +16,7 @@ use vrs_domain::{Leg, Seat, SessionId};
 use vrs_sip::{CallHandle, Endpoint, EndpointConfig, FlowAddress, FlowId, Output, Role};
 
 use super::auth::Auth;
+use super::farewell::Departing;
 use super::flows::Flows;
 use super::invitations::Closing;
 use super::registrar::Registrar;
@@ -97,6 +98,8 @@ pub struct Actor {
     pub(super) calls: BTreeMap<CallHandle, Use>,
     pub(super) legs: BTreeMap<(SessionId, Leg), CallHandle>,
     pub(super) closing: Closing,
+    /// Legs whose peers are being told that they are over.
+    pub(super) departing: Departing,
     /// Subscribers whose devices ring.
     pub(super) rung: BTreeMap<(SessionId, Leg), Rung>,
     /// Which numbers are more urgent than others.
@@ -153,6 +156,7 @@ impl Actor {
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             closing: Closing::default(),
+            departing: Departing::default(),
             rung: BTreeMap::new(),
             numbers: config.numbers,
             random: StdRng::from_seed(Sha256::digest(config.seed).into()),
@@ -200,7 +204,7 @@ impl Actor {
 
     fn on_arrival(&mut self, now: Instant, arrival: Arrival) {
         match arrival {
-            Arrival::Opened(opened) => self.open_flow(opened),
+            Arrival::Opened(opened) => self.open_flow(now, opened),
             Arrival::Received { flow, bytes } => {
                 if self.is_flooding(now, flow) {
                     info!(flow = flow.0, "cut a connection that sends too much");
@@ -226,7 +230,7 @@ impl Actor {
         self.auth.is_too_much(now, key)
     }
 
-    fn open_flow(&mut self, opened: Opened) {
+    fn open_flow(&mut self, now: Instant, opened: Opened) {
         let local = opened.local.clone();
         let address = FlowAddress {
             via_sent_by: local.clone(),
@@ -238,6 +242,7 @@ impl Actor {
             self.resume_trunk(trunk, opened.flow);
         }
         self.flows.open(opened);
+        self.see_off(now);
         metrics::gauge!("visavis_flows").increment(1.0);
     }
 
@@ -249,6 +254,7 @@ impl Actor {
         self.endpoint.close_flow(now, flow);
         let gone = self.registrar.close_flow(flow);
         self.gone(gone);
+        self.see_off(now);
     }
 
     /// Sends what the endpoint wants sent and acts on what it reports, until it is quiet.

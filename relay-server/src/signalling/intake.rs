@@ -257,6 +257,7 @@ impl Actor {
             self.queue().sign_in(ca_id.clone(), profile, activity);
         }
         self.resume_calls(user, flow);
+        self.see_off(now);
         self.ring_newcomer(now, user, &binding);
         let mut headers = self.contacts(now, user);
         if request

@@ -1,5 +1,7 @@
 //! Somebody with a connection: a subscriber's app, an interpreter's, or a gateway.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use relay_server::edge::{Arrival, Opened};
@@ -28,6 +30,7 @@ pub(crate) struct Party {
     idle: Option<Endpoint>,
     line: Option<Line>,
     taken: Vec<CallHandle>,
+    placed: Option<CallHandle>,
 }
 
 struct Line {
@@ -38,6 +41,7 @@ struct Line {
     task: tokio::task::JoinHandle<Endpoint>,
     arrivals: mpsc::Sender<Arrival>,
     seen: Vec<Event>,
+    deaf: Arc<AtomicBool>,
 }
 
 fn now() -> std::time::Instant {
@@ -59,6 +63,7 @@ impl Party {
             idle: Some(Endpoint::new(config, now())),
             line: None,
             taken: Vec::new(),
+            placed: None,
         }
     }
 
@@ -82,16 +87,19 @@ impl Party {
             contact_host_port: "x.invalid".into(),
         };
         endpoint.open_flow(flow, STREAM, address);
+        for call in self.taken.iter().copied().chain(self.placed) {
+            endpoint.move_call(call, flow);
+        }
         let (orders, ordered) = mpsc::channel(64);
         let (tell, events) = mpsc::channel(256);
-        let task = tokio::spawn(work(
-            endpoint,
+        let deaf = Arc::<AtomicBool>::default();
+        let way = Way {
             flow,
-            arrivals.clone(),
+            arrivals: arrivals.clone(),
             incoming,
-            ordered,
-            tell,
-        ));
+            deaf: Arc::clone(&deaf),
+        };
+        let task = tokio::spawn(work(endpoint, way, ordered, tell));
         self.line = Some(Line {
             flow,
             orders,
@@ -99,6 +107,7 @@ impl Party {
             task,
             arrivals,
             seen: Vec::new(),
+            deaf,
         });
     }
 
@@ -213,7 +222,9 @@ impl Party {
             tell.send(endpoint.invite(now(), flow, invite)).ok();
         })
         .await;
-        told.await.unwrap()
+        let call = told.await.unwrap();
+        self.placed = Some(call);
+        call
     }
 
     pub(crate) async fn incoming(&mut self) -> (CallHandle, Request) {
@@ -246,6 +257,17 @@ impl Party {
         self.accept(call, "v=0 test").await;
         self.taken.push(call);
         call
+    }
+
+    /// The call that was placed last.
+    pub(crate) fn placed(&self) -> CallHandle {
+        self.placed.unwrap()
+    }
+
+    /// From now on it neither hears nor says anything, until it connects again.
+    pub(crate) async fn deafen(&mut self) {
+        let deaf = &self.line().deaf;
+        deaf.store(true, Ordering::Relaxed);
     }
 
     /// The calls that were taken so.
@@ -311,20 +333,28 @@ pub(crate) fn incoming(event: &Event) -> Option<(CallHandle, Request)> {
     }
 }
 
-async fn work(
-    mut endpoint: Endpoint,
+/// To and from the server.
+struct Way {
     flow: FlowId,
     arrivals: mpsc::Sender<Arrival>,
-    mut incoming: mpsc::Receiver<Vec<u8>>,
+    incoming: mpsc::Receiver<Vec<u8>>,
+    deaf: Arc<AtomicBool>,
+}
+
+async fn work(
+    mut endpoint: Endpoint,
+    mut way: Way,
     mut orders: mpsc::Receiver<Order>,
     events: mpsc::Sender<Event>,
 ) -> Endpoint {
+    let flow = way.flow;
     let mut open = true;
     loop {
         while let Some(output) = endpoint.poll_output() {
             match output {
                 Output::Transmit { bytes, .. } => {
-                    arrivals.send(Arrival::Received { flow, bytes }).await.ok();
+                    let sent = Arrival::Received { flow, bytes };
+                    way.arrivals.send(sent).await.ok();
                 }
                 Output::Event(event) => {
                     // A changed session is agreed to.
@@ -343,7 +373,8 @@ async fn work(
                 Some(order) => order(&mut endpoint),
                 None => return endpoint,
             },
-            bytes = incoming.recv(), if open => match bytes {
+            bytes = way.incoming.recv(), if open => match bytes {
+                Some(_) if way.deaf.load(Ordering::Relaxed) => {}
                 Some(bytes) => endpoint.receive(now(), flow, &bytes),
                 None => open = false,
             },
