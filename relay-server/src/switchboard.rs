@@ -18,7 +18,7 @@ use vrs_domain::{Epoch, Seat, SessionId};
 
 use crate::config::Trunk;
 use crate::edge::Arrival;
-use crate::journal::{AppendError, Entry, Health, Journal};
+use crate::journal::{AppendError, Entry, Health, Journal, Stranded};
 use crate::session::clock::Clock;
 use crate::session::driver::{self, Services};
 use crate::session::publish::Publisher;
@@ -26,8 +26,8 @@ use crate::session::queue::QueueConfig;
 use crate::session::views::Views;
 use crate::session::{Directory, Message, queue};
 use crate::sfu::{MediaNews, Sfu};
-use crate::signalling::Signalling;
 use crate::signalling::actor::{Actor, ActorConfig};
+use crate::signalling::{Command, Restored, Signalling};
 
 /// Arrivals that may wait for the signalling task.
 const ARRIVALS_WAITING_MAX: usize = 4096;
@@ -68,6 +68,7 @@ pub struct Switchboard {
     /// What arrives on flows goes in here.
     pub arrivals: mpsc::Sender<Arrival>,
     directory: Directory,
+    signalling: Signalling,
 }
 
 /// Starts the tasks; they end when `halt` is cancelled.
@@ -75,6 +76,7 @@ pub struct Switchboard {
 pub fn start(parts: Parts, signalling: ActorConfig<'_>, halt: &CancellationToken) -> Switchboard {
     let directory = Directory::default();
     let (handle, commands) = Signalling::channel();
+    let signalling_handle = handle.clone();
     let queue = QueueConfig {
         directory: directory.clone(),
         views: parts.views.clone(),
@@ -107,10 +109,32 @@ pub fn start(parts: Parts, signalling: ActorConfig<'_>, halt: &CancellationToken
     Switchboard {
         arrivals,
         directory,
+        signalling: signalling_handle,
     }
 }
 
 impl Switchboard {
+    /// Hangs up on those whose session did not outlive the process before, as soon as they can be
+    /// reached.
+    pub async fn see_off(&self, stranded: Vec<Stranded>) {
+        for Stranded {
+            session,
+            leg,
+            dialog,
+            reason,
+        } in stranded
+        {
+            let restored = Box::new(Restored {
+                session,
+                leg,
+                dialog,
+                seat: None,
+            });
+            let see_off = Command::SeeOff { restored, reason };
+            self.signalling.send(see_off).await;
+        }
+    }
+
     /// Ends what is still running, so that no leg is left behind.
     pub async fn drain(&self) {
         for _ in 0..FLUSHES_MAX {

@@ -420,8 +420,16 @@ impl Actor {
             }
             (_, None) => return debug!("an answer to nothing we asked"),
         };
+        // A telephone that answered is in the record before the conversation is: a kill in between
+        // leaves nobody on the line of whom the next process knows nothing. An interpreter's leg
+        // belongs to the session only once they have the seat.
+        if leg.seat().is_none() {
+            self.bind_leg(call);
+        }
         self.directory().tell(session, message);
-        self.bind_leg(call);
+        if leg.seat().is_some() {
+            self.bind_leg(call);
+        }
     }
 
     /// Where an interpreter works, as their account says.

@@ -112,6 +112,13 @@ pub enum Command {
     },
     /// Take up a leg of an earlier process.
     Restore(Box<Restored>),
+    /// Hang up on a leg of an earlier process, whose session is over.
+    SeeOff {
+        /// What is known of it.
+        restored: Box<Restored>,
+        /// What the other end is told.
+        reason: EndReason,
+    },
     /// Tell a party how the session stands.
     Status {
         /// Whose leg.

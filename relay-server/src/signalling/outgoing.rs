@@ -74,6 +74,7 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
         } => actor.cancel_invitation(now, session, epoch, reason),
         Command::Relieve { session } => actor.relieve(session),
         Command::Restore(restored) => actor.restore(now, *restored),
+        Command::SeeOff { restored, reason } => actor.see_off_restored(now, &restored, reason),
         Command::Status {
             leg,
             session,

@@ -150,9 +150,10 @@ impl Actor {
         }
         let flow = self.endpoint.call_flow(call);
         let address = flow.and_then(|flow| Some(self.flows.get(flow)?.peer.ip()));
+        // As a telephone's, its leg is in the record before the conversation is.
+        self.bind_leg(call);
         let answered = Message::CalledAnswered { leg, sdp, address };
         self.directory().tell(session, answered);
-        self.bind_leg(call);
     }
 
     /// A device refused, or cannot be reached. When none is left, the call has failed; one that

@@ -8,3 +8,4 @@ mod journal;
 mod office;
 mod party;
 mod plane;
+mod restarts;

@@ -9,14 +9,16 @@ use relay_core::session::Rules;
 use relay_server::accounts::{Account, AccountStore, Digests, Role};
 use relay_server::config::{Numbers, Trunk, TrunkHost, TrunkTransport};
 use relay_server::edge::Arrival;
-use relay_server::journal::{self, Disk, Entry, Host, Journal, Kind, Options, RealDisk, Replay};
+use relay_server::journal::{
+    self, Disk, Entry, Host, Journal, Kind, Options, RealDisk, Replay, Stranded,
+};
 use relay_server::session::clock::Clock;
 use relay_server::session::views::Views;
 use relay_server::signalling::actor::ActorConfig;
 use relay_server::switchboard::{self, Parts, Switchboard};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use vrs_domain::Sensitive;
+use vrs_domain::{EndReason, Sensitive};
 
 use super::party::Party;
 use super::plane::{self, Rooms};
@@ -114,10 +116,12 @@ impl Office {
             drop(replay.take(&record));
         });
         let journal = Arc::new(opened.unwrap().0);
+        let mut stranded = replay.stranded();
         let (open, faults) = replay.finish();
         assert_eq!(faults, [], "every session replays");
         let (resumed, cut): (Vec<_>, Vec<_>) = open.into_iter().partition(switchboard::goes_on);
         for session in cut {
+            stranded.extend(Stranded::of(&session, EndReason::ServerRestarted));
             switchboard::end_after_restart(&journal, session, &self.clock)
                 .await
                 .unwrap();
@@ -148,6 +152,7 @@ impl Office {
             seed: [9; 32],
         };
         let switchboard = switchboard::start(parts, config, &halt);
+        switchboard.see_off(stranded).await;
         self.life = Some(Life {
             halt,
             switchboard,
@@ -188,6 +193,20 @@ impl Office {
         let mut party = Party::new(trunk);
         party.connect(self, Some(trunk)).await;
         party
+    }
+
+    /// Writes another journal in the place of the present one.
+    pub(crate) async fn rewrite(&mut self, entries: Vec<Entry>) {
+        pass(Duration::from_millis(50)).await;
+        std::fs::remove_dir_all(self.journal_folder()).unwrap();
+        let options = Options {
+            host: Host::Task,
+            ..Options::default()
+        };
+        let (journal, _) = Journal::open_with(&self.journal_folder(), options, |_| {}).unwrap();
+        for entry in entries {
+            journal.append(entry).await.unwrap();
+        }
     }
 
     /// What the journal holds, in order.

@@ -358,12 +358,18 @@ impl Driver {
         }
     }
 
-    /// After a restart: every leg that was answered waits for its party.
-    pub(super) async fn reconnect(&self) {
+    /// After a restart: every leg that was answered waits for its party. One of which nothing was
+    /// kept cannot be found again; one that is called back is called anew.
+    pub(super) async fn reconnect(&mut self) {
         let Some(parties) = self.session.state().parties() else {
             return;
         };
         let session = self.id;
+        let unknown = |leg: &&Leg| {
+            let known = parties.dialogs.contains_key(leg) || parties.missing.contains_key(leg);
+            parties.has(**leg) && !known
+        };
+        let unknown: Vec<_> = Leg::ALL.iter().filter(unknown).copied().collect();
         for (&leg, dialog) in &parties.dialogs {
             let taken = leg.seat().and_then(|seat| {
                 let taken = parties.crew.taken(seat)?;
@@ -381,8 +387,18 @@ impl Driver {
                 dialog: dialog.clone(),
                 seat,
             };
-            let command = Command::Restore(Box::new(restored));
+            let restored = Box::new(restored);
+            let command = if parties.missing.contains_key(&leg) {
+                let reason = no_answer(leg);
+                Command::SeeOff { restored, reason }
+            } else {
+                Command::Restore(restored)
+            };
             self.services.signalling.send(command).await;
+        }
+        for leg in unknown {
+            info!(%leg, "nothing was kept of it before the restart");
+            self.pending.push_back(Input::Lost(leg));
         }
     }
 
