@@ -286,7 +286,7 @@ fn called(state: &State, event: &EventKind, now_ms: u64) -> Result<State, Misfit
             failures,
             since_ms,
         } => {
-            if started && *failures > 0 && !*ringing {
+            if started {
                 Ok(dialing(parties, now_ms, false, *failures))
             } else if failed {
                 Ok(dialing(parties, now_ms, false, failures.saturating_add(1)))

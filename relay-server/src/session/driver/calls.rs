@@ -215,15 +215,18 @@ impl Driver {
     pub(super) async fn called_failed(&mut self, leg: Leg, reason: EndReason) {
         let telephone = leg == Leg::Hearing;
         self.services.sfu.leave(self.id, leg).await;
-        if telephone
-            && reason == EndReason::TrunkUnavailable
-            && self.trunk + 1 < self.services.trunks.len()
-        {
-            self.trunk += 1;
-            let trunk = &self.services.trunks[self.trunk].name;
-            info!(trunk, "trying the next trunk");
-            if self.dial().await.is_ok() {
-                return;
+        if telephone && self.is_trunks_fault(reason) {
+            while self.trunk + 1 < self.services.trunks.len() {
+                self.trunk += 1;
+                let trunk = &self.services.trunks[self.trunk].name;
+                info!(trunk, "trying the next trunk");
+                if self.dial().await.is_ok() {
+                    if !self.is_missing(leg) {
+                        let address = self.trunk_address();
+                        self.pending.push_back(Input::DialStarted { address });
+                    }
+                    return;
+                }
             }
         }
         self.trunk = 0;
@@ -232,6 +235,12 @@ impl Driver {
         } else {
             Input::CalledFailed { reason }
         });
+    }
+
+    /// Whether another trunk may do better. For an emergency call every one is asked: what one
+    /// gateway refuses, another one may know how to route (F18).
+    fn is_trunks_fault(&self, reason: EndReason) -> bool {
+        reason == EndReason::TrunkUnavailable || self.session.placed().urgency == Urgency::Emergency
     }
 
     /// Answers whoever called.
