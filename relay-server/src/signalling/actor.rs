@@ -300,7 +300,9 @@ impl Actor {
             if let Some(used) = self.calls.get_mut(&call) {
                 used.gone_until = None;
             }
-            self.directory().tell(session, Message::Lost(leg));
+            if self.is_leg(call) {
+                self.directory().tell(session, Message::Lost(leg));
+            }
         }
     }
 
@@ -312,6 +314,17 @@ impl Actor {
         });
         let correlation = calling?;
         Some(wire::correlation_header(correlation))
+    }
+
+    /// Whether this is the call of its leg now.
+    pub(super) fn is_leg(&self, call: CallHandle) -> bool {
+        let used = self.calls.get(&call);
+        used.is_some_and(|used| self.legs.get(&(used.session, used.leg)) == Some(&call))
+    }
+
+    /// What a call is to us, if it is the call of its leg now.
+    pub(super) fn leg_of(&self, call: CallHandle) -> Option<&Use> {
+        self.calls.get(&call).filter(|_| self.is_leg(call))
     }
 
     pub(super) fn remember(&mut self, call: CallHandle, used: Use) {

@@ -50,8 +50,12 @@ impl Actor {
                 self.on_fork_answered(now, call, &response);
             }
             Event::Answered { call, response } => self.on_answered(now, call, &response),
-            Event::Failed { call, status, .. } if self.is_fork(call) => {
-                self.on_fork_failed(now, call, status);
+            Event::Failed {
+                call,
+                status,
+                response,
+            } if self.is_fork(call) => {
+                self.on_fork_failed(now, call, status, response.is_some());
             }
             Event::Failed {
                 call,
@@ -69,17 +73,9 @@ impl Actor {
                 call,
                 reason: Some(reason),
                 ..
-            } if is_failure(&reason) => {
-                if let Some(used) = self.forget(call) {
-                    let lost = Message::Lost(used.leg);
-                    self.directory().tell(used.session, lost);
-                }
-            }
+            } if is_failure(&reason) => self.on_gone(call, Message::Lost),
             Event::Cancelled { call, .. } | Event::Ended { call, .. } => {
-                if let Some(used) = self.forget(call) {
-                    self.directory()
-                        .tell(used.session, Message::HungUp(used.leg));
-                }
+                self.on_gone(call, Message::HungUp);
             }
             Event::FlowLost { call } => self.on_call_flow_lost(now, call),
             Event::HungUp { call } => {
@@ -92,6 +88,15 @@ impl Actor {
             | Event::Registered { .. }
             | Event::RegistrationFailed { .. }
             | Event::Response { .. } => {}
+        }
+    }
+
+    /// A call is over from the other side. That of a leg which has another call by now, because its
+    /// party was called anew, says nothing about it.
+    fn on_gone(&mut self, call: CallHandle, word: fn(Leg) -> Message) {
+        let is_leg = self.is_leg(call);
+        if let Some(used) = self.forget(call).filter(|_| is_leg) {
+            self.directory().tell(used.session, word(used.leg));
         }
     }
 
@@ -363,7 +368,7 @@ impl Actor {
     fn on_reinvite(&mut self, now: Instant, call: CallHandle, request: &Request) {
         let offer = sdp(&request.headers, &request.body);
         let readable = offer.is_some() || request.body.is_empty();
-        let Some(used) = self.calls.get(&call).filter(|_| readable) else {
+        let Some(used) = self.leg_of(call).filter(|_| readable) else {
             self.endpoint.answer_reinvite(now, call, 488, None);
             return;
         };
@@ -376,7 +381,7 @@ impl Actor {
     fn on_acked(&mut self, call: CallHandle, body: Option<Vec<u8>>) {
         let answer = body.and_then(|body| String::from_utf8(body).ok());
         if let Some(sdp) = answer.filter(|sdp| !sdp.is_empty())
-            && let Some(used) = self.calls.get(&call)
+            && let Some(used) = self.leg_of(call)
         {
             let leg = used.leg;
             self.directory()
@@ -463,7 +468,7 @@ impl Actor {
     }
 
     fn on_reinvite_result(&mut self, call: CallHandle, status: u16, response: Option<&Response>) {
-        let Some(used) = self.calls.get(&call) else {
+        let Some(used) = self.leg_of(call) else {
             return;
         };
         let sdp = response

@@ -3,7 +3,8 @@
 use relay_server::journal::Kind;
 
 use super::office::{ANA, CALLER, Office, TELEPHONE, TRUNKS, pass, seconds};
-use super::party::Party;
+use super::party::{Party, talking};
+use super::plane::UNFIT;
 
 /// A caller who has an interpreter, and two gateways.
 async fn dialling(office: &mut Office, number: &str) -> (Party, Party, Party, Party) {
@@ -54,4 +55,25 @@ async fn f35_the_record_names_the_gateway_that_was_asked_last() {
     let entries = office.entries().into_iter();
     let addresses: Vec<_> = entries.filter_map(|entry| address(entry.kind)).collect();
     assert_eq!(addresses, ["198.51.100.11", "198.51.100.12"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f21_an_unfit_answer_to_a_recall_is_hung_up_and_cannot_end_the_good_one_after_it() {
+    let mut office = Office::open().await;
+    let (_caller, _ana, mut gateway) = talking(&mut office, "911").await;
+    gateway.cut().await;
+    pass(seconds(5)).await;
+    gateway.connect(&mut office, Some(TRUNKS[0])).await;
+    let (unfit, _) = gateway.incoming().await;
+    gateway.accept(unfit, UNFIT).await;
+    assert!(
+        gateway.is_ended(unfit, seconds(2)).await,
+        "nobody talks there"
+    );
+    let good = gateway.answer_next().await;
+    pass(seconds(60)).await;
+    assert_eq!(office.ends(), [""; 0]);
+    gateway.hang_up(good).await;
+    pass(seconds(5)).await;
+    assert_eq!(office.ends(), ["hearing_hung_up"]);
 }

@@ -10,3 +10,4 @@ mod office;
 mod party;
 mod plane;
 mod restarts;
+mod ringing;

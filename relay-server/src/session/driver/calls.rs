@@ -200,6 +200,11 @@ impl Driver {
         };
         if let Err(error) = &taken {
             info!(%leg, %error, "the answer does not fit");
+            if self.is_missing(leg) {
+                // It is called once more: what answered must not stand beside that.
+                self.hang_up(leg, EndReason::MediaFailed).await;
+                self.services.sfu.leave(self.id, leg).await;
+            }
         }
         self.pending.push_back(match (taken, self.is_missing(leg)) {
             (Ok(()), true) => Input::Restored(leg),
