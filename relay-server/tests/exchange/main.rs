@@ -7,6 +7,7 @@ mod farewell;
 mod interpreters;
 mod journal;
 mod office;
+mod panics;
 mod party;
 mod plane;
 mod restarts;

@@ -1,10 +1,12 @@
 //! One task per session: takes messages, asks the session machine, writes the journal, acts.
 //!
 //! The order is the machine's own (see `relay_core::session`): propose, journal, apply, act.
-//! [`calls`] is about the parties of the call, [`seats`] about the interpreters.
+//! [`calls`] is about the parties of the call, [`seats`] about the interpreters, [`supervise`]
+//! about what a panic leaves behind.
 
 mod calls;
 mod seats;
+mod supervise;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -73,10 +75,13 @@ async fn run(services: Services, place: Place, inbox: mpsc::Receiver<Message>) {
     let now = services.clock.now();
     let (session, step) = Session::place(place.session, now, place.placed);
     let mut driver = Driver::new(services, session, place.offer, place.trunk);
-    if driver.begin(step).await {
-        driver.serve(inbox).await;
-    }
-    driver.close();
+    let life = async {
+        if driver.begin(step).await {
+            driver.serve(inbox).await;
+        }
+    };
+    let survived = supervise::survives(life).await;
+    driver.close(survived).await;
 }
 
 /// Starts the task of a session that an earlier process had, in the middle of its conversation.
@@ -98,11 +103,16 @@ async fn run_resumed(
 ) {
     session.resume(services.clock.now());
     let alive_ms = session.session_ms_at(alive_utc_ms);
+    let sequence = session.sequence();
     let mut driver = Driver::new(services, session, String::new(), None);
+    driver.written = Some(sequence);
     driver.pending.push_back(Input::Resumed { alive_ms });
-    driver.settle().await;
-    driver.serve(inbox).await;
-    driver.close();
+    let life = async {
+        driver.settle().await;
+        driver.serve(inbox).await;
+    };
+    let survived = supervise::survives(life).await;
+    driver.close(survived).await;
 }
 
 /// What is to be done at a later time.
@@ -134,6 +144,8 @@ struct Driver {
     later: Vec<(Instant, Later)>,
     /// Nothing more is to be done: its end could not be recorded.
     abandoned: bool,
+    /// The last event that the journal took; after a panic the session may stand before it.
+    written: Option<u64>,
 }
 
 impl Driver {
@@ -151,12 +163,8 @@ impl Driver {
             pending: VecDeque::new(),
             later: Vec::new(),
             abandoned: false,
+            written: None,
         }
-    }
-
-    fn close(&self) {
-        self.services.publisher.remove(self.id);
-        self.services.directory.close(self.id);
     }
 
     /// The first event, and the caller's media; `false` when the call cannot even be recorded.
@@ -182,6 +190,7 @@ impl Driver {
                 return false;
             }
         }
+        self.written = Some(step.event.sequence);
         self.recorded(&step);
         // The gateway's offer and another subscriber's are tried when they are answered.
         let ours = self.session.placed().kind == vrs_domain::CallKind::RelayOutbound;
@@ -405,6 +414,7 @@ impl Driver {
                 return self.abandon(EndReason::JournalUnavailable).await;
             }
         }
+        self.written = Some(step.event.sequence);
         if let Err(misfit) = self.session.apply(&step.event) {
             error!(?misfit, "a proposed event did not fit");
             return;
