@@ -101,9 +101,10 @@ impl Replay {
             self.open.insert(id.clone(), session);
             return Ok(None);
         };
-        let legs = match &event.kind {
-            EventKind::Ended { reason, .. } => Stranded::of(session, *reason),
-            _ => Vec::new(),
+        let legs = if let EventKind::Ended { reason, .. } = &event.kind {
+            Stranded::of(session, *reason)
+        } else {
+            Vec::new()
         };
         session.apply(&event).map_err(|e| e.to_string())?;
         if !session.is_over() {

@@ -12,10 +12,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
-use vrs_domain::{Leg, Seat, SessionId};
+use vrs_domain::{Leg, PhoneNumber, Seat, SessionId};
 use vrs_sip::{CallHandle, Endpoint, EndpointConfig, FlowAddress, FlowId, Output, Role};
 
 use super::auth::Auth;
+use super::away::Away;
 use super::farewell::Departing;
 use super::flows::Flows;
 use super::invitations::Closing;
@@ -58,6 +59,8 @@ pub(super) struct Use {
     pub(super) emergency: bool,
     /// Whether they called us.
     pub(super) incoming: bool,
+    /// Whom they called, if another INVITE to the same number takes this call up.
+    pub(super) resumes: Option<PhoneNumber>,
     /// Whether the final answer is given: from then on it ends by BYE.
     pub(super) answered: bool,
     /// When the grace ends, while the connection is gone.
@@ -79,6 +82,7 @@ impl Use {
             wants_status: false,
             emergency: false,
             incoming: false,
+            resumes: None,
             answered: false,
             gone_until: None,
             restored: false,
@@ -98,6 +102,8 @@ pub struct Actor {
     pub(super) calls: BTreeMap<CallHandle, Use>,
     pub(super) legs: BTreeMap<(SessionId, Leg), CallHandle>,
     pub(super) closing: Closing,
+    /// Callers whose connection broke before their call was answered.
+    pub(super) away: Away,
     /// Legs whose peers are being told that they are over.
     pub(super) departing: Departing,
     /// Subscribers whose devices ring.
@@ -156,6 +162,7 @@ impl Actor {
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             closing: Closing::default(),
+            away: Away::default(),
             departing: Departing::default(),
             rung: BTreeMap::new(),
             numbers: config.numbers,
@@ -277,6 +284,7 @@ impl Actor {
         [
             self.endpoint.poll_timeout(),
             grace,
+            self.away.next_deadline(),
             self.registrar.next_expiry(),
         ]
         .into_iter()
@@ -288,6 +296,7 @@ impl Actor {
         self.endpoint.handle_timeout(now);
         let gone = self.registrar.expire(now);
         self.gone(gone);
+        self.away_for_good(now);
         let over = |used: &Use| used.gone_until.is_some_and(|until| until <= now);
         let lost: Vec<_> = self
             .calls

@@ -15,7 +15,7 @@ use super::actor::{Actor, Use};
 use super::auth::Verdict;
 use super::place::Refusal;
 use super::registrar::{self, Binding, Gone};
-use super::wire;
+use super::{away, wire};
 use crate::accounts::{Account, Role};
 use crate::session::Message;
 use crate::session::driver;
@@ -74,6 +74,10 @@ impl Actor {
                 reason: Some(reason),
                 ..
             } if is_failure(&reason) => self.on_gone(call, Message::Lost),
+            // A CANCEL has headers.
+            Event::Cancelled { call, headers } if headers.is_empty() => {
+                self.on_caller_away(now, call);
+            }
             Event::Cancelled { call, .. } | Event::Ended { call, .. } => {
                 self.on_gone(call, Message::HungUp);
             }
@@ -309,19 +313,26 @@ impl Actor {
     fn on_invite(&mut self, now: Instant, call: CallHandle, flow: FlowId, request: &Request) {
         match self.accept_invite(now, flow, request) {
             Ok(place) => {
-                let session = place.session;
+                let taken_up = self.taken_up(&place);
+                let session = taken_up.unwrap_or(place.session);
                 let leg = place.placed.kind.calling();
                 let account = place.placed.caller.as_ref().map(ToString::to_string);
                 let account = account.filter(|_| place.trunk.is_none());
                 let mut used = Use::new(session, leg, account);
                 used.incoming = true;
+                used.resumes = away::resumes(&place);
                 used.emergency = place.placed.urgency == Urgency::Emergency;
                 used.trunk.clone_from(&place.trunk);
                 used.instance = self.registrar.instance_on(flow);
                 used.correlation = Some(place.correlation.clone());
                 used.wants_status = wants_status(&request.headers);
                 self.remember(call, used);
-                driver::spawn(self.services.clone(), place);
+                if taken_up.is_some() {
+                    let back = Message::CallerBack { offer: place.offer };
+                    self.directory().tell(session, back);
+                } else {
+                    driver::spawn(self.services.clone(), place);
+                }
             }
             Err(Refusal::Challenge(challenges)) => {
                 self.endpoint

@@ -3,12 +3,14 @@
 //! What it is: one task that owns the SIP endpoint, the registrar and the table of flows.
 //! [`intake`] turns what peers ask into words of the service, [`outgoing`] turns what sessions
 //! want into SIP, [`invitations`] asks interpreters one at a time, [`ringing`] rings all devices
-//! of a subscriber at once, [`farewell`] tells whoever was away that their call is over.
+//! of a subscriber at once, [`away`] keeps the place of a caller whose connection broke,
+//! [`farewell`] tells whoever was away that their call is over.
 //! What it is not: it decides nothing about calls and touches no media.
 //! Start reading at [`Command`] and [`actor::Actor`].
 
 pub mod actor;
 mod auth;
+mod away;
 mod farewell;
 mod flows;
 mod intake;

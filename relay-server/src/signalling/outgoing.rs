@@ -26,7 +26,7 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
         }
         Command::AnswerCalling { session, leg, sdp } => {
             let Some(&call) = actor.legs.get(&(session, leg)) else {
-                return;
+                return actor.answered_while_away(session);
             };
             let mut headers = session_headers(session);
             headers.push(("Recv-Info".into(), String::new()));
@@ -152,6 +152,9 @@ fn identity(actor: &Actor, dial: &Dial) -> (NameAddr, Vec<(String, String)>) {
 /// Ends a leg in whatever way its state asks for: refusal, CANCEL or BYE.
 fn hang_up(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, reason: EndReason) {
     actor.stop_ringing(now, session, leg, reason);
+    if leg == Leg::Caller {
+        actor.away.forget(session);
+    }
     let Some(&call) = actor.legs.get(&(session, leg)) else {
         return;
     };

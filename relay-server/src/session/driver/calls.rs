@@ -279,6 +279,24 @@ impl Driver {
         }
     }
 
+    /// The caller is back on another connection: what they offer now counts. They hear their place
+    /// again, or are answered if an interpreter was found meanwhile.
+    pub(super) async fn caller_back(&mut self, offer: String) {
+        if let Err(error) = self.services.sfu.try_offer(offer.clone()).await {
+            info!(%error, "the caller's new offer cannot be answered");
+            let reason = EndReason::MediaFailed;
+            return self.pending.push_back(Input::Refused { reason });
+        }
+        self.offer = offer;
+        if !self.is_waiting() {
+            self.services.sfu.leave(self.id, Leg::Caller).await;
+            self.answer_calling().await;
+            self.tell_parties().await;
+        } else if let Some(position) = self.position {
+            self.queued(position).await;
+        }
+    }
+
     fn inbound_trunk(&self) -> Option<&Trunk> {
         let name = self.came_over.as_ref()?;
         self.services

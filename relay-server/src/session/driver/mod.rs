@@ -306,6 +306,7 @@ impl Driver {
             Message::SeatWithdrawn { seat } => Input::SeatWithdrawn { seat },
             Message::LegBound { leg, dialog } => Input::LegBound { leg, dialog },
             Message::LegBack { leg, trunk } => return self.offer_anew(leg, trunk).await,
+            Message::CallerBack { offer } => return self.caller_back(offer).await,
             Message::HungUp(leg) => Input::HungUp(leg),
             Message::Lost(leg) => Input::Lost(leg),
             Message::Media { leg, news } => return self.on_media(leg, news),
