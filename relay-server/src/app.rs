@@ -10,13 +10,14 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use vrs_domain::EndReason;
 
 use crate::accounts::AccountStore;
 use crate::config::{Config, Trunk, TrunkTransport};
 use crate::edge::secure::SecurePort;
 use crate::edge::trunk::{Gateway, Transport, TrunkPort};
 use crate::edge::{Arrival, FlowIds, admin, secure, trunk};
-use crate::journal::{self, DataLock, Journal, Publishing};
+use crate::journal::{self, DataLock, Journal, Publishing, Stranded};
 use crate::session::clock::Clock;
 use crate::session::views::Views;
 use crate::sfu::{self, SfuConfig};
@@ -160,6 +161,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     };
     let signalling = actor_config(&config, accounts, &stop)?;
     let switchboard = switchboard::start(parts, signalling, &halt);
+    switchboard.see_off(records.stranded).await;
     let arrivals = switchboard.arrivals.clone();
 
     let flows = Arc::new(FlowIds::default());
@@ -237,6 +239,8 @@ struct Records {
     views: Views,
     /// Conversations that another process had.
     resumed: Vec<Session>,
+    /// Whom that process left on the line.
+    stranded: Vec<Stranded>,
 }
 
 /// Opens the journal, checks all of it, rebuilds the views and finds what goes on, and ends
@@ -256,7 +260,9 @@ async fn open_records(config: &Config, clock: &Clock) -> Result<Records, AppErro
         warn!(?fault, "a session's record does not replay");
     }
     let (resumed, cut): (Vec<_>, Vec<_>) = restored.open.into_iter().partition(goes_on);
+    let mut stranded = restored.stranded;
     for session in cut {
+        stranded.extend(Stranded::of(&session, EndReason::ServerRestarted));
         if let Some(ended) = switchboard::end_after_restart(&journal, session, clock).await? {
             store.put_session(&(&ended.view(clock.now())).into())?;
         }
@@ -269,6 +275,7 @@ async fn open_records(config: &Config, clock: &Clock) -> Result<Records, AppErro
         journal: Arc::new(journal),
         views,
         resumed,
+        stranded,
     })
 }
 

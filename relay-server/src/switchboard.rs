@@ -14,11 +14,11 @@ use relay_core::session::{Input, Rules, Session, State};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use vrs_domain::{Seat, SessionId};
+use vrs_domain::{Epoch, Seat, SessionId};
 
 use crate::config::Trunk;
 use crate::edge::Arrival;
-use crate::journal::{AppendError, Entry, Health, Journal};
+use crate::journal::{AppendError, Entry, Health, Journal, Stranded};
 use crate::session::clock::Clock;
 use crate::session::driver::{self, Services};
 use crate::session::publish::Publisher;
@@ -26,8 +26,8 @@ use crate::session::queue::QueueConfig;
 use crate::session::views::Views;
 use crate::session::{Directory, Message, queue};
 use crate::sfu::{MediaNews, Sfu};
-use crate::signalling::Signalling;
 use crate::signalling::actor::{Actor, ActorConfig};
+use crate::signalling::{Command, Restored, Signalling};
 
 /// Arrivals that may wait for the signalling task.
 const ARRIVALS_WAITING_MAX: usize = 4096;
@@ -68,6 +68,7 @@ pub struct Switchboard {
     /// What arrives on flows goes in here.
     pub arrivals: mpsc::Sender<Arrival>,
     directory: Directory,
+    signalling: Signalling,
 }
 
 /// Starts the tasks; they end when `halt` is cancelled.
@@ -75,12 +76,14 @@ pub struct Switchboard {
 pub fn start(parts: Parts, signalling: ActorConfig<'_>, halt: &CancellationToken) -> Switchboard {
     let directory = Directory::default();
     let (handle, commands) = Signalling::channel();
+    let signalling_handle = handle.clone();
     let queue = QueueConfig {
         directory: directory.clone(),
         views: parts.views.clone(),
         clock: parts.clock.clone(),
         rules: parts.queue_rules,
         resumed: parts.resumed.iter().flat_map(assignments).collect(),
+        epochs: parts.resumed.iter().filter_map(latest_epoch).collect(),
     };
     tokio::spawn(mend(Arc::clone(&parts.journal), halt.clone()));
     let services = Services {
@@ -106,10 +109,32 @@ pub fn start(parts: Parts, signalling: ActorConfig<'_>, halt: &CancellationToken
     Switchboard {
         arrivals,
         directory,
+        signalling: signalling_handle,
     }
 }
 
 impl Switchboard {
+    /// Hangs up on those whose session did not outlive the process before, as soon as they can be
+    /// reached.
+    pub async fn see_off(&self, stranded: Vec<Stranded>) {
+        for Stranded {
+            session,
+            leg,
+            dialog,
+            reason,
+        } in stranded
+        {
+            let restored = Box::new(Restored {
+                session,
+                leg,
+                dialog,
+                seat: None,
+            });
+            let see_off = Command::SeeOff { restored, reason };
+            self.signalling.send(see_off).await;
+        }
+    }
+
     /// Ends what is still running, so that no leg is left behind.
     pub async fn drain(&self) {
         for _ in 0..FLUSHES_MAX {
@@ -158,6 +183,14 @@ fn assignments(session: &Session) -> Vec<queue::Resumed> {
         })
     };
     Seat::ALL.iter().filter_map(taken).collect()
+}
+
+/// Up to which epoch interpreters were asked for a session that goes on; whoever is asked from now
+/// on has a newer one (Q4).
+fn latest_epoch(session: &Session) -> Option<(SessionId, Epoch)> {
+    let parties = session.state().parties()?;
+    let relayed = parties.kind.is_relayed();
+    relayed.then_some((session.id(), parties.crew.latest))
 }
 
 /// Whether a session that another process had can go on: its parties talk already.

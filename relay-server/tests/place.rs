@@ -156,6 +156,18 @@ impl Desk {
 
     /// Calls, and gives the refusal.
     async fn refused(&mut self, number: &str, headers: &[(&str, &str)], body: Body) -> Response {
+        self.call(number, headers, body);
+        self.until(|event| {
+            if let Event::Failed { response, .. } = event {
+                response.clone()
+            } else {
+                None
+            }
+        })
+        .await
+    }
+
+    fn call(&mut self, number: &str, headers: &[(&str, &str)], body: Body) {
         let target = Uri::sip(number, DOMAIN);
         let headers = headers
             .iter()
@@ -170,14 +182,6 @@ impl Desk {
             credentials: Some(self.credentials()),
         };
         self.endpoint.invite(Instant::now(), FLOW, invite);
-        self.until(|event| {
-            if let Event::Failed { response, .. } = event {
-                response.clone()
-            } else {
-                None
-            }
-        })
-        .await
     }
 }
 
@@ -324,6 +328,11 @@ async fn f18_too_many_calls_are_refused_by_name_and_emergency_calls_are_not_coun
     let refusal = refusal.expect("the account has a limit");
     assert_refusal(&refusal, 503, "too_many_calls", "too many calls");
     assert!(refusal.headers.get("Retry-After").is_some());
-    let emergency = desk.refused("911", &[], Body::sdp("v=0")).await;
-    assert_eq!(emergency.headers.get("VRS-Reason"), Some("no_interpreter"));
+    // A call for help waits for somebody to sign in.
+    desk.call("911", &[], Body::sdp("v=0"));
+    let place = desk.until(|event| match event {
+        Event::Progress { response, .. } => Some(response.clone()),
+        _ => None,
+    });
+    assert_eq!(place.await.headers.get("VRS-Queue-Position"), Some("1"));
 }

@@ -570,3 +570,18 @@ fn the_journal_has_documented_defaults_and_bounds() {
         assert!(problems[0].contains(why), "{wrong}: {problems:?}");
     }
 }
+
+#[test]
+fn f18_a_service_without_an_emergency_number_is_refused() {
+    let folder = Folder::new();
+    assert_eq!(
+        folder.problems(&with("[numbers]\nemergency = []\n")),
+        [
+            "c.toml: [numbers] emergency: names no number: calls for help would be ordinary calls\n    \
+             hint: write the numbers, such as [\"911\"], or leave the line out"
+        ]
+    );
+    let config = folder.parse(&with("[numbers]\ncrisis = []\n")).unwrap();
+    assert!(config.numbers.crisis.is_empty());
+    assert_eq!(config.numbers.emergency.len(), 2);
+}

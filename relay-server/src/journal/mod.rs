@@ -53,7 +53,7 @@ pub use options::{Options, Rotation, WallClock};
 pub use publish::Publishing;
 pub use reader::{Line, ReadError, is_journal, read, read_lines};
 pub use record::{Entry, Kind, Placed, Record};
-pub use replay::{Replay, SessionFault};
+pub use replay::{Replay, SessionFault, Stranded};
 pub use scan::{Chain, Damage, JournalError, TornTail};
 pub use snapshot::Ignored;
 pub use verify::{Report, verify, verify_record};

@@ -1,10 +1,16 @@
 //! Turns records back into sessions while they are read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use relay_core::session::{CallEvent, Session};
+use relay_core::session::{CallEvent, Dialog, EventKind, Session};
+use vrs_domain::{EndReason, Leg, SessionId};
 
 use super::record::Record;
+
+/// A BYE is on its way so soon after its session's end was recorded, in milliseconds.
+const STRANDED_MS: u64 = 5_000;
+/// Most sessions that end within that time.
+const STRANDED_MAX: usize = 10_000;
 
 /// A session whose events cannot be its history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +23,34 @@ pub struct SessionFault {
     pub why: String,
 }
 
+/// A leg that was answered, of a session that is over: its party may not know that yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranded {
+    /// Of which session.
+    pub session: SessionId,
+    /// Which leg.
+    pub leg: Leg,
+    /// By what it is found again.
+    pub dialog: Dialog,
+    /// Why the session ended.
+    pub reason: EndReason,
+}
+
+impl Stranded {
+    /// The legs of a session that is about to end for `reason`.
+    #[must_use]
+    pub fn of(session: &Session, reason: EndReason) -> Vec<Self> {
+        let dialogs = session.state().parties().map(|parties| &parties.dialogs);
+        let stranded = |(leg, dialog): (&Leg, &Dialog)| Self {
+            session: session.id(),
+            leg: *leg,
+            dialog: dialog.clone(),
+            reason,
+        };
+        dialogs.into_iter().flatten().map(stranded).collect()
+    }
+}
+
 /// Replays a journal as it is read; keeps only sessions that have not ended.
 #[derive(Debug, Default)]
 pub struct Replay {
@@ -25,12 +59,19 @@ pub struct Replay {
     /// The sessions of `faults`.
     faulted: BTreeSet<String>,
     faults: Vec<SessionFault>,
+    /// Legs of sessions that ended last, with when that was.
+    stranded: VecDeque<(u64, Vec<Stranded>)>,
 }
 
 impl Replay {
     /// Takes the next record; returns the session if this record ended it.
     pub fn take(&mut self, record: &Record) -> Option<Session> {
         let id = &record.entry.session;
+        let recent =
+            |(at_ms, _): &(u64, _)| record.entry.at_ms <= at_ms.saturating_add(STRANDED_MS);
+        while self.stranded.front().is_some_and(|ended| !recent(ended)) {
+            self.stranded.pop_front();
+        }
         match self.step(record) {
             Ok(ended) => ended,
             Err(why) => {
@@ -60,10 +101,19 @@ impl Replay {
             self.open.insert(id.clone(), session);
             return Ok(None);
         };
+        let legs = if let EventKind::Ended { reason, .. } = &event.kind {
+            Stranded::of(session, *reason)
+        } else {
+            Vec::new()
+        };
         session.apply(&event).map_err(|e| e.to_string())?;
         if !session.is_over() {
             return Ok(None);
         }
+        if self.stranded.len() == STRANDED_MAX {
+            self.stranded.pop_front();
+        }
+        self.stranded.push_back((event.at_ms, legs));
         self.closed.insert(id.clone());
         Ok(self.open.remove(id))
     }
@@ -90,6 +140,14 @@ impl Replay {
     #[must_use]
     pub const fn open(&self) -> &BTreeMap<String, Session> {
         &self.open
+    }
+
+    /// The legs of the sessions that ended right before the last record: a process that was killed
+    /// then may not have hung up on them.
+    #[must_use]
+    pub fn stranded(&mut self) -> Vec<Stranded> {
+        let ended = std::mem::take(&mut self.stranded);
+        ended.into_iter().flat_map(|(_, legs)| legs).collect()
     }
 
     /// Gives the sessions that have not ended and the faults.

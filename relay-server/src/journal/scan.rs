@@ -222,6 +222,19 @@ pub(super) fn scan_part<E: From<JournalError>>(
     walk(&list, before.unwrap_or_default(), visit)
 }
 
+/// Checks `segment` and whatever follows it, and nothing that was closed before: for a journal
+/// whose beginning was checked when it was opened.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) fn scan_end(folder: &Path, segment: &Path) -> Result<Scan, JournalError> {
+    let mut list = segments(folder)?;
+    let start = list.iter().position(|(_, path)| path == segment);
+    list.drain(..start.unwrap_or_default());
+    let before = list.first().and_then(|(_, path)| before(path));
+    walk(&list, before.unwrap_or_default(), &mut |_| Ok(()))
+}
+
 /// Where the chain stood when the segment was begun.
 fn before(segment: &Path) -> Option<Chain> {
     let mut bytes = [0; HEADER_BYTES];

@@ -490,6 +490,64 @@ fn r03_what_cannot_be_refused_is_kept_in_order_and_written_first() {
     assert_eq!(events, [(1, 0), (2, 1), (3, 2), (4, 3), (5, 4)]);
 }
 
+#[test]
+fn r03_reopening_reads_the_segment_being_written_and_none_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = TestDisk::default();
+    let (journal, _) =
+        Journal::open_on(folder.path(), |_| {}, disk.clone(), 600, Host::Thread).unwrap();
+    for event in 0..12 {
+        journal.append_blocking(entry(0, event)).unwrap();
+    }
+    let segments = scan::segments(folder.path()).unwrap();
+    assert!(segments.len() > 2, "{segments:?}");
+    // Were they read, they would be missed.
+    let aside = folder.path().join("aside");
+    fs::rename(&segments[0].1, &aside).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        // With the last segment begun and empty, half begun, and half full.
+        for event in 12..30 {
+            for failing in ["append", "sync"] {
+                set(&disk, failing, true);
+                journal.append(entry(0, event)).await.unwrap_err();
+                set(&disk, failing, false);
+                journal.reopen().await.unwrap();
+            }
+            journal.append(entry(0, event)).await.unwrap();
+        }
+    });
+    journal.close();
+    fs::rename(&aside, &segments[0].1).unwrap();
+    let events: Vec<_> = records(folder.path()).unwrap();
+    assert_eq!(events.len(), 30);
+}
+
+#[test]
+fn r04_reopening_notices_a_byte_that_changed_in_the_segment_being_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = TestDisk::default();
+    let (journal, _) =
+        Journal::open_on(folder.path(), |_| {}, disk.clone(), u64::MAX, Host::Thread).unwrap();
+    for event in 0..3 {
+        journal.append_blocking(entry(0, event)).unwrap();
+    }
+    set(&disk, "append", true);
+    journal.append_blocking(entry(0, 3)).unwrap_err();
+    set(&disk, "append", false);
+    let file = folder.path().join(scan::segment_name(1));
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(journal.reopen()).unwrap_err();
+}
+
 fn set(disk: &TestDisk, what: &str, fails: bool) {
     let mut script = disk.0.lock().unwrap();
     if what == "append" {

@@ -17,7 +17,7 @@ use super::handle::{AppendError, Health};
 use super::options::{Options, Rotation, WallClock};
 use super::publish::Publisher;
 use super::record::{Entry, Record};
-use super::scan::{Chain, JournalError, Last, Scan, scan, segment_name};
+use super::scan::{Chain, JournalError, Last, Scan, scan_end, segment_name};
 
 /// Entries that may wait in memory for a disk that failed.
 const KEPT_MAX: usize = 100_000;
@@ -314,11 +314,15 @@ impl Writer {
             .unwrap_or_default();
     }
 
-    /// Cuts what was written but never acknowledged, then checks that the rest is whole.
+    /// Cuts what was written but never acknowledged, then checks that the segment being written is
+    /// whole. Those before it are not being written, and while the disk is full this is done every
+    /// few seconds with everybody waiting.
     fn reopen(&mut self) -> Result<(), String> {
         self.continue_segment().map_err(|e| e.to_string())?;
-        let scan =
-            scan(&self.folder, &mut |_| Ok::<_, JournalError>(())).map_err(|e| e.to_string())?;
+        let Some(Last { path, .. }) = &self.position else {
+            return Err("no segment is open".into());
+        };
+        let scan = scan_end(&self.folder, path).map_err(|e| e.to_string())?;
         if scan.chain != self.chain {
             return Err("the files no longer hold what was acknowledged".into());
         }

@@ -297,6 +297,23 @@ mod tests {
     }
 
     #[test]
+    fn f31_f38_an_interpreter_who_was_lost_before_the_answer_is_in_the_record() {
+        let [matched, accepted] = seated(Seat::Lead, "1", 1);
+        let story = vec![
+            (0, matched),
+            (0, accepted),
+            (0, dialled()),
+            (20_000, Input::Lost(Leg::Interpreter)),
+            (30_000, Input::HungUp(Leg::Caller)),
+        ];
+        let records = records(&session(CallKind::RelayOutbound, story));
+        assert_eq!(records.len(), 1);
+        assert_eq!(records[0].ca_id.as_deref(), Some("1"));
+        assert_eq!(records[0].call_center_id.as_deref(), Some("denver"));
+        assert_eq!(records[0].conversation_start, None);
+    }
+
+    #[test]
     fn f43_what_only_rang_has_a_record_without_conversation_and_direct_calls_have_none() {
         let [matched, accepted] = seated(Seat::Lead, "1", 1);
         let reason = vrs_domain::EndReason::HearingNoAnswer;

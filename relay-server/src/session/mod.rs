@@ -135,6 +135,11 @@ pub enum Message {
         /// Over which trunk, for the telephone's.
         trunk: Option<String>,
     },
+    /// The caller, whose connection had broken before their call was answered, called again.
+    CallerBack {
+        /// Their new SDP offer.
+        offer: String,
+    },
     /// A party hung up.
     HungUp(Leg),
     /// A party's connection is gone for good.

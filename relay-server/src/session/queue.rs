@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 use vrs_domain::{
-    Activity, Availability, CaId, EndReason, LanguagePair, Seat, SessionId, Skill, Urgency,
+    Activity, Availability, CaId, EndReason, Epoch, LanguagePair, Seat, SessionId, Skill, Urgency,
 };
 
 use super::clock::{self, Clock};
@@ -37,6 +37,7 @@ enum Command {
     },
     Enter {
         request: Request,
+        waits: bool,
         reply: oneshot::Sender<Result<(), EndReason>>,
     },
     Accepted {
@@ -46,6 +47,10 @@ enum Command {
     Declined {
         asked: Match,
         how: Decline,
+    },
+    HandBack {
+        asked: Match,
+        latest: Epoch,
     },
     Vacate {
         session: SessionId,
@@ -77,6 +82,8 @@ pub struct QueueConfig {
     pub rules: QueueRules,
     /// Assignments of an earlier process.
     pub resumed: Vec<Resumed>,
+    /// The latest epoch of each session of an earlier process.
+    pub epochs: Vec<(SessionId, Epoch)>,
 }
 
 /// An assignment that outlived its process.
@@ -97,6 +104,9 @@ pub fn start(config: QueueConfig, stop: CancellationToken) -> QueueHandle {
     let mut queue = Queue::new(config.rules);
     for resumed in config.resumed {
         put_back(&mut queue, &resumed);
+    }
+    for (session, latest) in config.epochs {
+        queue.know(session, latest);
     }
     let actor = Actor {
         queue,
@@ -147,13 +157,19 @@ impl QueueHandle {
         self.post(Command::SignOut { ca });
     }
 
-    /// A seat of a session begins to wait.
+    /// A seat of a session begins to wait: if it `waits`, even while nobody is signed in who could
+    /// take it.
     ///
     /// # Errors
     /// The reason for which it cannot.
-    pub async fn enter(&self, request: Request) -> Result<(), EndReason> {
+    pub async fn enter(&self, request: Request, waits: bool) -> Result<(), EndReason> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Enter { request, reply }).await;
+        let enter = Command::Enter {
+            request,
+            waits,
+            reply,
+        };
+        self.send(enter).await;
         answer.await.unwrap_or(Err(EndReason::ServiceStopping))
     }
 
@@ -167,6 +183,11 @@ impl QueueHandle {
     /// The interpreter did not take the session.
     pub async fn declined(&self, asked: Match, how: Decline) {
         self.send(Command::Declined { asked, how }).await;
+    }
+
+    /// The session, which knows epochs up to `latest`, cannot take this match: nobody was asked.
+    pub async fn hand_back(&self, asked: Match, latest: Epoch) {
+        self.send(Command::HandBack { asked, latest }).await;
     }
 
     /// A seat is given up; whoever had it is free.
@@ -251,9 +272,13 @@ impl Actor {
                     self.directory.tell(session, refused);
                 }
             }
-            Command::Enter { request, reply } => {
+            Command::Enter {
+                request,
+                waits,
+                reply,
+            } => {
                 let (session, seat) = (request.session, request.seat);
-                let entered = self.enter(now, request);
+                let entered = self.enter(now, request, waits);
                 if entered.is_ok() && seat == Seat::Lead {
                     self.told.insert(session, 0);
                 }
@@ -283,6 +308,18 @@ impl Actor {
                 // Stale when the invitation lapsed first; the session has been told of that.
                 if let Err(error) = self.queue.declined(session, seat, &ca, epoch, now) {
                     debug!(%error, %how, "a late decline");
+                }
+            }
+            Command::HandBack { asked, latest } => {
+                let Match {
+                    session,
+                    seat,
+                    ca,
+                    epoch,
+                } = asked;
+                let back = self.queue.hand_back(session, seat, &ca, epoch, latest);
+                if let Err(error) = back {
+                    debug!(%error, "handed back too late");
                 }
             }
             Command::Vacate { session, seat } => {
@@ -325,8 +362,8 @@ impl Actor {
         }
     }
 
-    fn enter(&mut self, now: Instant, request: Request) -> Result<(), EndReason> {
-        if !self.queue.has_any(request.languages) {
+    fn enter(&mut self, now: Instant, request: Request, waits: bool) -> Result<(), EndReason> {
+        if !waits && !self.queue.has_any(request.languages) {
             return Err(EndReason::NoInterpreter);
         }
         match self.queue.enter(request, now) {

@@ -12,10 +12,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
-use vrs_domain::{CallKind, Leg, Seat, SessionId, Urgency};
+use vrs_domain::{CallKind, Leg, PhoneNumber, Seat, SessionId, Urgency};
 use vrs_sip::{CallHandle, Endpoint, EndpointConfig, FlowAddress, FlowId, Output, Role};
 
 use super::auth::Auth;
+use super::away::Away;
+use super::farewell::Departing;
 use super::flows::Flows;
 use super::invitations::Closing;
 use super::registrar::Registrar;
@@ -61,6 +63,8 @@ pub(super) struct Use {
     pub(super) emergency: bool,
     /// Whether they called us.
     pub(super) incoming: bool,
+    /// Whom they called, if another INVITE to the same number takes this call up.
+    pub(super) resumes: Option<PhoneNumber>,
     /// Whether the final answer is given: from then on it ends by BYE.
     pub(super) answered: bool,
     /// When the grace ends, while the connection is gone.
@@ -84,6 +88,7 @@ impl Use {
             wants_status: false,
             emergency: false,
             incoming: false,
+            resumes: None,
             answered: false,
             gone_until: None,
             restored: false,
@@ -103,6 +108,10 @@ pub struct Actor {
     pub(super) calls: BTreeMap<CallHandle, Use>,
     pub(super) legs: BTreeMap<(SessionId, Leg), CallHandle>,
     pub(super) closing: Closing,
+    /// Callers whose connection broke before their call was answered.
+    pub(super) away: Away,
+    /// Legs whose peers are being told that they are over.
+    pub(super) departing: Departing,
     /// Subscribers whose devices ring.
     pub(super) rung: BTreeMap<(SessionId, Leg), Rung>,
     /// Which numbers are more urgent than others.
@@ -159,6 +168,8 @@ impl Actor {
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             closing: Closing::default(),
+            away: Away::default(),
+            departing: Departing::default(),
             rung: BTreeMap::new(),
             numbers: config.numbers,
             random: StdRng::from_seed(Sha256::digest(config.seed).into()),
@@ -206,7 +217,7 @@ impl Actor {
 
     fn on_arrival(&mut self, now: Instant, arrival: Arrival) {
         match arrival {
-            Arrival::Opened(opened) => self.open_flow(opened),
+            Arrival::Opened(opened) => self.open_flow(now, opened),
             Arrival::Received { flow, bytes } => {
                 if self.is_flooding(now, flow) {
                     info!(flow = flow.0, "cut a connection that sends too much");
@@ -232,7 +243,7 @@ impl Actor {
         self.auth.is_too_much(now, key)
     }
 
-    fn open_flow(&mut self, opened: Opened) {
+    fn open_flow(&mut self, now: Instant, opened: Opened) {
         let local = opened.local.clone();
         let address = FlowAddress {
             via_sent_by: local.clone(),
@@ -244,6 +255,7 @@ impl Actor {
             self.resume_trunk(trunk, opened.flow);
         }
         self.flows.open(opened);
+        self.see_off(now);
         metrics::gauge!("visavis_flows").increment(1.0);
     }
 
@@ -255,6 +267,7 @@ impl Actor {
         self.endpoint.close_flow(now, flow);
         let gone = self.registrar.close_flow(flow);
         self.gone(gone);
+        self.see_off(now);
     }
 
     /// Sends what the endpoint wants sent and acts on what it reports, until it is quiet.
@@ -277,6 +290,7 @@ impl Actor {
         [
             self.endpoint.poll_timeout(),
             grace,
+            self.away.next_deadline(),
             self.registrar.next_expiry(),
         ]
         .into_iter()
@@ -288,6 +302,7 @@ impl Actor {
         self.endpoint.handle_timeout(now);
         let gone = self.registrar.expire(now);
         self.gone(gone);
+        self.away_for_good(now);
         let over = |used: &Use| used.gone_until.is_some_and(|until| until <= now);
         let lost: Vec<_> = self
             .calls
@@ -300,7 +315,9 @@ impl Actor {
             if let Some(used) = self.calls.get_mut(&call) {
                 used.gone_until = None;
             }
-            self.directory().tell(session, Message::Lost(leg));
+            if self.is_leg(call) {
+                self.directory().tell(session, Message::Lost(leg));
+            }
         }
     }
 
@@ -312,6 +329,17 @@ impl Actor {
         });
         let correlation = calling?;
         Some(wire::correlation_header(correlation))
+    }
+
+    /// Whether this is the call of its leg now.
+    pub(super) fn is_leg(&self, call: CallHandle) -> bool {
+        let used = self.calls.get(&call);
+        used.is_some_and(|used| self.legs.get(&(used.session, used.leg)) == Some(&call))
+    }
+
+    /// What a call is to us, if it is the call of its leg now.
+    pub(super) fn leg_of(&self, call: CallHandle) -> Option<&Use> {
+        self.calls.get(&call).filter(|_| self.is_leg(call))
     }
 
     pub(super) fn remember(&mut self, call: CallHandle, used: Use) {

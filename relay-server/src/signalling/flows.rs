@@ -71,6 +71,15 @@ impl Flows {
         named.map(|(id, _)| *id).max_by_key(|id| id.0)
     }
 
+    /// A flow to say something on that a gateway is waiting for: of those that we made, or else of
+    /// those that it made.
+    pub(super) fn of_trunk(&self, name: &str) -> Option<FlowId> {
+        let theirs = |flow: &&Flow| flow.trunk.as_deref() == Some(name);
+        let any = self.open.iter().filter(|(_, flow)| theirs(flow));
+        self.trunk(name)
+            .or_else(|| any.map(|(id, _)| *id).max_by_key(|id| id.0))
+    }
+
     /// Queues a message; `true` when the peer reads too slowly and the flow must be cut (R20).
     ///
     /// Closing it drops the sender, which ends the connection's task.

@@ -15,7 +15,7 @@ use super::actor::{Actor, Use};
 use super::auth::Verdict;
 use super::place::Refusal;
 use super::registrar::{self, Binding, Gone};
-use super::wire;
+use super::{away, wire};
 use crate::accounts::{Account, Role};
 use crate::session::Message;
 use crate::session::driver;
@@ -50,8 +50,12 @@ impl Actor {
                 self.on_fork_answered(now, call, &response);
             }
             Event::Answered { call, response } => self.on_answered(now, call, &response),
-            Event::Failed { call, status, .. } if self.is_fork(call) => {
-                self.on_fork_failed(now, call, status);
+            Event::Failed {
+                call,
+                status,
+                response,
+            } if self.is_fork(call) => {
+                self.on_fork_failed(now, call, status, response.is_some());
             }
             Event::Failed {
                 call,
@@ -69,17 +73,13 @@ impl Actor {
                 call,
                 reason: Some(reason),
                 ..
-            } if is_failure(&reason) => {
-                if let Some(used) = self.forget(call) {
-                    let lost = Message::Lost(used.leg);
-                    self.directory().tell(used.session, lost);
-                }
+            } if is_failure(&reason) => self.on_gone(call, Message::Lost),
+            // A CANCEL has headers.
+            Event::Cancelled { call, headers } if headers.is_empty() => {
+                self.on_caller_away(now, call);
             }
             Event::Cancelled { call, .. } | Event::Ended { call, .. } => {
-                if let Some(used) = self.forget(call) {
-                    self.directory()
-                        .tell(used.session, Message::HungUp(used.leg));
-                }
+                self.on_gone(call, Message::HungUp);
             }
             Event::FlowLost { call } => self.on_call_flow_lost(now, call),
             Event::HungUp { call } => {
@@ -92,6 +92,15 @@ impl Actor {
             | Event::Registered { .. }
             | Event::RegistrationFailed { .. }
             | Event::Response { .. } => {}
+        }
+    }
+
+    /// A call is over from the other side. That of a leg which has another call by now, because its
+    /// party was called anew, says nothing about it.
+    fn on_gone(&mut self, call: CallHandle, word: fn(Leg) -> Message) {
+        let is_leg = self.is_leg(call);
+        if let Some(used) = self.forget(call).filter(|_| is_leg) {
+            self.directory().tell(used.session, word(used.leg));
         }
     }
 
@@ -257,6 +266,7 @@ impl Actor {
             self.queue().sign_in(ca_id.clone(), profile, activity);
         }
         self.resume_calls(user, flow);
+        self.see_off(now);
         self.ring_newcomer(now, user, &binding);
         let mut headers = self.contacts(now, user);
         if request
@@ -303,20 +313,27 @@ impl Actor {
     fn on_invite(&mut self, now: Instant, call: CallHandle, flow: FlowId, request: &Request) {
         match self.accept_invite(now, flow, request) {
             Ok(place) => {
-                let session = place.session;
+                let taken_up = self.taken_up(&place);
+                let session = taken_up.unwrap_or(place.session);
                 let leg = place.placed.kind.calling();
                 let account = place.placed.caller.as_ref().map(ToString::to_string);
                 let account = account.filter(|_| place.trunk.is_none());
                 let mut used = Use::new(session, leg, account);
                 used.incoming = true;
                 used.placed = Some((place.placed.kind, place.placed.urgency));
+                used.resumes = away::resumes(&place);
                 used.emergency = place.placed.urgency == Urgency::Emergency;
                 used.trunk.clone_from(&place.trunk);
                 used.instance = self.registrar.instance_on(flow);
                 used.correlation = Some(place.correlation.clone());
                 used.wants_status = wants_status(&request.headers);
                 self.remember(call, used);
-                driver::spawn(self.services.clone(), place);
+                if taken_up.is_some() {
+                    let back = Message::CallerBack { offer: place.offer };
+                    self.directory().tell(session, back);
+                } else {
+                    driver::spawn(self.services.clone(), place);
+                }
             }
             Err(Refusal::Challenge(challenges)) => {
                 self.endpoint
@@ -363,7 +380,7 @@ impl Actor {
     fn on_reinvite(&mut self, now: Instant, call: CallHandle, request: &Request) {
         let offer = sdp(&request.headers, &request.body);
         let readable = offer.is_some() || request.body.is_empty();
-        let Some(used) = self.calls.get(&call).filter(|_| readable) else {
+        let Some(used) = self.leg_of(call).filter(|_| readable) else {
             self.endpoint.answer_reinvite(now, call, 488, None);
             return;
         };
@@ -376,7 +393,7 @@ impl Actor {
     fn on_acked(&mut self, call: CallHandle, body: Option<Vec<u8>>) {
         let answer = body.and_then(|body| String::from_utf8(body).ok());
         if let Some(sdp) = answer.filter(|sdp| !sdp.is_empty())
-            && let Some(used) = self.calls.get(&call)
+            && let Some(used) = self.leg_of(call)
         {
             let leg = used.leg;
             self.directory()
@@ -420,8 +437,16 @@ impl Actor {
             }
             (_, None) => return debug!("an answer to nothing we asked"),
         };
+        // A telephone that answered is in the record before the conversation is: a kill in between
+        // leaves nobody on the line of whom the next process knows nothing. An interpreter's leg
+        // belongs to the session only once they have the seat.
+        if leg.seat().is_none() {
+            self.bind_leg(call);
+        }
         self.directory().tell(session, message);
-        self.bind_leg(call);
+        if leg.seat().is_some() {
+            self.bind_leg(call);
+        }
     }
 
     /// Where an interpreter works, as their account says.
@@ -455,7 +480,7 @@ impl Actor {
     }
 
     fn on_reinvite_result(&mut self, call: CallHandle, status: u16, response: Option<&Response>) {
-        let Some(used) = self.calls.get(&call) else {
+        let Some(used) = self.leg_of(call) else {
             return;
         };
         let sdp = response

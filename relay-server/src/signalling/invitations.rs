@@ -9,9 +9,7 @@ use std::time::Instant;
 
 use relay_core::queue::Match;
 use relay_core::session::Decline;
-use vrs_domain::{
-    Activity, CaId, CallKind, EndReason, Epoch, LanguagePair, PhoneNumber, SessionId, Urgency,
-};
+use vrs_domain::{CaId, CallKind, EndReason, Epoch, LanguagePair, PhoneNumber, SessionId, Urgency};
 use vrs_sip::{Body, CallHandle, InviteParams, NameAddr, Uri};
 
 use super::actor::{Actor, Use};
@@ -66,6 +64,16 @@ pub(super) struct Closing {
 impl Closing {
     fn has(&self, ca: &CaId) -> bool {
         self.legs.values().any(|closing| closing == ca)
+    }
+
+    /// The interpreter's leg is being ended.
+    pub(super) fn begin(&mut self, call: CallHandle, ca: CaId) {
+        self.legs.insert(call, ca);
+    }
+
+    /// Nobody is to be asked for this session any more.
+    pub(super) fn forget(&mut self, session: SessionId) {
+        self.held.retain(|_, waits| waits.asked.session != session);
     }
 }
 
@@ -161,20 +169,14 @@ impl Actor {
         }
     }
 
-    /// Ends a leg that was forgotten, by CANCEL or BYE.
-    pub(super) fn end(&mut self, now: Instant, call: CallHandle, used: Use, reason: EndReason) {
-        if let Some(asked) = used.invited {
-            self.closing.legs.insert(call, asked.ca);
-        }
-        let mut headers = wire::reason_headers(reason);
-        if used.away {
-            headers.push((wire::AVAILABILITY.to_owned(), Activity::Away.to_string()));
-        }
-        self.endpoint.hang_up_with(now, call, None, headers);
+    /// A call is gone for good.
+    pub(super) fn on_call_over(&mut self, now: Instant, call: CallHandle) {
+        self.departing.over(call);
+        self.on_rid_of(now, call);
     }
 
-    /// A call is gone for good: whoever waited for that is asked now.
-    pub(super) fn on_call_over(&mut self, now: Instant, call: CallHandle) {
+    /// An interpreter is rid of a leg: whoever waited for that is asked now.
+    pub(super) fn on_rid_of(&mut self, now: Instant, call: CallHandle) {
         let Some(ca) = self.closing.legs.remove(&call) else {
             return;
         };

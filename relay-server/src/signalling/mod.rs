@@ -3,12 +3,15 @@
 //! What it is: one task that owns the SIP endpoint, the registrar and the table of flows.
 //! [`intake`] turns what peers ask into words of the service, [`outgoing`] turns what sessions
 //! want into SIP, [`invitations`] asks interpreters one at a time, [`ringing`] rings all devices
-//! of a subscriber at once.
+//! of a subscriber at once, [`away`] keeps the place of a caller whose connection broke,
+//! [`farewell`] tells whoever was away that their call is over.
 //! What it is not: it decides nothing about calls and touches no media.
 //! Start reading at [`Command`] and [`actor::Actor`].
 
 pub mod actor;
 mod auth;
+mod away;
+mod farewell;
 mod flows;
 mod intake;
 mod invitations;
@@ -88,6 +91,13 @@ pub enum Command {
         /// What the other end is told.
         reason: EndReason,
     },
+    /// End every leg of a session, every ringing and every invitation.
+    Abandon {
+        /// Which session.
+        session: SessionId,
+        /// What the other ends are told.
+        reason: EndReason,
+    },
     /// Take an invitation back; nothing happens when it is gone already.
     CancelInvitation {
         /// What the interpreter is told.
@@ -106,6 +116,13 @@ pub enum Command {
     },
     /// Take up a leg of an earlier process.
     Restore(Box<Restored>),
+    /// Hang up on a leg of an earlier process, whose session is over.
+    SeeOff {
+        /// What is known of it.
+        restored: Box<Restored>,
+        /// What the other end is told.
+        reason: EndReason,
+    },
     /// Tell a party how the session stands.
     Status {
         /// Whose leg.

@@ -25,7 +25,7 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
         }
         Command::AnswerCalling { session, leg, sdp } => {
             let Some(&call) = actor.legs.get(&(session, leg)) else {
-                return;
+                return actor.answered_while_away(session);
             };
             let mut headers = session_headers(session);
             headers.push(("Recv-Info".into(), String::new()));
@@ -65,6 +65,7 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
             leg,
             reason,
         } => hang_up(actor, now, session, leg, reason),
+        Command::Abandon { session, reason } => abandon(actor, now, session, reason),
         Command::CancelInvitation {
             reason,
             session,
@@ -73,6 +74,7 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
         Command::TellAway(asked) => actor.tell_away(&asked),
         Command::Relieve { session } => actor.relieve(session),
         Command::Restore(restored) => actor.restore(now, *restored),
+        Command::SeeOff { restored, reason } => actor.see_off_restored(now, &restored, reason),
         Command::Status {
             leg,
             session,
@@ -161,6 +163,9 @@ fn identity(actor: &Actor, dial: &Dial) -> (NameAddr, Vec<(String, String)>) {
 /// Ends a leg in whatever way its state asks for: refusal, CANCEL or BYE.
 fn hang_up(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, reason: EndReason) {
     actor.stop_ringing(now, session, leg, reason);
+    if leg == Leg::Caller {
+        actor.away.forget(session);
+    }
     let Some(&call) = actor.legs.get(&(session, leg)) else {
         return;
     };
@@ -177,6 +182,22 @@ fn hang_up(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, reason
             .reject(now, call, if status < 300 { 487 } else { status }, headers);
     } else {
         actor.end(now, call, used, reason);
+    }
+}
+
+/// Ends whatever a session has, also what it no longer knows of.
+fn abandon(actor: &mut Actor, now: Instant, session: SessionId, reason: EndReason) {
+    for &leg in Leg::ALL {
+        hang_up(actor, now, session, leg, reason);
+    }
+    actor.closing.forget(session);
+    let theirs = |used: &Use| used.session == session;
+    let rest = actor.calls.iter().filter(|(_, used)| theirs(used));
+    let rest: Vec<_> = rest.map(|(call, _)| *call).collect();
+    for call in rest {
+        if let Some(used) = actor.forget(call) {
+            actor.end(now, call, used, reason);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::session::Place;
 
 /// Calls one account may have at once: one spoken, one held, one ringing.
 const CALLS_PER_ACCOUNT_MAX: usize = 3;
-/// Longest Request-URI that goes into the record, in bytes.
+/// So much of a Request-URI goes into the record, in bytes.
 const URL_BYTES_MAX: usize = 256;
 
 /// Why an INVITE is not taken.
@@ -241,7 +241,27 @@ fn telephone_caller(headers: &Headers) -> (Option<PhoneNumber>, bool) {
     (number, hidden || wants_privacy(headers))
 }
 
+/// F39: the address that was called, and of a longer one its beginning.
 fn url(uri: &Uri) -> Option<String> {
-    let text = uri.to_string();
-    (text.len() <= URL_BYTES_MAX).then_some(text)
+    let mut text = uri.to_string();
+    let mut end = URL_BYTES_MAX.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f39_of_an_address_too_long_for_the_record_its_beginning_is_kept() {
+        let long = format!("sip:+15550100199@vrs.test;x={}", "y".repeat(400));
+        let kept = url(&Uri::parse(&long).unwrap()).unwrap();
+        assert_eq!(kept, long[..URL_BYTES_MAX]);
+        let short = "sip:+15550100199@vrs.test;user=phone";
+        assert_eq!(url(&Uri::parse(short).unwrap()).unwrap(), short);
+    }
 }

@@ -150,14 +150,25 @@ impl Actor {
         }
         let flow = self.endpoint.call_flow(call);
         let address = flow.and_then(|flow| Some(self.flows.get(flow)?.peer.ip()));
+        // As a telephone's, its leg is in the record before the conversation is.
+        self.bind_leg(call);
         let answered = Message::CalledAnswered { leg, sdp, address };
         self.directory().tell(session, answered);
-        self.bind_leg(call);
     }
 
     /// A device refused, or cannot be reached. When none is left, the call has failed; one that
     /// declined for all of them (6xx, RFC 3261 section 21.6) ends the ringing at once.
-    pub(super) fn on_fork_failed(&mut self, now: Instant, call: CallHandle, status: u16) {
+    ///
+    /// A device whose connection broke comes back on another one, and rings there
+    /// ([`Self::ring_newcomer`]): as long as nobody has refused, it is waited for until the session
+    /// says that it took too long.
+    pub(super) fn on_fork_failed(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        status: u16,
+        answered: bool,
+    ) {
         let Some(used) = self.calls.remove(&call) else {
             return;
         };
@@ -173,6 +184,11 @@ impl Actor {
             _ => {}
         }
         if !rung.forks.is_empty() && status < 600 {
+            return;
+        }
+        let broke = status == 503 && !answered;
+        if broke && rung.failure == EndReason::SubscriberNoAnswer {
+            info!(session = %used.session, leg = %used.leg, "waits for a device to come back");
             return;
         }
         if let Some(rung) = self.rung.remove(&key) {

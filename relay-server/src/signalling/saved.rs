@@ -9,7 +9,7 @@ use relay_core::queue::Match;
 use relay_core::session::Dialog;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
-use vrs_domain::{Leg, SessionId};
+use vrs_domain::{EndReason, Leg, SessionId};
 use vrs_sip::{CallHandle, SavedCall};
 
 use super::actor::{Actor, Use};
@@ -18,6 +18,10 @@ use crate::session::Message;
 /// After a restart everybody has this long to come back: apps wait longer between their tries
 /// the longer the server is away.
 const RESUME_GRACE: Duration = Duration::from_secs(90);
+
+/// Longest written form, in bytes. In a record every character of it takes two at most, and a
+/// record has a limit (`limit::JOURNAL_RECORD_BYTES_MAX`).
+const WRITTEN_BYTES_MAX: usize = 7 * 1024;
 
 /// The written form, JSON in the journal.
 #[derive(Serialize, Deserialize)]
@@ -73,6 +77,11 @@ impl Actor {
         let Ok(text) = serde_json::to_string(&written(used, saved)) else {
             return;
         };
+        if text.len() > WRITTEN_BYTES_MAX {
+            // Somebody sends kilobytes of Record-Route: that is no reason to lose the call.
+            let (session, leg, bytes) = (used.session, used.leg, text.len());
+            return warn!(%session, %leg, bytes, "a leg too long to be kept: a restart ends it");
+        }
         let (leg, dialog) = (used.leg, Dialog(text));
         self.directory()
             .tell(used.session, Message::LegBound { leg, dialog });
@@ -81,23 +90,10 @@ impl Actor {
     /// Takes a leg up again; its session hears at once when that cannot be.
     pub(super) fn restore(&mut self, now: Instant, restored: Restored) {
         let (session, leg) = (restored.session, restored.leg);
-        let written: Option<Written> = serde_json::from_str(&restored.dialog.0).ok();
-        let call = written
-            .as_ref()
-            .and_then(|written| self.endpoint.restore_call(&saved(written)));
-        let (Some(written), Some(call)) = (written, call) else {
-            warn!(%session, %leg, "what was kept of a leg cannot be understood");
+        let Some((call, mut used)) = self.take_up(&restored) else {
             return self.directory().tell(session, Message::Lost(leg));
         };
-        let mut used = Use::new(session, leg, written.account);
-        used.instance = written.instance;
-        used.correlation = written.correlation;
-        used.trunk = written.trunk;
         used.invited = restored.seat;
-        used.wants_status = written.wants_status;
-        used.emergency = written.emergency;
-        used.incoming = written.incoming;
-        used.answered = true;
         used.gone_until = Some(now + RESUME_GRACE);
         used.restored = true;
         info!(%session, %leg, "waits for its party after the restart");
@@ -106,6 +102,40 @@ impl Actor {
         // server be killed, too, the next one must not use them again.
         self.bind_leg(call);
         self.meet(call);
+    }
+
+    /// Hangs up on a leg that nobody takes up: its session did not outlive the process.
+    pub(super) fn see_off_restored(
+        &mut self,
+        now: Instant,
+        restored: &Restored,
+        reason: EndReason,
+    ) {
+        if let Some((call, used)) = self.take_up(restored) {
+            self.end(now, call, used, reason);
+        }
+    }
+
+    /// The call that was written down; it has no connection yet.
+    fn take_up(&mut self, restored: &Restored) -> Option<(CallHandle, Use)> {
+        let (session, leg) = (restored.session, restored.leg);
+        let written: Option<Written> = serde_json::from_str(&restored.dialog.0).ok();
+        let call = written
+            .as_ref()
+            .and_then(|written| self.endpoint.restore_call(&saved(written)));
+        let (Some(written), Some(call)) = (written, call) else {
+            warn!(%session, %leg, "what was kept of a leg cannot be understood");
+            return None;
+        };
+        let mut used = Use::new(session, leg, written.account);
+        used.instance = written.instance;
+        used.correlation = written.correlation;
+        used.trunk = written.trunk;
+        used.wants_status = written.wants_status;
+        used.emergency = written.emergency;
+        used.incoming = written.incoming;
+        used.answered = true;
+        Some((call, used))
     }
 
     /// Whoever is there already does not have to come back.

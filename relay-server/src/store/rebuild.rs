@@ -6,7 +6,7 @@ use relay_core::Now;
 use relay_core::session::Session;
 
 use super::{SessionRow, Store, StoreResult};
-use crate::journal::{Record, Replay, SessionFault};
+use crate::journal::{Record, Replay, SessionFault, Stranded};
 
 /// Ended sessions that the view keeps, newest last.
 pub const ENDED_KEPT_MAX: usize = 1000;
@@ -26,6 +26,8 @@ pub struct Restored {
     pub open: Vec<Session>,
     /// Sessions whose records cannot be their history; tell the operator.
     pub faults: Vec<SessionFault>,
+    /// Legs that may have been left behind by the last sessions that ended.
+    pub stranded: Vec<Stranded>,
 }
 
 impl Rebuild {
@@ -44,16 +46,21 @@ impl Rebuild {
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub fn fill(self, store: &dyn Store) -> StoreResult<Restored> {
+    pub fn fill(mut self, store: &dyn Store) -> StoreResult<Restored> {
         store.clear()?;
         for row in &self.ended {
             store.put_session(row)?;
         }
+        let stranded = self.replay.stranded();
         let (open, faults) = self.replay.finish();
         for session in &open {
             store.put_session(&row(session))?;
         }
-        Ok(Restored { open, faults })
+        Ok(Restored {
+            open,
+            faults,
+            stranded,
+        })
     }
 }
 

@@ -363,6 +363,12 @@ impl Queue {
         Ok(())
     }
 
+    /// After a restart: a session of an earlier process, whose epochs go on after `latest`.
+    pub fn know(&mut self, session: SessionId, latest: Epoch) {
+        let known = self.epochs.entry(session).or_default();
+        *known = latest.max(*known);
+    }
+
     /// Where a session's lead stands among the seats of its languages, those being offered
     /// included and supervisors' not: 1 is next. `None` once an interpreter has it.
     #[must_use]
@@ -457,6 +463,26 @@ impl Queue {
         let ca = CaKey::from(ca);
         self.roster.answered(ca);
         self.decline(session, seat, ca, now);
+        Ok(())
+    }
+
+    /// The session had no use for a match, for it knows epochs up to `latest`: the interpreter was
+    /// never asked and has declined nothing, and the seat waits on at its old place.
+    ///
+    /// # Errors
+    /// As [`Self::accepted`].
+    pub fn hand_back(
+        &mut self,
+        session: SessionId,
+        seat: Seat,
+        ca: &CaId,
+        epoch: Epoch,
+        latest: Epoch,
+    ) -> Result<(), QueueError> {
+        self.invited(session, seat, ca, epoch)?;
+        self.know(session, latest);
+        self.wait_again(session, seat);
+        self.roster.never_asked(CaKey::from(ca));
         Ok(())
     }
 

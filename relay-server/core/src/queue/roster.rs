@@ -156,6 +156,11 @@ impl Roster {
         Ok(())
     }
 
+    /// Their invitation never reached them: they are as free, and as long idle, as they were.
+    pub(super) fn never_asked(&mut self, ca: CaKey) {
+        self.change(ca, |one| one.engagement = Engagement::Free);
+    }
+
     /// They said no: they are there.
     pub(super) fn answered(&mut self, ca: CaKey) {
         self.change(ca, |one| one.missed = 0);

@@ -564,3 +564,32 @@ fn q1_a_seat_is_entered_once() {
     world.queue.vacate(SessionId(1), Seat::Lead, world.now);
     assert_eq!(world.queue.enter(again, world.now), Ok(()));
 }
+
+#[test]
+fn q4_a_match_that_the_session_has_no_use_for_is_nobodys_fault_and_the_next_one_is_newer() {
+    let mut world = World::new();
+    world.sign_in(10, &[ENGLISH]);
+    world.enter(1, ENGLISH);
+    for _ in 0..5 {
+        let asked = world.queue.next(world.now).unwrap();
+        let latest = Epoch(asked.epoch.0 + 6);
+        let Match {
+            session, seat, ca, ..
+        } = &asked;
+        let back = world
+            .queue
+            .hand_back(*session, *seat, ca, asked.epoch, latest);
+        assert_eq!(back, Ok(()));
+        let again = world
+            .queue
+            .hand_back(*session, *seat, ca, asked.epoch, latest);
+        assert_eq!(again, Err(QueueError::Stale));
+        let next = world.queue.next(world.now).unwrap();
+        assert_eq!(next.epoch, latest.next());
+        world
+            .queue
+            .hand_back(*session, *seat, ca, next.epoch, next.epoch)
+            .unwrap();
+    }
+    assert_eq!(world.queue.availability(&ca(10)), Availability::Available);
+}

@@ -172,7 +172,8 @@ fn enter(seat: Seat, urgency: Urgency, placed: &Placed) -> Action {
 
 /// The wait after so many tries of an emergency call.
 fn pause(tries: u32) -> Duration {
-    limit::EMERGENCY_RECALL_PAUSE * tries.saturating_add(1)
+    let tries = tries.saturating_add(1).min(limit::EMERGENCY_RECALLS_MAX);
+    limit::EMERGENCY_RECALL_PAUSE * tries
 }
 
 fn tries(before: &State, leg: Leg) -> u32 {

@@ -117,6 +117,7 @@ fn change(parties: &mut Parties, event: &EventKind, now_ms: u64) -> Result<(), M
             if lead.ca != *ca || lead.epoch != *epoch {
                 return Err(Misfit);
             }
+            parties.crew.former = Some(lead.clone());
             *parties.crew.place_mut(Seat::Lead) = Place::Sought { since_ms: now_ms };
             forget(parties, Leg::Interpreter);
             Ok(())
@@ -286,7 +287,7 @@ fn called(state: &State, event: &EventKind, now_ms: u64) -> Result<State, Misfit
             failures,
             since_ms,
         } => {
-            if started && *failures > 0 && !*ringing {
+            if started {
                 Ok(dialing(parties, now_ms, false, *failures))
             } else if failed {
                 Ok(dialing(parties, now_ms, false, failures.saturating_add(1)))
@@ -342,12 +343,17 @@ fn end(state: &State, event: &EventKind, now_ms: u64) -> Result<State, Misfit> {
     Ok(State::CallEnded {
         reason: *reason,
         stage: *stage,
-        interpreter: state.interpreter().cloned(),
+        interpreter: last_lead(state).cloned(),
         telephone: state.telephone_after(*reason),
         session_ms: *session_ms,
         conversation_ms: *conversation_ms,
         stretches,
     })
+}
+
+fn last_lead(state: &State) -> Option<&Interpreter> {
+    let former = || state.parties()?.crew.former.as_ref();
+    state.interpreter().or_else(former)
 }
 
 /// Reads a session back from its events, in order. The result equals the live session that made

@@ -46,6 +46,9 @@ pub struct Crew {
     relief: Place,
     team: Place,
     supervisor: Place,
+    /// Who had the lead before, while another one is sought: the record names them if nobody comes
+    /// (F31, F38).
+    pub former: Option<Interpreter>,
     /// The newest epoch seen; only a newer one may be invited.
     pub latest: Epoch,
     /// How many invitations were declined, timed out or lost so far.

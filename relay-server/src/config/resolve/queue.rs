@@ -50,9 +50,16 @@ pub(super) fn seconds(value: Option<&At<u64>>, otherwise: Duration) -> Duration 
 impl Resolver<'_> {
     pub(super) fn numbers(&mut self, raw: &RawNumbers) -> Numbers {
         let default = Numbers::default();
+        let emergency = "[numbers] emergency";
+        if raw.emergency.as_ref().is_some_and(Vec::is_empty) {
+            // Every call for help would wait with all the others.
+            let message = "names no number: calls for help would be ordinary calls";
+            let hint = "write the numbers, such as [\"911\"], or leave the line out";
+            self.problem(None, emergency, message, hint);
+        }
         Numbers {
             emergency: self
-                .set("[numbers] emergency", raw.emergency.as_deref())
+                .set(emergency, raw.emergency.as_deref())
                 .unwrap_or(default.emergency),
             crisis: self
                 .set("[numbers] crisis", raw.crisis.as_deref())

@@ -203,6 +203,11 @@ impl Driver {
         };
         if let Err(error) = &taken {
             info!(%leg, %error, "the answer does not fit");
+            if self.is_missing(leg) {
+                // It is called once more: what answered must not stand beside that.
+                self.hang_up(leg, EndReason::MediaFailed).await;
+                self.services.sfu.leave(self.id, leg).await;
+            }
         }
         self.pending.push_back(match (taken, self.is_missing(leg)) {
             (Ok(()), true) => Input::Restored(leg),
@@ -218,15 +223,18 @@ impl Driver {
     pub(super) async fn called_failed(&mut self, leg: Leg, reason: EndReason) {
         let telephone = leg == Leg::Hearing;
         self.services.sfu.leave(self.id, leg).await;
-        if telephone
-            && reason == EndReason::TrunkUnavailable
-            && self.trunk + 1 < self.services.trunks.len()
-        {
-            self.trunk += 1;
-            let trunk = &self.services.trunks[self.trunk].name;
-            info!(trunk, "trying the next trunk");
-            if self.dial().await.is_ok() {
-                return;
+        if telephone && self.is_trunks_fault(reason) {
+            while self.trunk + 1 < self.services.trunks.len() {
+                self.trunk += 1;
+                let trunk = &self.services.trunks[self.trunk].name;
+                info!(trunk, "trying the next trunk");
+                if self.dial().await.is_ok() {
+                    if !self.is_missing(leg) {
+                        let address = self.trunk_address();
+                        self.pending.push_back(Input::DialStarted { address });
+                    }
+                    return;
+                }
             }
         }
         self.trunk = 0;
@@ -235,6 +243,12 @@ impl Driver {
         } else {
             Input::CalledFailed { reason }
         });
+    }
+
+    /// Whether another trunk may do better. For an emergency call every one is asked: what one
+    /// gateway refuses, another one may know how to route (F18).
+    fn is_trunks_fault(&self, reason: EndReason) -> bool {
+        reason == EndReason::TrunkUnavailable || self.session.placed().urgency == Urgency::Emergency
     }
 
     /// Answers whoever called.
@@ -265,6 +279,24 @@ impl Driver {
                 let reason = EndReason::MediaFailed;
                 self.pending.push_back(Input::Refused { reason });
             }
+        }
+    }
+
+    /// The caller is back on another connection: what they offer now counts. They hear their place
+    /// again, or are answered if an interpreter was found meanwhile.
+    pub(super) async fn caller_back(&mut self, offer: String) {
+        if let Err(error) = self.services.sfu.try_offer(offer.clone()).await {
+            info!(%error, "the caller's new offer cannot be answered");
+            let reason = EndReason::MediaFailed;
+            return self.pending.push_back(Input::Refused { reason });
+        }
+        self.offer = offer;
+        if !self.is_waiting() {
+            self.services.sfu.leave(self.id, Leg::Caller).await;
+            self.answer_calling().await;
+            self.tell_parties().await;
+        } else if let Some(position) = self.position {
+            self.queued(position).await;
         }
     }
 
@@ -361,12 +393,18 @@ impl Driver {
         }
     }
 
-    /// After a restart: every leg that was answered waits for its party.
-    pub(super) async fn reconnect(&self) {
+    /// After a restart: every leg that was answered waits for its party. One of which nothing was
+    /// kept cannot be found again; one that is called back is called anew.
+    pub(super) async fn reconnect(&mut self) {
         let Some(parties) = self.session.state().parties() else {
             return;
         };
         let session = self.id;
+        let unknown = |leg: &&Leg| {
+            let known = parties.dialogs.contains_key(leg) || parties.missing.contains_key(leg);
+            parties.has(**leg) && !known
+        };
+        let unknown: Vec<_> = Leg::ALL.iter().filter(unknown).copied().collect();
         for (&leg, dialog) in &parties.dialogs {
             let taken = leg.seat().and_then(|seat| {
                 let taken = parties.crew.taken(seat)?;
@@ -384,8 +422,18 @@ impl Driver {
                 dialog: dialog.clone(),
                 seat,
             };
-            let command = Command::Restore(Box::new(restored));
+            let restored = Box::new(restored);
+            let command = if parties.missing.contains_key(&leg) {
+                let reason = no_answer(leg);
+                Command::SeeOff { restored, reason }
+            } else {
+                Command::Restore(restored)
+            };
             self.services.signalling.send(command).await;
+        }
+        for leg in unknown {
+            info!(%leg, "nothing was kept of it before the restart");
+            self.pending.push_back(Input::Lost(leg));
         }
     }
 

@@ -1,22 +1,26 @@
 //! One task per session: takes messages, asks the session machine, writes the journal, acts.
 //!
 //! The order is the machine's own (see `relay_core::session`): propose, journal, apply, act.
-//! [`calls`] is about the parties of the call, [`seats`] about the interpreters.
+//! [`calls`] is about the parties of the call, [`seats`] about the interpreters, [`supervise`]
+//! about what a panic leaves behind.
 
 mod calls;
 mod seats;
+mod supervise;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use relay_core::queue::{Match, Request};
-use relay_core::session::{Action, Decline, Input, Refusal, Rules, Session, State, Step, Why};
+use relay_core::session::{
+    Action, Decline, EventKind, Input, Refusal, Rules, Session, State, Step, Why,
+};
 use relay_core::sfu::PeerNews;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, error, info, info_span};
+use tracing::{Instrument, debug, error, info, info_span, warn};
 use vrs_domain::{CaId, EndReason, Leg, Seat, SessionId, SessionState, Urgency};
 
 use super::clock::Clock;
@@ -71,10 +75,13 @@ async fn run(services: Services, place: Place, inbox: mpsc::Receiver<Message>) {
     let now = services.clock.now();
     let (session, step) = Session::place(place.session, now, place.placed);
     let mut driver = Driver::new(services, session, place.offer, place.trunk);
-    if driver.begin(step).await {
-        driver.serve(inbox).await;
-    }
-    driver.close();
+    let life = async {
+        if driver.begin(step).await {
+            driver.serve(inbox).await;
+        }
+    };
+    let survived = supervise::survives(life).await;
+    driver.close(survived).await;
 }
 
 /// Starts the task of a session that an earlier process had, in the middle of its conversation.
@@ -96,11 +103,16 @@ async fn run_resumed(
 ) {
     session.resume(services.clock.now());
     let alive_ms = session.session_ms_at(alive_utc_ms);
+    let sequence = session.sequence();
     let mut driver = Driver::new(services, session, String::new(), None);
+    driver.written = Some(sequence);
     driver.pending.push_back(Input::Resumed { alive_ms });
-    driver.settle().await;
-    driver.serve(inbox).await;
-    driver.close();
+    let life = async {
+        driver.settle().await;
+        driver.serve(inbox).await;
+    };
+    let survived = supervise::survives(life).await;
+    driver.close(survived).await;
 }
 
 /// What is to be done at a later time.
@@ -132,6 +144,10 @@ struct Driver {
     pending: VecDeque<Input>,
     /// A few at most: each leg has one try under way.
     later: Vec<(Instant, Later)>,
+    /// Nothing more is to be done: its end could not be recorded.
+    abandoned: bool,
+    /// The last event that the journal took; after a panic the session may stand before it.
+    written: Option<u64>,
 }
 
 impl Driver {
@@ -149,12 +165,9 @@ impl Driver {
             offered_anew: BTreeMap::new(),
             pending: VecDeque::new(),
             later: Vec::new(),
+            abandoned: false,
+            written: None,
         }
-    }
-
-    fn close(&self) {
-        self.services.publisher.remove(self.id);
-        self.services.directory.close(self.id);
     }
 
     /// The first event, and the caller's media; `false` when the call cannot even be recorded.
@@ -180,6 +193,7 @@ impl Driver {
                 return false;
             }
         }
+        self.written = Some(step.event.sequence);
         self.recorded(&step);
         // The gateway's offer and another subscriber's are tried when they are answered.
         let ours = self.session.placed().kind == vrs_domain::CallKind::RelayOutbound;
@@ -222,7 +236,7 @@ impl Driver {
     }
 
     fn ended(&self) -> bool {
-        self.session.state().name() == SessionState::CallEnded
+        self.abandoned || self.session.state().name() == SessionState::CallEnded
     }
 
     fn is_waiting(&self) -> bool {
@@ -299,6 +313,7 @@ impl Driver {
             Message::SeatWithdrawn { seat } => Input::SeatWithdrawn { seat },
             Message::LegBound { leg, dialog } => Input::LegBound { leg, dialog },
             Message::LegBack { leg, trunk } => return self.offer_anew(leg, trunk).await,
+            Message::CallerBack { offer } => return self.caller_back(offer).await,
             Message::HungUp(leg) => Input::HungUp(leg),
             Message::Lost(leg) => Input::Lost(leg),
             Message::Media { leg, news } => return self.on_media(leg, news).await,
@@ -370,6 +385,15 @@ impl Driver {
     /// A refused word of a person is answered; others were overtaken by events.
     async fn refused(&self, input: &Input, refusal: Refusal) {
         debug!(input = input.word(), %refusal, "refused");
+        if let Input::Matched { seat, ca, epoch } = input {
+            let asked = Match {
+                session: self.id,
+                seat: *seat,
+                ca: ca.clone(),
+                epoch: *epoch,
+            };
+            self.hand_back(asked, refusal.why).await;
+        }
         if let Input::SeatAsked { seat, .. } | Input::SeatWithdrawn { seat } = input
             && refusal.why != Why::CallIsOver
         {
@@ -385,18 +409,45 @@ impl Driver {
     }
 
     async fn commit(&mut self, step: Step) {
-        let entry = Entry::from(&step.event);
-        if let Err(error) = self.services.journal.append_or_keep(entry).await {
+        let (entry, event) = (Entry::from(&step.event), step.event.kind.word());
+        match self.services.journal.append_or_keep(entry).await {
+            Ok(_) => {}
             // The call goes on (R03): cutting off a conversation helps nobody. New calls are
             // refused.
-            error!(%error, event = step.event.kind.word(), "a transition is not in the journal");
+            Err(error @ AppendError::Kept(_)) => {
+                error!(%error, event, "a transition waits for the journal");
+            }
+            // The leg works without it; only a restart would look for it.
+            Err(error @ AppendError::TooLarge(_)) if is_bound(&step.event.kind) => {
+                return warn!(%error, "a leg cannot be found again after a restart");
+            }
+            // What is not kept does not happen: the record of a session has no gaps, or it is
+            // worth nothing.
+            Err(error) => {
+                error!(%error, event, "a call is given up because the journal cannot be written");
+                return self.abandon(EndReason::JournalUnavailable).await;
+            }
         }
+        self.written = Some(step.event.sequence);
         if let Err(misfit) = self.session.apply(&step.event) {
             error!(?misfit, "a proposed event did not fit");
             return;
         }
         self.recorded(&step);
         self.perform(step.actions).await;
+    }
+
+    /// Ends everything without an event: the record cannot say how, so it stays open, and the next
+    /// start ends it.
+    async fn abandon(&mut self, reason: EndReason) {
+        self.abandoned = true;
+        self.pending.clear();
+        self.later.clear();
+        let session = self.id;
+        let abandon = Command::Abandon { session, reason };
+        self.services.signalling.send(abandon).await;
+        self.services.sfu.close(session).await;
+        self.services.queue.leave(session).await;
     }
 
     /// Log, metrics and snapshot of what is now in the journal.
@@ -535,6 +586,10 @@ impl Driver {
             })
             .await;
     }
+}
+
+const fn is_bound(event: &EventKind) -> bool {
+    matches!(event, EventKind::LegBound { .. })
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -1,9 +1,9 @@
 //! Invitations, and who sits where.
 
 use relay_core::queue::{Match, Request};
-use relay_core::session::{Decline, Input};
+use relay_core::session::{Decline, Input, Why};
 use tracing::{error, info};
-use vrs_domain::{CaId, CallCenter, EndReason, Epoch, Leg, Seat};
+use vrs_domain::{CaId, CallCenter, EndReason, Epoch, Leg, Seat, Urgency};
 
 use super::Driver;
 use crate::signalling::{Command, Invitation};
@@ -11,10 +11,14 @@ use crate::signalling::{Command, Invitation};
 impl Driver {
     pub(super) async fn enter_queue(&mut self, request: Request) {
         let seat = request.seat;
-        let Err(reason) = self.services.queue.enter(request).await else {
+        let waiting = self.is_waiting();
+        // A caller who has nobody yet is told at once that nobody works. Whoever stands in a
+        // conversation, or calls for help, waits for somebody to sign in: an interpreter whose app
+        // died is about to, and after a restart all of them are (F18, F21).
+        let waits = !waiting || request.urgency == Urgency::Emergency;
+        let Err(reason) = self.services.queue.enter(request, waits).await else {
             return;
         };
-        let waiting = self.is_waiting();
         self.pending.push_back(match seat {
             Seat::Lead if waiting => Input::Refused { reason },
             // The parties stand in a conversation already: for them the interpreter is lost.
@@ -59,6 +63,21 @@ impl Driver {
                 error!(%error, "no offer for the interpreter");
                 self.lose(asked).await;
             }
+        }
+    }
+
+    /// The queue proposed somebody whom the session cannot ask: nobody sits waiting for a call that
+    /// never comes, and it is not held against them.
+    pub(super) async fn hand_back(&self, asked: Match, why: Why) {
+        let queue = &self.services.queue;
+        info!(interpreter = %asked.ca, seat = %asked.seat, epoch = %asked.epoch, %why, "handed back");
+        match (why, self.session.state().parties()) {
+            (Why::StaleEpoch, Some(parties)) => {
+                queue.hand_back(asked, parties.crew.latest).await;
+            }
+            (Why::AlreadyInvited, Some(_)) => queue.declined(asked, Decline::Lost).await,
+            (_, Some(_)) => queue.vacate(asked.session, asked.seat).await,
+            (_, None) => queue.leave(asked.session).await,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the endpoint remembers of one call.
 
 use super::api::Body;
+use super::farewell::Patience;
 use super::timers::Owner;
 use super::{CallHandle, Endpoint, FlowId};
 use crate::dialog::Dialog;
@@ -75,6 +76,8 @@ pub(super) struct Call {
     pub(super) reinvite_in: Option<u64>,
     /// The dialog is dead already (BYE without ACK): its BYE reports nothing.
     pub(super) silent: bool,
+    /// The hang-up outlives its connection.
+    pub(super) patience: Option<Patience>,
 }
 
 impl Call {
@@ -104,6 +107,7 @@ impl Call {
             reinvite_out: None,
             reinvite_in: None,
             silent: false,
+            patience: None,
         }
     }
 
@@ -120,7 +124,8 @@ impl Call {
             .reinvite_out
             .as_ref()
             .and_then(|reinvite| reinvite.retry_at);
-        [accepted, cancelling, retry, self.repeat_at]
+        let farewell = self.patience.as_ref().and_then(Patience::deadline);
+        [accepted, cancelling, retry, self.repeat_at, farewell]
             .into_iter()
             .flatten()
             .min()
@@ -158,6 +163,8 @@ impl Endpoint {
             self.retry_reinvite(now, handle);
         } else if due(call.repeat_at) {
             self.repeat_provisional(now, handle);
+        } else if due(call.patience.as_ref().and_then(Patience::deadline)) {
+            self.finish_hang_up(now, handle);
         }
         self.reschedule_call(handle);
     }

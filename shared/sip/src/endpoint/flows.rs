@@ -97,15 +97,21 @@ impl Endpoint {
                 });
             }
             Phase::Confirmed if call.bye_wanted.is_some() => {
-                self.remove_call(handle);
-                self.emit(Event::HungUp { call: handle });
+                if !self.waits_for_connection(handle) {
+                    self.remove_call(handle);
+                    self.emit(Event::HungUp { call: handle });
+                }
             }
             Phase::Confirmed => {
                 call.reinvite_in = None;
                 self.reschedule_call(handle);
                 self.emit(Event::FlowLost { call: handle });
             }
-            Phase::Ending => self.finish_hang_up(now, handle),
+            Phase::Ending => {
+                if !self.waits_for_connection(handle) {
+                    self.finish_hang_up(now, handle);
+                }
+            }
         }
     }
 

@@ -7,12 +7,14 @@
 //!
 //! Files by concern: `receive` (dispatch), `uac` (calls we place), `uas` (calls we take),
 //! `in_dialog` (BYE, INFO, re-INVITE), `register`, `standalone` (requests outside dialogs),
-//! `saved` (calls that outlive the process), `flows` (connections), `timers` (deadlines), `compose` (what we write).
+//! `farewell` (hang-ups that wait for a connection), `saved` (calls that outlive the process),
+//! `flows` (connections), `timers` (deadlines), `compose` (what we write).
 //! Start reading at [`Endpoint`].
 
 mod api;
 mod call;
 mod compose;
+mod farewell;
 mod flows;
 mod in_dialog;
 mod receive;

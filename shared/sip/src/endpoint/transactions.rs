@@ -292,6 +292,7 @@ impl Endpoint {
         match serves {
             Use::Invite(call) => self.invite_failed(call, status),
             Use::Reinvite(call) => self.reinvite_finished(now, call, status, None),
+            Use::Bye(call) if status == 503 && self.waits_for_connection(call) => {}
             Use::Bye(call) => self.finish_hang_up(now, call),
             Use::Info(call) => self.info_finished(now, call, status),
             Use::Register(registration) => self.registration_failed(registration, status, None),

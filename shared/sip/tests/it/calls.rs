@@ -668,3 +668,51 @@ fn hanging_up_a_call_whose_flow_is_lost_ends_it_at_once() {
     pair.until(CLIENT, hung_up);
     assert_eq!(pair.sides[CLIENT].endpoint.counts(), (0, 0, 0));
 }
+
+/// Hangs up with patience, once without a connection and once just before it breaks; the BYE goes
+/// out on the next one.
+#[test]
+fn a_hang_up_waits_for_a_connection_and_not_for_ever() {
+    let patience = Duration::from_secs(60);
+    for breaks_first in [true, false] {
+        let mut pair = Pair::wss();
+        let (client, server) = pair.established();
+        let until = pair.now + patience;
+        if breaks_first {
+            pair.sides[SERVER].endpoint.close_flow(pair.now, FLOW);
+        }
+        let headers = vec![("Reason".to_owned(), "Q.850;cause=16".to_owned())];
+        pair.sides[SERVER]
+            .endpoint
+            .hang_up_patiently(pair.now, server, headers, until);
+        if !breaks_first {
+            pair.sides[SERVER].endpoint.close_flow(pair.now, FLOW);
+        }
+        // What was on its way is lost with the connection.
+        while pair.sides[SERVER].endpoint.poll_output().is_some() {}
+        assert!(pair.sides[SERVER].endpoint.waits_to_hang_up(server));
+        pair.sides[CLIENT].endpoint.close_flow(pair.now, FLOW);
+        for side in [CLIENT, SERVER] {
+            pair.sides[side]
+                .endpoint
+                .open_flow(FLOW, WSS, address("again.invalid"));
+        }
+        pair.sides[CLIENT].endpoint.move_call(client, FLOW);
+        pair.sides[SERVER]
+            .endpoint
+            .hang_up_on(pair.now, server, FLOW);
+        assert_eq!(pair.until(CLIENT, ended).unwrap().cause, 16);
+        pair.until(SERVER, hung_up);
+        pair.assert_empty();
+    }
+    let mut pair = Pair::wss();
+    let (_, server) = pair.established();
+    pair.sides[SERVER].endpoint.close_flow(pair.now, FLOW);
+    let until = pair.now + patience;
+    pair.sides[SERVER]
+        .endpoint
+        .hang_up_patiently(pair.now, server, Vec::new(), until);
+    pair.until(SERVER, hung_up);
+    assert_eq!(pair.now, until);
+    assert_eq!(pair.sides[SERVER].endpoint.counts().0, 0);
+}

@@ -113,22 +113,11 @@ pub(super) fn restore_failed(parties: &Parties, leg: Leg) -> Result<Outcome, Why
     }
 }
 
-/// An emergency call is dialled again, unless the number itself is at fault.
-pub(super) fn dialing_failed(
-    parties: &Parties,
-    failures: u32,
-    reason: EndReason,
-) -> Result<Outcome, Why> {
+/// An emergency call is dialled again, whatever the gateways say about the number, until somebody
+/// hangs up: nobody who waits for help is sent away (F18, F21).
+pub(super) fn dialing_failed(parties: &Parties, reason: EndReason) -> Result<Outcome, Why> {
     let over = called_failed(parties.kind, reason)?;
-    let hopeless = matches!(
-        reason,
-        EndReason::NumberInvalid | EndReason::NumberUnknown | EndReason::NumberRefused
-    );
-    let again = parties.urgency == Urgency::Emergency
-        && parties.kind.is_relayed()
-        && !hopeless
-        && failures < limit::EMERGENCY_RECALLS_MAX;
-    if again {
+    if parties.urgency == Urgency::Emergency && parties.kind.is_relayed() {
         Ok(Event(EventKind::DialingFailed { reason }))
     } else {
         Ok(over)

@@ -8,7 +8,7 @@ mod crew;
 mod legs;
 mod reasons;
 
-use vrs_domain::{EndReason, SessionState};
+use vrs_domain::{CallKind, EndReason, SessionState};
 
 use super::apply::apply;
 use super::event::EventKind;
@@ -206,7 +206,7 @@ fn interpreter_assigned(parties: &Parties, input: &Input) -> Result<Outcome, Why
             Err(Why::TooEarly)
         }
         // The dialling could not even begin: no trunk, or not a number that it takes.
-        Input::CalledFailed { reason } => legs::dialing_failed(parties, 0, *reason),
+        Input::CalledFailed { reason } => legs::dialing_failed(parties, *reason),
         Input::HungUp(leg) | Input::Lost(leg) if *leg == parties.kind.called() => {
             Err(Why::NoSuchLeg)
         }
@@ -245,8 +245,8 @@ fn hearing_party_dialing(
         Input::SeatWithdrawn { seat } => crew::seat_withdrawn(parties, *seat),
         Input::MediaConnected(leg) => legs::first_media(parties, *leg),
         Input::LegBound { leg, dialog } => legs::bound(parties, *leg, dialog),
-        // An emergency call's next try.
-        Input::DialStarted { address } if failures > 0 && !ringing => {
+        // Over the next trunk, or an emergency call's next try.
+        Input::DialStarted { address } if failures > 0 || dials(parties) => {
             Ok(Event(EventKind::DialingStarted { address: *address }))
         }
         Input::DialStarted { .. } => Err(Why::AlreadySo),
@@ -255,7 +255,7 @@ fn hearing_party_dialing(
         Input::CalledAnswered { address } => {
             Ok(Event(EventKind::CalledAnswered { address: *address }))
         }
-        Input::CalledFailed { reason } => legs::dialing_failed(parties, failures, *reason),
+        Input::CalledFailed { reason } => legs::dialing_failed(parties, *reason),
         // Before the answer there is nobody at the other end who could hang up: it fails.
         Input::HungUp(leg) | Input::Lost(leg) | Input::HoldChanged { leg, .. }
             if *leg == parties.kind.called() =>
@@ -276,6 +276,11 @@ fn hearing_party_dialing(
         Input::Stop => Ok(End(EndReason::ServiceStopping)),
         Input::Restarted => Ok(End(EndReason::ServerRestarted)),
     }
+}
+
+/// Whether a telephone is called, over one trunk after another.
+const fn dials(parties: &Parties) -> bool {
+    matches!(parties.kind, CallKind::RelayOutbound)
 }
 
 fn relay_active(

@@ -209,16 +209,62 @@ fn f18_an_emergency_number_that_does_not_answer_is_dialled_again() {
     assert!(matches!(actions[1], Action::Call { after } if !after.is_zero()));
     walk.feed(at(6_000), DIALLED).unwrap();
     walk.feed(at(7_000), ANSWERED).unwrap();
-    let mut wrong = Walk::of(CallKind::RelayOutbound, Urgency::Emergency).through([
+}
+
+#[test]
+fn f18_nothing_that_a_gateway_says_about_its_number_ends_an_emergency_call() {
+    let reasons = [
+        EndReason::NumberInvalid,
+        EndReason::NumberRefused,
+        EndReason::TrunkUnavailable,
+        EndReason::HearingBusy,
+        EndReason::MediaFailed,
+    ];
+    let mut walk = Walk::of(CallKind::RelayOutbound, Urgency::Emergency).through([
         matched(1, 1),
         accepted(1, 1),
         DIALLED,
     ]);
-    let reason = EndReason::NumberInvalid;
-    wrong
-        .feed(at(4_000), Input::CalledFailed { reason })
+    let mut waited = Duration::ZERO;
+    for (try_, reason) in (0..).zip(reasons.iter().cycle().take(100).copied()) {
+        let now = at(10_000 + try_ * 60_000);
+        let actions = walk.feed(now, Input::CalledFailed { reason }).unwrap();
+        let Action::Call { after } = actions[1] else {
+            panic!("{actions:?}");
+        };
+        assert!(
+            after >= waited && after <= Duration::from_secs(30),
+            "{after:?}"
+        );
+        waited = after;
+        walk.feed(now, DIALLED).unwrap();
+    }
+    walk.feed(at(7_000_000), Input::HungUp(Leg::Caller))
         .unwrap();
-    assert_eq!(wrong.ended().0, reason);
+    assert_eq!(walk.ended().0, EndReason::CallerHungUp);
+    assert_eq!(replay(&walk.events).unwrap(), walk.session);
+}
+
+#[test]
+fn f35_the_address_is_that_of_the_trunk_tried_last() {
+    let over = |last: u8| Input::DialStarted {
+        address: Some([198, 51, 100, last].into()),
+    };
+    let mut walk = assigned().through([over(1), Input::CalledRang, over(2)]);
+    assert_eq!(walk.session.state().telephone(), TelephoneState::Dialing);
+    let reason = EndReason::HearingNoAnswer;
+    walk.feed(at(60_000), Input::CalledFailed { reason })
+        .unwrap();
+    let called = walk.session.milestones().called_address;
+    assert_eq!(called, Some([198, 51, 100, 2].into()));
+    assert_eq!(replay(&walk.events).unwrap(), walk.session);
+    // A subscriber's devices ring all at once.
+    let mut inbound = Walk::of(CallKind::RelayInbound, Urgency::Standard).through([
+        matched(1, 1),
+        accepted(1, 1),
+        DIALLED,
+    ]);
+    assert_eq!(inbound.feed(at(4_000), DIALLED), Err(Why::AlreadySo));
 }
 
 #[test]

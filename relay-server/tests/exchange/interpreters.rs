@@ -1,0 +1,67 @@
+//! Interpreters who are lost, and sessions that look for another one.
+
+use super::office::{ANA, BEN, CALLER, Office, TELEPHONE, TRUNKS, pass, seconds};
+use super::party::{incoming, talking};
+
+#[tokio::test(start_paused = true)]
+async fn f18_f21_an_emergency_waits_for_another_interpreter_although_nobody_is_signed_in() {
+    let mut office = Office::open().await;
+    let (_caller, mut ana, _gateway) = talking(&mut office, "911").await;
+    ana.cut().await;
+    pass(seconds(600)).await;
+    assert_eq!(office.ends(), [""; 0], "nobody gives up an emergency call");
+    let mut ben = office.sign_in(BEN).await;
+    ben.answer_next().await;
+    pass(seconds(5)).await;
+    assert_eq!(office.ends(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_without_an_interpreter_waits_as_long_as_the_rule_says() {
+    let mut office = Office::open().await;
+    let (_caller, mut ana, _gateway) = talking(&mut office, TELEPHONE).await;
+    ana.cut().await;
+    pass(seconds(200)).await;
+    assert_eq!(office.ends(), [""; 0]);
+    pass(seconds(120)).await;
+    assert_eq!(office.ends(), ["interpreter_lost"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f18_an_emergency_call_waits_for_the_first_interpreter_to_sign_in() {
+    let mut office = Office::open().await;
+    let mut caller = office.sign_in(CALLER).await;
+    caller.call("911").await;
+    pass(seconds(400)).await;
+    let mut ana = office.sign_in(ANA).await;
+    ana.answer_next().await;
+    assert_eq!(office.ends(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn q4_who_is_asked_after_a_restart_has_an_epoch_that_the_session_takes() {
+    let mut office = Office::open().await;
+    let (mut caller, mut ana, mut gateway) = talking(&mut office, TELEPHONE).await;
+    // Ana is lost, Ben declines: nobody leads when the server is killed.
+    let mut ben = office.sign_in(BEN).await;
+    ana.cut().await;
+    for _ in 0..2 {
+        let (call, _) = ben.incoming().await;
+        ben.reject(call, 486).await;
+        pass(seconds(40)).await;
+    }
+    office.kill();
+    for party in [&mut caller, &mut ben, &mut gateway] {
+        party.cut().await;
+    }
+    office.start().await;
+    gateway.connect(&mut office, Some(TRUNKS[0])).await;
+    caller.sign_in(&mut office).await;
+    ana.sign_in(&mut office).await;
+    let asked = ana.within(seconds(5), incoming).await;
+    let (call, _) = asked.expect("the first to sign in is asked at once");
+    ana.accept(call, "v=0 test").await;
+    pass(seconds(60)).await;
+    assert_eq!(office.ends(), [""; 0]);
+    office.assert_replays();
+}

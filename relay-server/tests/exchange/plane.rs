@@ -1,0 +1,148 @@
+//! A media plane that only answers, and keeps count of who is in it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use relay_core::sfu::PeerNews;
+use relay_server::sfu::{Command, MediaNews, Sfu, SfuError};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use vrs_domain::{Leg, SessionId};
+
+/// An answer that says this fits no offer.
+pub(crate) const UNFIT: &str = "unfit";
+
+#[derive(Clone, Default)]
+pub(crate) struct Rooms(Arc<Mutex<BTreeSet<(SessionId, Leg)>>>);
+
+impl Rooms {
+    pub(crate) fn legs(&self) -> Vec<Leg> {
+        self.0.lock().unwrap().iter().map(|(_, leg)| *leg).collect()
+    }
+
+    fn has(&self, session: SessionId, leg: Leg) -> bool {
+        self.0.lock().unwrap().contains(&(session, leg))
+    }
+}
+
+pub(crate) fn start(halt: &CancellationToken) -> (Sfu, mpsc::Receiver<MediaNews>, Rooms) {
+    let (sfu, mut commands) = Sfu::channel();
+    let (news, told) = mpsc::channel(256);
+    let rooms = Rooms::default();
+    let plane = Plane {
+        rooms: rooms.clone(),
+        news,
+        halt: halt.clone(),
+    };
+    let running = async move {
+        while let Some(command) = commands.recv().await {
+            plane.on_command(command);
+        }
+    };
+    tokio::spawn(halt.clone().run_until_cancelled_owned(running));
+    (sfu, told, rooms)
+}
+
+struct Plane {
+    rooms: Rooms,
+    news: mpsc::Sender<MediaNews>,
+    halt: CancellationToken,
+}
+
+impl Plane {
+    fn on_command(&self, command: Command) {
+        match command {
+            Command::Offer {
+                session,
+                leg,
+                reply,
+            } => {
+                self.join(session, leg);
+                reply.send(Ok("v=0 offer".into())).ok();
+            }
+            Command::Answer {
+                session,
+                leg,
+                reply,
+                ..
+            } => {
+                self.join(session, leg);
+                self.connect(session, leg);
+                reply.send(Ok("v=0 answer".into())).ok();
+            }
+            Command::AcceptAnswer {
+                session,
+                leg,
+                answer,
+                reply,
+            } => {
+                reply.send(self.accept(session, leg, &answer)).ok();
+            }
+            Command::Try { reply, .. } => drop(reply.send(Ok(()))),
+            Command::Reoffered { reply, .. } => drop(reply.send(Ok("v=0 answer".into()))),
+            Command::Leave { session, leg } => {
+                self.rooms.0.lock().unwrap().remove(&(session, leg));
+            }
+            Command::Rename { session, from, to } => {
+                let mut rooms = self.rooms.0.lock().unwrap();
+                if rooms.remove(&(session, from)) {
+                    rooms.insert((session, to));
+                }
+            }
+            Command::TrunkAccept { session, reply, .. } => {
+                self.join(session, Leg::Hearing);
+                reply.send(Ok("v=0 trunk answer".into())).ok();
+            }
+            Command::TrunkOffer { session, reply, .. } => {
+                self.join(session, Leg::Hearing);
+                reply.send(Ok("v=0 trunk".into())).ok();
+            }
+            Command::TrunkAnswer {
+                session,
+                answer,
+                reply,
+            } => {
+                reply.send(self.accept(session, Leg::Hearing, &answer)).ok();
+            }
+            Command::Close { session } => {
+                self.rooms
+                    .0
+                    .lock()
+                    .unwrap()
+                    .retain(|(one, _)| *one != session);
+            }
+        }
+    }
+
+    fn join(&self, session: SessionId, leg: Leg) {
+        self.rooms.0.lock().unwrap().insert((session, leg));
+    }
+
+    fn accept(&self, session: SessionId, leg: Leg, answer: &str) -> Result<(), SfuError> {
+        if answer.contains(UNFIT) {
+            return Err(SfuError::NotAcceptable(UNFIT.into()));
+        }
+        if !self.rooms.has(session, leg) {
+            return Err(SfuError::Gone);
+        }
+        self.connect(session, leg);
+        Ok(())
+    }
+
+    fn connect(&self, session: SessionId, leg: Leg) {
+        let (news, rooms) = (self.news.clone(), self.rooms.clone());
+        let telling = async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if rooms.has(session, leg) {
+                let connected = MediaNews {
+                    session,
+                    leg,
+                    news: PeerNews::Connected,
+                };
+                news.send(connected).await.ok();
+            }
+        };
+        tokio::spawn(self.halt.clone().run_until_cancelled_owned(telling));
+    }
+}
