@@ -80,7 +80,7 @@ pub fn start(parts: Parts, signalling: ActorConfig<'_>, halt: &CancellationToken
         views: parts.views.clone(),
         clock: parts.clock.clone(),
         rules: parts.queue_rules,
-        resumed: parts.resumed.iter().flat_map(assignments).collect(),
+        resumed: parts.resumed.iter().filter_map(seats).collect(),
     };
     tokio::spawn(mend(Arc::clone(&parts.journal), halt.clone()));
     let services = Services {
@@ -139,25 +139,25 @@ impl Switchboard {
     }
 }
 
-/// Who has which seat in a session that goes on.
-fn assignments(session: &Session) -> Vec<queue::Resumed> {
-    let Some(parties) = session.state().parties() else {
-        return Vec::new();
-    };
+/// What the queue has to know of a session that goes on.
+fn seats(session: &Session) -> Option<queue::Resumed> {
+    let parties = session.state().parties()?;
     let taken = |seat: &Seat| {
         let interpreter = parties.crew.taken(*seat)?;
-        Some(queue::Resumed {
-            taken: Match {
-                session: session.id(),
-                seat: *seat,
-                ca: interpreter.ca.clone(),
-                epoch: interpreter.epoch,
-            },
-            urgency: parties.urgency,
-            languages: session.placed().languages,
+        Some(Match {
+            session: session.id(),
+            seat: *seat,
+            ca: interpreter.ca.clone(),
+            epoch: interpreter.epoch,
         })
     };
-    Seat::ALL.iter().filter_map(taken).collect()
+    Some(queue::Resumed {
+        session: session.id(),
+        latest: parties.crew.latest,
+        taken: Seat::ALL.iter().filter_map(taken).collect(),
+        urgency: parties.urgency,
+        languages: session.placed().languages,
+    })
 }
 
 /// Whether a session that another process had can go on: its parties talk already.

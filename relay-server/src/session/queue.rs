@@ -1,6 +1,6 @@
 //! The task that owns the one queue of waiting sessions and signed-in interpreters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use relay_core::queue::{InterpreterProfile, Match, Queue, QueueError, QueueRules, Request};
@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 use vrs_domain::{
-    Activity, Availability, CaId, EndReason, LanguagePair, Seat, SessionId, Skill, Urgency,
+    Activity, Availability, CaId, EndReason, Epoch, LanguagePair, Seat, SessionId, Skill, Urgency,
 };
 
 use super::clock::{self, Clock};
@@ -75,16 +75,20 @@ pub struct QueueConfig {
     pub clock: Clock,
     /// How long interpreters are asked, rest and wrap up.
     pub rules: QueueRules,
-    /// Assignments of an earlier process.
+    /// Sessions of an earlier process.
     pub resumed: Vec<Resumed>,
 }
 
-/// An assignment that outlived its process.
+/// A session that outlived its process.
 #[derive(Debug)]
 pub struct Resumed {
+    /// Which.
+    pub session: SessionId,
+    /// The newest epoch that it knows.
+    pub latest: Epoch,
     /// Who has which seat.
-    pub taken: Match,
-    /// How urgent the session is.
+    pub taken: Vec<Match>,
+    /// How urgent it is.
     pub urgency: Urgency,
     /// Between which languages.
     pub languages: LanguagePair,
@@ -95,9 +99,10 @@ pub struct Resumed {
 pub fn start(config: QueueConfig, stop: CancellationToken) -> QueueHandle {
     let (commands, inbox) = mpsc::channel(COMMANDS_WAITING_MAX);
     let mut queue = Queue::new(config.rules);
-    for resumed in config.resumed {
-        put_back(&mut queue, &resumed);
+    for resumed in &config.resumed {
+        put_back(&mut queue, resumed);
     }
+    let resumed = config.resumed.iter().map(|resumed| resumed.session);
     let actor = Actor {
         queue,
         directory: config.directory,
@@ -105,6 +110,7 @@ pub fn start(config: QueueConfig, stop: CancellationToken) -> QueueHandle {
         clock: config.clock,
         chosen: BTreeMap::new(),
         told: BTreeMap::new(),
+        resumed: resumed.collect(),
         positions_due: None,
     };
     tokio::spawn(actor.run(inbox, stop));
@@ -113,22 +119,20 @@ pub fn start(config: QueueConfig, stop: CancellationToken) -> QueueHandle {
 
 /// Each assignment as the journal has it: whoever was in a call is not asked meanwhile.
 fn put_back(queue: &mut Queue, resumed: &Resumed) {
-    let Resumed {
-        taken,
-        urgency,
-        languages,
-    } = resumed;
-    let put = queue.resume(
-        taken.session,
-        taken.seat,
-        &taken.ca,
-        taken.epoch,
-        *urgency,
-        *languages,
-        clock::instant(),
-    );
-    if let Err(error) = put {
-        tracing::warn!(session = %taken.session, seat = %taken.seat, %error, "not put back");
+    queue.resume_after(resumed.session, resumed.latest);
+    for taken in &resumed.taken {
+        let put = queue.resume(
+            taken.session,
+            taken.seat,
+            &taken.ca,
+            taken.epoch,
+            resumed.urgency,
+            resumed.languages,
+            clock::instant(),
+        );
+        if let Err(error) = put {
+            tracing::warn!(session = %taken.session, seat = %taken.seat, %error, "not put back");
+        }
     }
 }
 
@@ -207,6 +211,8 @@ struct Actor {
     chosen: BTreeMap<CaId, Activity>,
     /// The place last told to each waiting session.
     told: BTreeMap<SessionId, u32>,
+    /// Sessions of an earlier process, as long as they last.
+    resumed: BTreeSet<SessionId>,
     positions_due: Option<Instant>,
 }
 
@@ -294,6 +300,7 @@ impl Actor {
             Command::Leave { session } => {
                 self.queue.leave(session, now);
                 self.told.remove(&session);
+                self.resumed.remove(&session);
             }
         }
     }
@@ -326,7 +333,9 @@ impl Actor {
     }
 
     fn enter(&mut self, now: Instant, request: Request) -> Result<(), EndReason> {
-        if !self.queue.has_any(request.languages) {
+        // Right after a restart nobody has signed in again yet: what goes on waits for them.
+        let goes_on = self.resumed.contains(&request.session);
+        if !goes_on && !self.queue.has_any(request.languages) {
             return Err(EndReason::NoInterpreter);
         }
         match self.queue.enter(request, now) {

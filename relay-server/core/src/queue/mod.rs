@@ -363,6 +363,13 @@ impl Queue {
         Ok(())
     }
 
+    /// After a restart: a session goes on whose latest asking was this one. Without it the next
+    /// would have an epoch that the session has seen already, and refuses (Q4).
+    pub fn resume_after(&mut self, session: SessionId, latest: Epoch) {
+        let known = self.epochs.entry(session).or_default();
+        *known = latest.max(*known);
+    }
+
     /// Where a session's lead stands among the seats of its languages, those being offered
     /// included and supervisors' not: 1 is next. `None` once an interpreter has it.
     #[must_use]
