@@ -340,11 +340,18 @@ impl Driver {
         }
     }
 
-    /// After a restart: every leg that was answered waits for its party.
-    pub(super) async fn reconnect(&self) {
+    /// After a restart: every leg that was answered waits for its party. Of one that the server
+    /// died with before it was written nobody could come back: it is lost.
+    pub(super) async fn reconnect(&mut self) {
         let Some(parties) = self.session.state().parties() else {
             return;
         };
+        let unwritten = Leg::ALL.iter().filter(|leg| {
+            let there = parties.has(**leg) && !parties.missing.contains_key(leg);
+            there && !parties.dialogs.contains_key(leg)
+        });
+        let unwritten = unwritten.map(|leg| Input::Lost(*leg));
+        self.pending.extend(unwritten);
         let session = self.id;
         for (&leg, dialog) in &parties.dialogs {
             let taken = leg.seat().and_then(|seat| {
