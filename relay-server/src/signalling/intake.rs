@@ -17,8 +17,8 @@ use super::place::Refusal;
 use super::registrar::{self, Binding, Gone};
 use super::wire;
 use crate::accounts::{Account, Role};
-use crate::session::Message;
 use crate::session::driver;
+use crate::session::{Message, News};
 use crate::store::RegistrationRow;
 
 /// What we understand (RFC 3261 section 20.5).
@@ -71,14 +71,12 @@ impl Actor {
                 ..
             } if is_failure(&reason) => {
                 if let Some(used) = self.forget(call) {
-                    let lost = Message::Lost(used.leg);
-                    self.directory().tell(used.session, lost);
+                    self.tell_of(&used, News::Lost);
                 }
             }
             Event::Cancelled { call, .. } | Event::Ended { call, .. } => {
                 if let Some(used) = self.forget(call) {
-                    self.directory()
-                        .tell(used.session, Message::HungUp(used.leg));
+                    self.tell_of(&used, News::HungUp);
                 }
             }
             Event::FlowLost { call } => self.on_call_flow_lost(now, call),
@@ -366,9 +364,7 @@ impl Actor {
             self.endpoint.answer_reinvite(now, call, 488, None);
             return;
         };
-        let (session, leg) = (used.session, used.leg);
-        self.directory()
-            .tell(session, Message::Reoffered { leg, sdp: offer });
+        self.tell_of(used, News::Reoffered { sdp: offer });
     }
 
     /// An ACK with a body answers an offer of ours (RFC 3264 section 4).
@@ -377,9 +373,7 @@ impl Actor {
         if let Some(sdp) = answer.filter(|sdp| !sdp.is_empty())
             && let Some(used) = self.calls.get(&call)
         {
-            let leg = used.leg;
-            self.directory()
-                .tell(used.session, Message::Reanswered { leg, sdp });
+            self.tell_of(used, News::Reanswered { sdp });
         }
     }
 
@@ -460,16 +454,14 @@ impl Actor {
         let sdp = response
             .filter(|_| (200..300).contains(&status))
             .and_then(|response| sdp(&response.headers, &response.body));
-        let leg = used.leg;
-        let answered = Message::ReinviteAnswered { leg, sdp };
-        self.directory().tell(used.session, answered);
+        self.tell_of(used, News::ReinviteAnswered { sdp });
     }
 
     fn on_failed(&mut self, call: CallHandle, status: u16, answered: bool) {
         let Some(used) = self.forget(call) else {
             return;
         };
-        let message = match (used.leg, used.invited) {
+        let message = match (used.leg, used.invited.clone()) {
             (Leg::Hearing, _) => Message::CalledFailed {
                 leg: Leg::Hearing,
                 // Without a word from the gateway it is the trunk that failed, not the telephone.
@@ -483,7 +475,7 @@ impl Actor {
                 asked,
                 how: declined(status),
             },
-            (leg, None) => Message::Lost(leg),
+            (_, None) => return self.tell_of(&used, News::Lost),
         };
         self.directory().tell(used.session, message);
     }

@@ -13,7 +13,7 @@ use vrs_domain::{Leg, SessionId};
 use vrs_sip::{CallHandle, SavedCall};
 
 use super::actor::{Actor, Use};
-use crate::session::Message;
+use crate::session::{Message, News, Speaker};
 
 /// After a restart everybody has this long to come back: apps wait longer between their tries
 /// the longer the server is away.
@@ -73,9 +73,8 @@ impl Actor {
         let Ok(text) = serde_json::to_string(&written(used, saved)) else {
             return;
         };
-        let (leg, dialog) = (used.leg, Dialog(text));
-        self.directory()
-            .tell(used.session, Message::LegBound { leg, dialog });
+        let dialog = Dialog(text);
+        self.tell_of(used, News::Bound { dialog });
     }
 
     /// Takes a leg up again; its session hears at once when that cannot be.
@@ -87,7 +86,10 @@ impl Actor {
             .and_then(|written| self.endpoint.restore_call(&saved(written)));
         let (Some(written), Some(call)) = (written, call) else {
             warn!(%session, %leg, "what was kept of a leg cannot be understood");
-            return self.directory().tell(session, Message::Lost(leg));
+            let epoch = restored.seat.map(|taken| taken.epoch);
+            let who = Speaker { leg, epoch };
+            let news = News::Lost;
+            return self.directory().tell(session, Message::Party { who, news });
         };
         let mut used = Use::new(session, leg, written.account);
         used.instance = written.instance;
@@ -131,9 +133,8 @@ impl Actor {
         let (session, leg, trunk) = (used.session, used.leg, used.trunk.clone());
         let restored = std::mem::take(&mut used.restored);
         info!(%session, %leg, restored, "goes on on a new connection");
-        if restored {
-            let back = Message::LegBack { leg, trunk };
-            self.directory().tell(session, back);
+        if restored && let Some(used) = self.calls.get(&call) {
+            self.tell_of(used, News::Back { trunk });
         }
     }
 }
