@@ -110,7 +110,10 @@ impl Network {
 
     /// Connects to the server, if it is there.
     pub async fn connect(&self, kind: FlowKind, trunk: Option<&str>) -> Option<Connection> {
-        self.way().await;
+        // Datagrams need no connection: who sends them finds out by silence.
+        if kind.is_reliable() {
+            self.way().await;
+        }
         let server = self.state().server.clone()?;
         let flow = {
             let mut state = self.state();

@@ -38,6 +38,8 @@ const SEGMENT_BYTES_MAX: u64 = 16 * 1024;
 /// After the last call everything must have come to rest: no transaction, grace, ringing,
 /// invitation or calling back in an emergency lasts longer.
 const REST: Duration = Duration::from_secs(720);
+/// A server notes this often that it is there, in milliseconds (`relay_server::alive`).
+const NOTED_EVERY_MS: u64 = 1_000;
 /// Ended sessions that a snapshot holds.
 const SNAPSHOT_ENDED: usize = 8;
 /// A session that lasts longer than this has been forgotten by everybody.
@@ -89,6 +91,8 @@ struct World<'a> {
     began: Instant,
     disk: SimDisk,
     dice: StdRng,
+    /// When the server was last there, by the wall clock.
+    alive_utc_ms: u64,
     wall: Arc<AtomicI64>,
     wrong_ms: i64,
     timeline: Timeline,
@@ -107,16 +111,20 @@ struct Life {
 
 impl<'a> World<'a> {
     fn new(plan: &Plan, cast: &'a Cast, folder: &'a Path) -> Self {
+        let parts = |fault: &Fault| matches!(fault, Fault::Partition { .. });
+        let unparted = !plan.faults.iter().any(parts);
         Self {
             cast,
             folder,
             began: Instant::now(),
             disk: SimDisk::default(),
             dice: StdRng::seed_from_u64(plan.seed ^ 0x776f_726c_6421),
+            alive_utc_ms: 0,
             wall: Arc::default(),
             wrong_ms: 0,
             timeline: Timeline {
                 zero_ms: BEGINNING_MS,
+                unparted,
                 ..Timeline::default()
             },
             place: Surroundings {
@@ -124,10 +132,7 @@ impl<'a> World<'a> {
                 witness: Witness::default(),
                 over: CancellationToken::new(),
                 seed: plan.seed,
-                unparted: !plan
-                    .faults
-                    .iter()
-                    .any(|fault| matches!(fault, Fault::Partition { .. })),
+                unparted,
             },
             life: 0,
             running: None,
@@ -258,6 +263,12 @@ impl<'a> World<'a> {
         if *life.journal.health().borrow() != Health::Working {
             self.place.witness.forgive(self.life);
         }
+        let (died, born) = (self.elapsed_ms(), self.timeline.births.last());
+        let lived = died - born.copied().unwrap_or(0);
+        let noted = died - lived % NOTED_EVERY_MS;
+        let utc_ms = BEGINNING_MS + noted;
+        self.alive_utc_ms = utc_ms.saturating_add_signed(self.timeline.wrong_ms(noted));
+        self.timeline.deaths.push(died);
         self.disk.die();
         self.place.network.set_server(None);
         life.halt.cancel();
@@ -299,7 +310,11 @@ impl<'a> World<'a> {
             // A full disk: an operator would try again.
             Err(_) => return self.try_again_later(),
         };
-        for session in replay.finish().0 {
+        // What is written from here on is this life's, even should it end before it takes calls.
+        self.timeline.births.push(self.elapsed_ms());
+        let open = replay.finish().0.into_iter();
+        let (resumed, cut): (Vec<_>, Vec<_>) = open.partition(switchboard::goes_on);
+        for session in cut {
             if switchboard::end_after_restart(&journal, session, &clock)
                 .await
                 .is_err()
@@ -308,7 +323,6 @@ impl<'a> World<'a> {
             }
         }
         self.life += 1;
-        self.timeline.births.push(self.elapsed_ms());
         let halt = CancellationToken::new();
         let (sfu, media_news, rooms) = media::start(halt.clone());
         let parts = Parts {
@@ -320,8 +334,8 @@ impl<'a> World<'a> {
             trunks: [trunk()].into(),
             queue_rules: QueueRules::default(),
             rules: Rules::default(),
-            resumed: Vec::new(),
-            alive_utc_ms: 0,
+            resumed,
+            alive_utc_ms: self.alive_utc_ms,
         };
         let signalling = ActorConfig {
             domain: DOMAIN.into(),
@@ -359,7 +373,10 @@ impl<'a> World<'a> {
     }
 
     /// The next [`Blow::Revive`] does; the last one comes when the disk works again.
-    fn try_again_later(&self) {
+    fn try_again_later(&mut self) {
+        if self.timeline.births.len() > self.timeline.deaths.len() {
+            self.timeline.deaths.push(self.elapsed_ms());
+        }
         self.disk.die();
     }
 }
