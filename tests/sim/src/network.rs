@@ -96,6 +96,12 @@ impl Network {
         self.state().server = server;
     }
 
+    /// Whether there is a server.
+    #[must_use]
+    pub fn is_served(&self) -> bool {
+        self.state().server.is_some()
+    }
+
     /// Whether a person still sees anything in this session.
     #[must_use]
     pub fn shows(&self, session: &str, leg: Leg) -> bool {

@@ -13,7 +13,7 @@ const SEEDS: u64 = 200;
 /// See [`SEEDS`].
 const CALLS_OF_ALL_KINDS: u32 = 25;
 /// Everything that the simulation is to run through.
-const FEATURES: [&str; 45] = [
+const FEATURES: [&str; 50] = [
     "anonymous",
     "away",
     "callee_hung_up",
@@ -37,6 +37,9 @@ const FEATURES: [&str; 45] = [
     "refused_request",
     "relief",
     "replaced",
+    "resumed",
+    "resumed_directly",
+    "resumed_twice",
     "rotation",
     "seat_asked",
     "seat_left",
@@ -48,6 +51,7 @@ const FEATURES: [&str; 45] = [
     "stale_impostor",
     "stale_lapse",
     "stale_refusal",
+    "stayed_away",
     "still_missing",
     "stretches",
     "subscriber_busy",
@@ -55,6 +59,7 @@ const FEATURES: [&str; 45] = [
     "subscriber_no_answer",
     "subscriber_offline",
     "supervisor",
+    "taken_up_again",
     "team",
     "thawed",
     "urgent",
