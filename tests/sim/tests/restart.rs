@@ -8,7 +8,9 @@ use relay_server::journal::{Entry, Journal, Kind};
 use relay_server::session::{Message, News, Speaker};
 use support::phone::{Habit, Phone};
 use support::{BEGINNING_MS, Place, pass};
-use vrs_domain::{CallKind, Epoch, LanguagePair, Leg, ReliefReason, Seat, SessionId, Urgency};
+use vrs_domain::{
+    CaId, CallKind, Epoch, LanguagePair, Leg, ReliefReason, Seat, SessionId, Urgency,
+};
 use vrs_sim::cast::{CALLING, TELEPHONES, ca_id, number};
 
 const NOW: Now = Now {
@@ -43,23 +45,21 @@ async fn written(journal: &Journal, kind: CallKind, inputs: Vec<Input>) -> Sessi
 }
 
 fn seated(seat: Seat, epoch: u32) -> [Input; 2] {
-    let ca = ca_id(epoch).parse().expect("a CA id");
-    let matched = Input::Matched {
-        seat,
-        ca,
-        epoch: Epoch(epoch),
-    };
-    let Input::Matched { ca, epoch, .. } = matched.clone() else {
-        unreachable!()
-    };
-    let center = None;
-    let accepted = Input::InvitationAccepted {
-        seat,
-        ca,
-        epoch,
-        center,
-    };
-    [matched, accepted]
+    let ca: CaId = ca_id(epoch).parse().expect("a CA id");
+    let epoch = Epoch(epoch);
+    [
+        Input::Matched {
+            seat,
+            ca: ca.clone(),
+            epoch,
+        },
+        Input::InvitationAccepted {
+            seat,
+            ca,
+            epoch,
+            center: None,
+        },
+    ]
 }
 
 fn bound(leg: Leg) -> Input {

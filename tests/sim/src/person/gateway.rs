@@ -1,6 +1,7 @@
 //! The gateway behind the trunk, with a telephone for every call, and those who call from one.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -122,8 +123,8 @@ impl Exchange {
         let until = Instant::now() + SILENCE;
         let calls: Vec<_> = self.up.keys().copied().collect();
         for call in calls {
-            if !self.silent.contains_key(&call) {
-                self.silent.insert(call, until);
+            if let Entry::Vacant(free) = self.silent.entry(call) {
+                free.insert(until);
                 self.serial += 1;
                 self.due.insert((until, self.serial), Todo::Listen(call));
             }
