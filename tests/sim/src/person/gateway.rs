@@ -19,6 +19,8 @@ const TEMPORARY_FAILURE: u16 = 41;
 const RECOVERY_ON_TIMER_EXPIRY: u16 = 102;
 /// Nothing rings longer: carriers give up then (RFC 3261 section 16.6, timer C).
 const RINGS_MAX_MS: u64 = 180_000;
+/// A try is over this long after the next one has begun, in milliseconds.
+const OVER_WITHIN_MS: u64 = 10_000;
 /// The gateway tries so often to reach the service, every second.
 const TRIES_MAX: u32 = 40;
 
@@ -33,6 +35,7 @@ pub async fn gateway(place: Surroundings, plans: Vec<CallPlan>) {
         lines: lines(&plans),
         tries: BTreeMap::new(),
         ours: BTreeMap::new(),
+        ringing: BTreeMap::new(),
         up: BTreeMap::new(),
         silent: BTreeMap::new(),
         there_since: None,
@@ -77,6 +80,8 @@ struct Exchange {
     tries: BTreeMap<String, u32>,
     /// Calls from telephones, with their plans.
     ours: BTreeMap<CallHandle, CallPlan>,
+    /// Calls that ring, with the numbers of their plans and in which life of the server.
+    ringing: BTreeMap<CallHandle, (u32, u32)>,
     /// Calls that were answered, with the numbers of their plans.
     up: BTreeMap<CallHandle, u32>,
     /// Those that have heard nothing of the server since it died, and until when they wait.
@@ -99,6 +104,8 @@ enum Todo {
     Break(CallHandle),
     /// A telephone may have heard nothing for too long.
     Listen(CallHandle),
+    /// A telephone is called once more; the last try must be over soon.
+    Beside(CallHandle),
 }
 
 impl Exchange {
@@ -152,7 +159,20 @@ impl Exchange {
         self.agent.endpoint.hang_up(now(), call, reason);
     }
 
+    /// One try is over before the next. Of what rang when the server died nobody can tell it.
+    fn rings_beside(&self, call: CallHandle) {
+        let place = &self.agent.place;
+        if let Some((index, life)) = self.ringing.get(&call)
+            && *life == self.agent.life()
+            && place.unparted
+        {
+            let what = format!("telephone {index} rings on beside its next try");
+            place.witness.violation(what);
+        }
+    }
+
     fn is_over(&mut self, call: CallHandle) {
+        self.ringing.remove(&call);
         self.silent.remove(&call);
         if let Some(index) = self.up.remove(&call) {
             self.agent.place.witness.leaves(&line(index), "hearing");
@@ -220,6 +240,14 @@ impl Exchange {
             let what = format!("{line} was shown a number that was to be hidden");
             self.agent.place.witness.violation(what);
         }
+        let same = |(_, (index, _)): &(&CallHandle, &(u32, u32))| *index == plan.index;
+        let before = self.ringing.iter().filter(same);
+        let before: Vec<_> = before.map(|(other, _)| *other).collect();
+        for other in before {
+            self.at(OVER_WITHIN_MS, Todo::Beside(other));
+        }
+        let rings = (plan.index, self.agent.life());
+        self.ringing.insert(call, rings);
         let tries = self.tries.entry(line).or_default();
         *tries += 1;
         let telephone = if *tries > GETS_THROUGH_AFTER {
@@ -257,6 +285,7 @@ impl Exchange {
             Todo::Call(plan, tries) => self.call(plan, tries),
             Todo::Answer(call, ..) if endpoint.call_flow(call).is_none() => {}
             Todo::Answer(call, plan, hang_up_ms) => {
+                self.ringing.remove(&call);
                 let body = Body::sdp("v=0 telephone");
                 endpoint.accept(now(), call, Vec::new(), body);
                 self.is_up(call, plan.index);
@@ -267,11 +296,15 @@ impl Exchange {
                     self.at(after, Todo::HangUp(call));
                 }
             }
-            Todo::Fail(call, status) => endpoint.reject(now(), call, status, Vec::new()),
+            Todo::Fail(call, status) => {
+                self.ringing.remove(&call);
+                endpoint.reject(now(), call, status, Vec::new());
+            }
             Todo::GiveUp(call) if !self.ours.contains_key(&call) => {}
             Todo::HangUp(call) | Todo::GiveUp(call) => self.hang_up(call, None),
             Todo::Break(call) => self.hang_up(call, Some(cause(TEMPORARY_FAILURE))),
             Todo::Listen(call) => self.listen(call),
+            Todo::Beside(call) => self.rings_beside(call),
         }
     }
 
