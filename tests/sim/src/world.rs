@@ -40,6 +40,8 @@ const SEGMENT_BYTES_MAX: u64 = 16 * 1024;
 const REST: Duration = Duration::from_secs(720);
 /// A server notes this often that it is there, in milliseconds (`relay_server::alive`).
 const NOTED_EVERY_MS: u64 = 1_000;
+/// Nothing breaks any more after this time.
+const FAULTS_OVER: Duration = Duration::from_secs(420);
 /// Ended sessions that a snapshot holds.
 const SNAPSHOT_ENDED: usize = 8;
 /// A session that lasts longer than this has been forgotten by everybody.
@@ -99,6 +101,8 @@ struct World<'a> {
     place: Surroundings,
     life: u32,
     running: Option<Life>,
+    /// For how long the server will be away that dies with a record.
+    down: Duration,
     snapshots: bool,
 }
 
@@ -136,6 +140,7 @@ impl<'a> World<'a> {
             },
             life: 0,
             running: None,
+            down: Duration::ZERO,
             snapshots: plan.snapshots,
         }
     }
@@ -166,9 +171,10 @@ impl<'a> World<'a> {
             .collect();
         faults.sort_by_key(|(at, _)| *at);
         for (at, blow) in faults {
-            sleep_until(at).await;
+            self.live_until(at).await;
             self.strike(blow).await;
         }
+        self.live_until(self.began + FAULTS_OVER).await;
         let end = self.began + RUN_MAX;
         let calls_over = async { while callers.join_next().await.is_some() {} };
         if tokio::time::timeout_at(end, calls_over).await.is_err() {
@@ -223,6 +229,10 @@ impl<'a> World<'a> {
     async fn strike(&mut self, blow: Blow) {
         match blow {
             Blow::Kill => self.kill_server(),
+            Blow::KillWith { record, down_ms } => {
+                self.down = Duration::from_millis(down_ms);
+                self.disk.await_record(record);
+            }
             Blow::Revive => {
                 if self.running.is_none() {
                     self.start_server().await;
@@ -272,6 +282,23 @@ impl<'a> World<'a> {
         self.disk.die();
         self.place.network.set_server(None);
         life.halt.cancel();
+    }
+
+    /// Lets people live, and the server die with the record that it is to die with.
+    async fn live_until(&mut self, at: Instant) {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.disk.holds_record() => {}
+                () = sleep_until(at) => return,
+            }
+            if self.running.is_some() {
+                self.place.witness.saw("died_with_a_record");
+                self.kill_server();
+                sleep(self.down).await;
+                self.start_server().await;
+            }
+        }
     }
 
     /// As `relay_server::app` does it: journal first, then everybody else.
@@ -385,6 +412,7 @@ impl<'a> World<'a> {
 #[derive(Debug, Clone, Copy)]
 enum Blow {
     Kill,
+    KillWith { record: &'static str, down_ms: u64 },
     Revive,
     Disk { failing: bool },
     Part { ms: u64 },
@@ -398,6 +426,11 @@ fn blows(fault: Fault) -> Vec<(u64, Blow)> {
         Fault::ServerDies { at_ms, down_ms } => {
             vec![(at_ms, Blow::Kill), (at_ms + down_ms, Blow::Revive)]
         }
+        Fault::DiesWith {
+            at_ms,
+            record,
+            down_ms,
+        } => vec![(at_ms, Blow::KillWith { record, down_ms })],
         Fault::DiskFails { at_ms, for_ms } => vec![
             (at_ms, Blow::Disk { failing: true }),
             (at_ms + for_ms, Blow::Disk { failing: false }),

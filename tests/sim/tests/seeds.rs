@@ -13,13 +13,14 @@ const SEEDS: u64 = 200;
 /// See [`SEEDS`].
 const CALLS_OF_ALL_KINDS: u32 = 25;
 /// Everything that the simulation is to run through.
-const FEATURES: [&str; 50] = [
+const FEATURES: [&str; 51] = [
     "anonymous",
     "away",
     "callee_hung_up",
     "caller_cancelled",
     "cancelled_device",
     "declined_for_all",
+    "died_with_a_record",
     "emergency",
     "forked",
     "from_snapshot",

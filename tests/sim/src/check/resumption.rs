@@ -179,8 +179,10 @@ impl Audit {
         let (last_now, _, last_ms) = session.endures.last;
         if let Kind::Resumed { alive_ms } = entry.kind
             && lives == session.endures.life + 1
-            && !self.timeline.is_set(last_now, now)
             && let Some(died) = died
+            // The server's own note that it was there may be older than the last record.
+            && let noted = last_now.min(died.saturating_sub(NOTED_EVERY_MS))
+            && !self.timeline.is_set(noted, now)
         {
             let until = last_ms + died.saturating_sub(last_now);
             let early = until.saturating_sub(alive_ms) > NOTED_EVERY_MS + CLOCKS_APART_MS;

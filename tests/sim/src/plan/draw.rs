@@ -17,6 +17,17 @@ const INTERPRETERS: u32 = 8;
 const CALLS_WITHIN_MS: u64 = 240_000;
 /// Every so many calls there is one more fault.
 const CALLS_PER_FAULT: u32 = 12;
+/// Beginnings of records that a server dies with: what follows from them is not written.
+const LAST_RECORDS: [&str; 8] = [
+    "called_answered",
+    "called_answered",
+    "interpreter_assigned\",\"seat\":\"relief",
+    "interpreter_assigned\",\"seat\":\"relief",
+    "interpreter_lost",
+    "interpreter_relieved",
+    "leg_restored",
+    "resumed",
+];
 /// What each interpreter does when the server dies repeats after so many deaths.
 const AWAYS: usize = 3;
 /// Stray words of one run at most.
@@ -95,6 +106,13 @@ impl Plan {
                     down_ms: dice.random_range(100..20_000),
                 });
             }
+        }
+        if !self.calm && dice.random_ratio(1, 2) {
+            more.push(Fault::DiesWith {
+                at_ms: dice.random_range(5_000..CALLS_WITHIN_MS),
+                record: LAST_RECORDS.choose(dice).copied().unwrap_or_default(),
+                down_ms: dice.random_range(100..20_000),
+            });
         }
         self.faults.append(&mut more);
     }

@@ -270,6 +270,15 @@ pub enum Fault {
         /// How long it is away.
         down_ms: u64,
     },
+    /// The server is killed with a record: it is durable, and nothing that follows from it.
+    DiesWith {
+        /// From when on.
+        at_ms: u64,
+        /// The record's kind.
+        record: &'static str,
+        /// How long it is away.
+        down_ms: u64,
+    },
     /// The disk takes nothing.
     DiskFails {
         /// When.
