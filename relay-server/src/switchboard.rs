@@ -14,7 +14,7 @@ use relay_core::session::{Input, Rules, Session, State};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use vrs_domain::{Epoch, Seat, SessionId};
+use vrs_domain::{Seat, SessionId};
 
 use crate::config::Trunk;
 use crate::edge::Arrival;
@@ -82,8 +82,7 @@ pub fn start(parts: Parts, signalling: ActorConfig<'_>, halt: &CancellationToken
         views: parts.views.clone(),
         clock: parts.clock.clone(),
         rules: parts.queue_rules,
-        resumed: parts.resumed.iter().flat_map(assignments).collect(),
-        epochs: parts.resumed.iter().filter_map(latest_epoch).collect(),
+        resumed: parts.resumed.iter().filter_map(seats).collect(),
     };
     tokio::spawn(mend(Arc::clone(&parts.journal), halt.clone()));
     let services = Services {
@@ -164,33 +163,26 @@ impl Switchboard {
     }
 }
 
-/// Who has which seat in a session that goes on.
-fn assignments(session: &Session) -> Vec<queue::Resumed> {
-    let Some(parties) = session.state().parties() else {
-        return Vec::new();
-    };
+/// What the queue has to know of a session that goes on.
+fn seats(session: &Session) -> Option<queue::Resumed> {
+    let parties = session.state().parties()?;
+    parties.kind.is_relayed().then_some(())?;
     let taken = |seat: &Seat| {
         let interpreter = parties.crew.taken(*seat)?;
-        Some(queue::Resumed {
-            taken: Match {
-                session: session.id(),
-                seat: *seat,
-                ca: interpreter.ca.clone(),
-                epoch: interpreter.epoch,
-            },
-            urgency: parties.urgency,
-            languages: session.placed().languages,
+        Some(Match {
+            session: session.id(),
+            seat: *seat,
+            ca: interpreter.ca.clone(),
+            epoch: interpreter.epoch,
         })
     };
-    Seat::ALL.iter().filter_map(taken).collect()
-}
-
-/// Up to which epoch interpreters were asked for a session that goes on; whoever is asked from now
-/// on has a newer one (Q4).
-fn latest_epoch(session: &Session) -> Option<(SessionId, Epoch)> {
-    let parties = session.state().parties()?;
-    let relayed = parties.kind.is_relayed();
-    relayed.then_some((session.id(), parties.crew.latest))
+    Some(queue::Resumed {
+        session: session.id(),
+        latest: parties.crew.latest,
+        taken: Seat::ALL.iter().filter_map(taken).collect(),
+        urgency: parties.urgency,
+        languages: session.placed().languages,
+    })
 }
 
 /// Whether a session that another process had can go on: its parties talk already.

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use relay_core::queue::Match;
 use relay_core::session::{Decline, Dialog, Placed};
 use tokio::sync::mpsc;
-use vrs_domain::{CallCenter, EndReason, Leg, ReliefReason, Seat, SessionId};
+use vrs_domain::{CallCenter, EndReason, Epoch, Leg, ReliefReason, Seat, SessionId};
 
 /// Messages that may wait for one session; a session that is further behind is broken.
 const INBOX_MAX: usize = 256;
@@ -88,26 +88,12 @@ pub enum Message {
         /// Why.
         reason: EndReason,
     },
-    /// A party wants to change its media (a re-INVITE).
-    Reoffered {
-        /// Which leg.
-        leg: Leg,
-        /// Its SDP offer; `None` asks for ours.
-        sdp: Option<String>,
-    },
-    /// A party answered the offer that it had asked for.
-    Reanswered {
-        /// Which leg.
-        leg: Leg,
-        /// Its SDP answer.
-        sdp: String,
-    },
-    /// A party answered our re-INVITE.
-    ReinviteAnswered {
-        /// Which leg.
-        leg: Leg,
-        /// Its SDP answer; `None` when it refused.
-        sdp: Option<String>,
+    /// Somebody whose call was answered has news.
+    Party {
+        /// Who.
+        who: Speaker,
+        /// Which news.
+        news: News,
     },
     /// The interpreter asks for another one beside or instead of them.
     SeatAsked {
@@ -121,29 +107,11 @@ pub enum Message {
         /// Which.
         seat: Seat,
     },
-    /// A leg was answered; this is to be kept of it.
-    LegBound {
-        /// Which.
-        leg: Leg,
-        /// What is kept.
-        dialog: Dialog,
-    },
-    /// A leg that another process had is back, without media.
-    LegBack {
-        /// Which.
-        leg: Leg,
-        /// Over which trunk, for the telephone's.
-        trunk: Option<String>,
-    },
     /// The caller, whose connection had broken before their call was answered, called again.
     CallerBack {
         /// Their new SDP offer.
         offer: String,
     },
-    /// A party hung up.
-    HungUp(Leg),
-    /// A party's connection is gone for good.
-    Lost(Leg),
     /// A party's media stands or fails.
     Media {
         /// Which leg.
@@ -153,6 +121,50 @@ pub enum Message {
     },
     /// The service stops.
     Stop,
+}
+
+/// Whose word it is. While it is on its way the relief may take the lead, or somebody else a seat:
+/// an interpreter is known by the epoch of what they took, wherever they sit by then (Q4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Speaker {
+    /// Which leg it was when they spoke.
+    pub leg: Leg,
+    /// For interpreters: the epoch of their seat.
+    pub epoch: Option<Epoch>,
+}
+
+/// What becomes of a leg that was answered.
+#[derive(Debug)]
+pub enum News {
+    /// They want to change their media (a re-INVITE).
+    Reoffered {
+        /// Their SDP offer; `None` asks for ours.
+        sdp: Option<String>,
+    },
+    /// They answered the offer that they had asked for.
+    Reanswered {
+        /// Their SDP answer.
+        sdp: String,
+    },
+    /// They answered our re-INVITE.
+    ReinviteAnswered {
+        /// Their SDP answer; `None` when they refused.
+        sdp: Option<String>,
+    },
+    /// Their leg was answered.
+    Bound {
+        /// What is to be kept of it.
+        dialog: Dialog,
+    },
+    /// Their leg, which another process had, is back without media.
+    Back {
+        /// Over which trunk, for the telephone's.
+        trunk: Option<String>,
+    },
+    /// They hung up.
+    HungUp,
+    /// Their connection is gone for good.
+    Lost,
 }
 
 /// Finds the inbox of a running session.

@@ -80,18 +80,20 @@ pub struct QueueConfig {
     pub clock: Clock,
     /// How long interpreters are asked, rest and wrap up.
     pub rules: QueueRules,
-    /// Assignments of an earlier process.
+    /// Sessions of an earlier process.
     pub resumed: Vec<Resumed>,
-    /// The latest epoch of each session of an earlier process.
-    pub epochs: Vec<(SessionId, Epoch)>,
 }
 
-/// An assignment that outlived its process.
+/// A session that outlived its process.
 #[derive(Debug)]
 pub struct Resumed {
+    /// Which.
+    pub session: SessionId,
+    /// The newest epoch that it knows.
+    pub latest: Epoch,
     /// Who has which seat.
-    pub taken: Match,
-    /// How urgent the session is.
+    pub taken: Vec<Match>,
+    /// How urgent it is.
     pub urgency: Urgency,
     /// Between which languages.
     pub languages: LanguagePair,
@@ -102,11 +104,8 @@ pub struct Resumed {
 pub fn start(config: QueueConfig, stop: CancellationToken) -> QueueHandle {
     let (commands, inbox) = mpsc::channel(COMMANDS_WAITING_MAX);
     let mut queue = Queue::new(config.rules);
-    for resumed in config.resumed {
-        put_back(&mut queue, &resumed);
-    }
-    for (session, latest) in config.epochs {
-        queue.know(session, latest);
+    for resumed in &config.resumed {
+        put_back(&mut queue, resumed);
     }
     let actor = Actor {
         queue,
@@ -123,22 +122,20 @@ pub fn start(config: QueueConfig, stop: CancellationToken) -> QueueHandle {
 
 /// Each assignment as the journal has it: whoever was in a call is not asked meanwhile.
 fn put_back(queue: &mut Queue, resumed: &Resumed) {
-    let Resumed {
-        taken,
-        urgency,
-        languages,
-    } = resumed;
-    let put = queue.resume(
-        taken.session,
-        taken.seat,
-        &taken.ca,
-        taken.epoch,
-        *urgency,
-        *languages,
-        clock::instant(),
-    );
-    if let Err(error) = put {
-        tracing::warn!(session = %taken.session, seat = %taken.seat, %error, "not put back");
+    queue.resume_after(resumed.session, resumed.latest);
+    for taken in &resumed.taken {
+        let put = queue.resume(
+            taken.session,
+            taken.seat,
+            &taken.ca,
+            taken.epoch,
+            resumed.urgency,
+            resumed.languages,
+            clock::instant(),
+        );
+        if let Err(error) = put {
+            tracing::warn!(session = %taken.session, seat = %taken.seat, %error, "not put back");
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use crate::edge::{Arrival, Opened};
 use crate::session::clock;
 use crate::session::driver::Services;
 use crate::session::queue::QueueHandle;
-use crate::session::{Directory, Message};
+use crate::session::{Directory, Message, News, Speaker};
 
 /// A party whose connection broke has this long to come back (R15).
 const FLOW_GRACE: Duration = Duration::from_secs(30);
@@ -211,6 +211,21 @@ impl Actor {
         &self.services.directory
     }
 
+    /// Tells a session what becomes of one of its legs.
+    pub(super) fn tell_of(&self, used: &Use, news: News) {
+        let epoch = used.invited.as_ref().map(|asked| asked.epoch);
+        let leg = used.leg;
+        let who = Speaker { leg, epoch };
+        self.directory()
+            .tell(used.session, Message::Party { who, news });
+    }
+
+    /// The same about a party of the call who has no call of ours any more.
+    pub(super) fn tell_party(&self, session: SessionId, leg: Leg, news: News) {
+        let who = Speaker { leg, epoch: None };
+        self.directory().tell(session, Message::Party { who, news });
+    }
+
     pub(super) fn queue(&self) -> &QueueHandle {
         &self.services.queue
     }
@@ -308,15 +323,15 @@ impl Actor {
             .calls
             .iter()
             .filter(|(_, used)| over(used))
-            .map(|(call, used)| (*call, used.session, used.leg))
+            .map(|(call, _)| *call)
             .collect();
-        for (call, session, leg) in lost {
+        for call in lost {
             // The session ends the leg, and with it the SIP call.
             if let Some(used) = self.calls.get_mut(&call) {
                 used.gone_until = None;
             }
-            if self.is_leg(call) {
-                self.directory().tell(session, Message::Lost(leg));
+            if let Some(used) = self.leg_of(call) {
+                self.tell_of(used, News::Lost);
             }
         }
     }

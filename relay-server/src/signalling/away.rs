@@ -13,7 +13,7 @@ use vrs_domain::{CallKind, Leg, PhoneNumber, SessionId};
 use vrs_sip::CallHandle;
 
 use super::actor::{Actor, Use};
-use crate::session::{Message, Place};
+use crate::session::{News, Place};
 
 /// A caller has this long to come back.
 const AWAY_MAX: Duration = Duration::from_secs(10);
@@ -60,7 +60,7 @@ impl Actor {
             ..
         } = used
         else {
-            return self.directory().tell(session, Message::HungUp(leg));
+            return self.tell_party(session, leg, News::HungUp);
         };
         info!(%session, emergency, "the caller's connection broke; their place is kept");
         let patience = if emergency {
@@ -94,7 +94,7 @@ impl Actor {
     pub(super) fn answered_while_away(&mut self, session: SessionId) {
         if self.away.0.get(&session).is_some_and(|one| one.emergency) {
             self.away.forget(session);
-            self.directory().tell(session, Message::Lost(Leg::Caller));
+            self.tell_party(session, Leg::Caller, News::Lost);
         }
     }
 
@@ -103,7 +103,7 @@ impl Actor {
         let gone = self.away.0.extract_if(.., |_, one| one.until <= now);
         let gone: Vec<_> = gone.map(|(session, _)| session).collect();
         for session in gone {
-            self.directory().tell(session, Message::Lost(Leg::Caller));
+            self.tell_party(session, Leg::Caller, News::Lost);
         }
     }
 }

@@ -17,8 +17,8 @@ use super::place::Refusal;
 use super::registrar::{self, Binding, Gone};
 use super::{away, wire};
 use crate::accounts::{Account, Role};
-use crate::session::Message;
 use crate::session::driver;
+use crate::session::{Message, News};
 use crate::store::RegistrationRow;
 
 /// What we understand (RFC 3261 section 20.5).
@@ -73,13 +73,13 @@ impl Actor {
                 call,
                 reason: Some(reason),
                 ..
-            } if is_failure(&reason) => self.on_gone(call, Message::Lost),
+            } if is_failure(&reason) => self.on_gone(call, News::Lost),
             // A CANCEL has headers.
             Event::Cancelled { call, headers } if headers.is_empty() => {
                 self.on_caller_away(now, call);
             }
             Event::Cancelled { call, .. } | Event::Ended { call, .. } => {
-                self.on_gone(call, Message::HungUp);
+                self.on_gone(call, News::HungUp);
             }
             Event::FlowLost { call } => self.on_call_flow_lost(now, call),
             Event::HungUp { call } => {
@@ -97,10 +97,10 @@ impl Actor {
 
     /// A call is over from the other side. That of a leg which has another call by now, because its
     /// party was called anew, says nothing about it.
-    fn on_gone(&mut self, call: CallHandle, word: fn(Leg) -> Message) {
+    fn on_gone(&mut self, call: CallHandle, news: News) {
         let is_leg = self.is_leg(call);
         if let Some(used) = self.forget(call).filter(|_| is_leg) {
-            self.directory().tell(used.session, word(used.leg));
+            self.tell_of(&used, news);
         }
     }
 
@@ -384,9 +384,7 @@ impl Actor {
             self.endpoint.answer_reinvite(now, call, 488, None);
             return;
         };
-        let (session, leg) = (used.session, used.leg);
-        self.directory()
-            .tell(session, Message::Reoffered { leg, sdp: offer });
+        self.tell_of(used, News::Reoffered { sdp: offer });
     }
 
     /// An ACK with a body answers an offer of ours (RFC 3264 section 4).
@@ -395,9 +393,7 @@ impl Actor {
         if let Some(sdp) = answer.filter(|sdp| !sdp.is_empty())
             && let Some(used) = self.leg_of(call)
         {
-            let leg = used.leg;
-            self.directory()
-                .tell(used.session, Message::Reanswered { leg, sdp });
+            self.tell_of(used, News::Reanswered { sdp });
         }
     }
 
@@ -486,16 +482,14 @@ impl Actor {
         let sdp = response
             .filter(|_| (200..300).contains(&status))
             .and_then(|response| sdp(&response.headers, &response.body));
-        let leg = used.leg;
-        let answered = Message::ReinviteAnswered { leg, sdp };
-        self.directory().tell(used.session, answered);
+        self.tell_of(used, News::ReinviteAnswered { sdp });
     }
 
     fn on_failed(&mut self, call: CallHandle, status: u16, answered: bool) {
         let Some(used) = self.forget(call) else {
             return;
         };
-        let message = match (used.leg, used.invited) {
+        let message = match (used.leg, used.invited.clone()) {
             (Leg::Hearing, _) => Message::CalledFailed {
                 leg: Leg::Hearing,
                 // Without a word from the gateway it is the trunk that failed, not the telephone.
@@ -509,7 +503,7 @@ impl Actor {
                 asked,
                 how: declined(status),
             },
-            (leg, None) => Message::Lost(leg),
+            (_, None) => return self.tell_of(&used, News::Lost),
         };
         self.directory().tell(used.session, message);
     }

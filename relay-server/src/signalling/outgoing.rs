@@ -8,7 +8,7 @@ use vrs_sip::{Body, CallHandle, InviteParams, NameAddr, Uri};
 
 use super::actor::{Actor, Use};
 use super::{Command, Dial, wire};
-use crate::session::Message;
+use crate::session::{Message, News, Speaker};
 
 pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
     match command {
@@ -37,9 +37,15 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
         }
         Command::Reinvite { session, leg, sdp } => match actor.legs.get(&(session, leg)) {
             Some(&call) => actor.endpoint.reinvite(now, call, Body::sdp(&sdp)),
+            // An interpreter who is gone was told of already, and somebody else may sit there by
+            // the time this is read.
+            None if leg.seat().is_some() => {}
             None => {
-                let refused = Message::ReinviteAnswered { leg, sdp: None };
-                actor.directory().tell(session, refused);
+                let who = Speaker { leg, epoch: None };
+                let news = News::ReinviteAnswered { sdp: None };
+                actor
+                    .directory()
+                    .tell(session, Message::Party { who, news });
             }
         },
         Command::AnswerReinvite { session, leg, sdp } => {

@@ -13,7 +13,7 @@ use vrs_domain::{EndReason, Leg, SessionId};
 use vrs_sip::{CallHandle, SavedCall};
 
 use super::actor::{Actor, Use};
-use crate::session::Message;
+use crate::session::{Message, News, Speaker};
 
 /// After a restart everybody has this long to come back: apps wait longer between their tries
 /// the longer the server is away.
@@ -82,16 +82,18 @@ impl Actor {
             let (session, leg, bytes) = (used.session, used.leg, text.len());
             return warn!(%session, %leg, bytes, "a leg too long to be kept: a restart ends it");
         }
-        let (leg, dialog) = (used.leg, Dialog(text));
-        self.directory()
-            .tell(used.session, Message::LegBound { leg, dialog });
+        let dialog = Dialog(text);
+        self.tell_of(used, News::Bound { dialog });
     }
 
     /// Takes a leg up again; its session hears at once when that cannot be.
     pub(super) fn restore(&mut self, now: Instant, restored: Restored) {
         let (session, leg) = (restored.session, restored.leg);
         let Some((call, mut used)) = self.take_up(&restored) else {
-            return self.directory().tell(session, Message::Lost(leg));
+            let epoch = restored.seat.map(|taken| taken.epoch);
+            let who = Speaker { leg, epoch };
+            let news = News::Lost;
+            return self.directory().tell(session, Message::Party { who, news });
         };
         used.invited = restored.seat;
         used.gone_until = Some(now + RESUME_GRACE);
@@ -161,9 +163,8 @@ impl Actor {
         let (session, leg, trunk) = (used.session, used.leg, used.trunk.clone());
         let restored = std::mem::take(&mut used.restored);
         info!(%session, %leg, restored, "goes on on a new connection");
-        if restored {
-            let back = Message::LegBack { leg, trunk };
-            self.directory().tell(session, back);
+        if restored && let Some(used) = self.calls.get(&call) {
+            self.tell_of(used, News::Back { trunk });
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the journal does not take does not happen, and what happened replays.
 
 use relay_core::session::Dialog;
-use relay_server::session::Message;
+use relay_server::session::{Message, News, Speaker};
 use vrs_domain::Leg;
 
 use super::office::{ANA, CALLER, Office, TELEPHONE, TRUNKS, pass, seconds};
@@ -16,9 +16,14 @@ fn only(office: &Office) -> vrs_domain::SessionId {
 async fn a_leg_too_long_for_a_record_leaves_no_gap_in_it() {
     let mut office = Office::open().await;
     let (_caller, _ana, mut gateway) = talking(&mut office, TELEPHONE).await;
-    let bound = Message::LegBound {
-        leg: Leg::Caller,
-        dialog: Dialog("x".repeat(20_000)),
+    let bound = Message::Party {
+        who: Speaker {
+            leg: Leg::Caller,
+            epoch: None,
+        },
+        news: News::Bound {
+            dialog: Dialog("x".repeat(20_000)),
+        },
     };
     office.switchboard().tell(only(&office), bound);
     pass(seconds(5)).await;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use relay_core::session::Dialog;
-use relay_server::session::Message;
+use relay_server::session::{Message, News, Speaker};
 use vrs_domain::Leg;
 
 use super::office::{CALLER, Office, TELEPHONE, pass, seconds};
@@ -52,9 +52,14 @@ async fn r29_a_panic_in_a_session_leaves_no_leg_no_media_and_a_free_interpreter(
             (gateway.calls()[0], "gateway"),
         ];
         BROKEN.store(times, Ordering::Relaxed);
-        let bound = Message::LegBound {
-            leg: Leg::Caller,
-            dialog: Dialog("another".into()),
+        let bound = Message::Party {
+            who: Speaker {
+                leg: Leg::Caller,
+                epoch: None,
+            },
+            news: News::Bound {
+                dialog: Dialog("another".into()),
+            },
         };
         let session = office.entries()[0].session.parse().unwrap();
         office.switchboard().tell(session, bound);

@@ -72,6 +72,12 @@ pub fn talents(ca_id: &str) -> Talents {
 pub struct Cast(pub(crate) Arc<AccountStore>);
 
 impl Cast {
+    /// What a server knows them by.
+    #[must_use]
+    pub fn accounts(&self) -> Arc<AccountStore> {
+        Arc::clone(&self.0)
+    }
+
     /// Makes so many subscribers who call, as many who are called, and the interpreters, in a file
     /// in `folder`.
     ///

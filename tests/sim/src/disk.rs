@@ -9,10 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rand::Rng;
 use rand::rngs::StdRng;
 use relay_server::journal::{Disk, SegmentFile};
+use tokio::sync::Notify;
 
 /// The disk of one run; its files are real ones in a folder of the run's own.
 #[derive(Debug, Clone, Default)]
-pub struct SimDisk(Arc<Mutex<State>>);
+pub struct SimDisk {
+    state: Arc<Mutex<State>>,
+    /// Told when what was waited for is durable.
+    durable: Arc<Notify>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -21,12 +26,32 @@ struct State {
     /// How much of each file would survive a power cut.
     synced: BTreeMap<PathBuf, u64>,
     syncs: u64,
+    awaited: Awaited,
+}
+
+/// A record that somebody waits for, as it stands in the file.
+#[derive(Debug, Default)]
+enum Awaited {
+    #[default]
+    Nothing,
+    Unwritten(String),
+    Written,
 }
 
 impl SimDisk {
     /// From now on it takes nothing, or takes everything again.
     pub fn set_failing(&self, failing: bool) {
         self.state().failing = failing;
+    }
+
+    /// From now on a record of this kind is waited for.
+    pub fn await_record(&self, kind: &str) {
+        self.state().awaited = Awaited::Unwritten(format!("\"kind\":\"{kind}\""));
+    }
+
+    /// Waits until that record is durable.
+    pub async fn holds_record(&self) {
+        self.durable.notified().await;
     }
 
     /// The server dies: nothing it still wants to write gets anywhere.
@@ -58,7 +83,7 @@ impl SimDisk {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn usable(&self) -> io::Result<MutexGuard<'_, State>> {
@@ -106,6 +131,15 @@ impl SegmentFile for SimFile {
             self.file.write_all(&bytes[..bytes.len() / 2])?;
             return Err(error);
         }
+        let mut state = self.disk.state();
+        if let Awaited::Unwritten(word) = &state.awaited
+            && bytes
+                .windows(word.len())
+                .any(|part| part == word.as_bytes())
+        {
+            state.awaited = Awaited::Written;
+        }
+        drop(state);
         self.file.write_all(bytes)
     }
 
@@ -114,6 +148,10 @@ impl SegmentFile for SimFile {
         let mut state = self.disk.usable()?;
         state.synced.insert(self.path.clone(), length);
         state.syncs += 1;
+        if matches!(state.awaited, Awaited::Written) {
+            state.awaited = Awaited::Nothing;
+            self.disk.durable.notify_one();
+        }
         Ok(())
     }
 }

@@ -96,6 +96,12 @@ impl Network {
         self.state().server = server;
     }
 
+    /// Whether there is a server.
+    #[must_use]
+    pub fn is_served(&self) -> bool {
+        self.state().server.is_some()
+    }
+
     /// Whether a person still sees anything in this session.
     #[must_use]
     pub fn shows(&self, session: &str, leg: Leg) -> bool {
@@ -110,7 +116,10 @@ impl Network {
 
     /// Connects to the server, if it is there.
     pub async fn connect(&self, kind: FlowKind, trunk: Option<&str>) -> Option<Connection> {
-        self.way().await;
+        // Datagrams need no connection: who sends them finds out by silence.
+        if kind.is_reliable() {
+            self.way().await;
+        }
         let server = self.state().server.clone()?;
         let flow = {
             let mut state = self.state();

@@ -38,6 +38,10 @@ const SEGMENT_BYTES_MAX: u64 = 16 * 1024;
 /// After the last call everything must have come to rest: no transaction, grace, ringing,
 /// invitation or calling back in an emergency lasts longer.
 const REST: Duration = Duration::from_secs(720);
+/// A server notes this often that it is there, in milliseconds (`relay_server::alive`).
+const NOTED_EVERY_MS: u64 = 1_000;
+/// Nothing breaks any more after this time.
+const FAULTS_OVER: Duration = Duration::from_secs(420);
 /// Ended sessions that a snapshot holds.
 const SNAPSHOT_ENDED: usize = 8;
 /// A session that lasts longer than this has been forgotten by everybody.
@@ -89,12 +93,16 @@ struct World<'a> {
     began: Instant,
     disk: SimDisk,
     dice: StdRng,
+    /// When the server was last there, by the wall clock.
+    alive_utc_ms: u64,
     wall: Arc<AtomicI64>,
     wrong_ms: i64,
     timeline: Timeline,
     place: Surroundings,
     life: u32,
     running: Option<Life>,
+    /// For how long the server will be away that dies with a record.
+    down: Duration,
     snapshots: bool,
 }
 
@@ -107,16 +115,20 @@ struct Life {
 
 impl<'a> World<'a> {
     fn new(plan: &Plan, cast: &'a Cast, folder: &'a Path) -> Self {
+        let parts = |fault: &Fault| matches!(fault, Fault::Partition { .. });
+        let unparted = !plan.faults.iter().any(parts);
         Self {
             cast,
             folder,
             began: Instant::now(),
             disk: SimDisk::default(),
             dice: StdRng::seed_from_u64(plan.seed ^ 0x776f_726c_6421),
+            alive_utc_ms: 0,
             wall: Arc::default(),
             wrong_ms: 0,
             timeline: Timeline {
                 zero_ms: BEGINNING_MS,
+                unparted,
                 ..Timeline::default()
             },
             place: Surroundings {
@@ -124,13 +136,11 @@ impl<'a> World<'a> {
                 witness: Witness::default(),
                 over: CancellationToken::new(),
                 seed: plan.seed,
-                unparted: !plan
-                    .faults
-                    .iter()
-                    .any(|fault| matches!(fault, Fault::Partition { .. })),
+                unparted,
             },
             life: 0,
             running: None,
+            down: Duration::ZERO,
             snapshots: plan.snapshots,
         }
     }
@@ -161,9 +171,10 @@ impl<'a> World<'a> {
             .collect();
         faults.sort_by_key(|(at, _)| *at);
         for (at, blow) in faults {
-            sleep_until(at).await;
+            self.live_until(at).await;
             self.strike(blow).await;
         }
+        self.live_until(self.began + FAULTS_OVER).await;
         let end = self.began + RUN_MAX;
         let calls_over = async { while callers.join_next().await.is_some() {} };
         if tokio::time::timeout_at(end, calls_over).await.is_err() {
@@ -218,6 +229,10 @@ impl<'a> World<'a> {
     async fn strike(&mut self, blow: Blow) {
         match blow {
             Blow::Kill => self.kill_server(),
+            Blow::KillWith { record, down_ms } => {
+                self.down = Duration::from_millis(down_ms);
+                self.disk.await_record(record);
+            }
             Blow::Revive => {
                 if self.running.is_none() {
                     self.start_server().await;
@@ -258,9 +273,32 @@ impl<'a> World<'a> {
         if *life.journal.health().borrow() != Health::Working {
             self.place.witness.forgive(self.life);
         }
+        let (died, born) = (self.elapsed_ms(), self.timeline.births.last());
+        let lived = died - born.copied().unwrap_or(0);
+        let noted = died - lived % NOTED_EVERY_MS;
+        let utc_ms = BEGINNING_MS + noted;
+        self.alive_utc_ms = utc_ms.saturating_add_signed(self.timeline.wrong_ms(noted));
+        self.timeline.deaths.push(died);
         self.disk.die();
         self.place.network.set_server(None);
         life.halt.cancel();
+    }
+
+    /// Lets people live, and the server die with the record that it is to die with.
+    async fn live_until(&mut self, at: Instant) {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.disk.holds_record() => {}
+                () = sleep_until(at) => return,
+            }
+            if self.running.is_some() {
+                self.place.witness.saw("died_with_a_record");
+                self.kill_server();
+                sleep(self.down).await;
+                self.start_server().await;
+            }
+        }
     }
 
     /// As `relay_server::app` does it: journal first, then everybody else.
@@ -299,7 +337,11 @@ impl<'a> World<'a> {
             // A full disk: an operator would try again.
             Err(_) => return self.try_again_later(),
         };
-        for session in replay.finish().0 {
+        // What is written from here on is this life's, even should it end before it takes calls.
+        self.timeline.births.push(self.elapsed_ms());
+        let open = replay.finish().0.into_iter();
+        let (resumed, cut): (Vec<_>, Vec<_>) = open.partition(switchboard::goes_on);
+        for session in cut {
             if switchboard::end_after_restart(&journal, session, &clock)
                 .await
                 .is_err()
@@ -308,7 +350,6 @@ impl<'a> World<'a> {
             }
         }
         self.life += 1;
-        self.timeline.births.push(self.elapsed_ms());
         let halt = CancellationToken::new();
         let (sfu, media_news, rooms) = media::start(halt.clone());
         let parts = Parts {
@@ -320,8 +361,8 @@ impl<'a> World<'a> {
             trunks: [trunk()].into(),
             queue_rules: QueueRules::default(),
             rules: Rules::default(),
-            resumed: Vec::new(),
-            alive_utc_ms: 0,
+            resumed,
+            alive_utc_ms: self.alive_utc_ms,
         };
         let signalling = ActorConfig {
             domain: DOMAIN.into(),
@@ -359,7 +400,10 @@ impl<'a> World<'a> {
     }
 
     /// The next [`Blow::Revive`] does; the last one comes when the disk works again.
-    fn try_again_later(&self) {
+    fn try_again_later(&mut self) {
+        if self.timeline.births.len() > self.timeline.deaths.len() {
+            self.timeline.deaths.push(self.elapsed_ms());
+        }
         self.disk.die();
     }
 }
@@ -368,6 +412,7 @@ impl<'a> World<'a> {
 #[derive(Debug, Clone, Copy)]
 enum Blow {
     Kill,
+    KillWith { record: &'static str, down_ms: u64 },
     Revive,
     Disk { failing: bool },
     Part { ms: u64 },
@@ -381,6 +426,11 @@ fn blows(fault: Fault) -> Vec<(u64, Blow)> {
         Fault::ServerDies { at_ms, down_ms } => {
             vec![(at_ms, Blow::Kill), (at_ms + down_ms, Blow::Revive)]
         }
+        Fault::DiesWith {
+            at_ms,
+            record,
+            down_ms,
+        } => vec![(at_ms, Blow::KillWith { record, down_ms })],
         Fault::DiskFails { at_ms, for_ms } => vec![
             (at_ms, Blow::Disk { failing: true }),
             (at_ms + for_ms, Blow::Disk { failing: false }),

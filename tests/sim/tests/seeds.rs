@@ -13,13 +13,14 @@ const SEEDS: u64 = 200;
 /// See [`SEEDS`].
 const CALLS_OF_ALL_KINDS: u32 = 25;
 /// Everything that the simulation is to run through.
-const FEATURES: [&str; 45] = [
+const FEATURES: [&str; 51] = [
     "anonymous",
     "away",
     "callee_hung_up",
     "caller_cancelled",
     "cancelled_device",
     "declined_for_all",
+    "died_with_a_record",
     "emergency",
     "forked",
     "from_snapshot",
@@ -37,6 +38,9 @@ const FEATURES: [&str; 45] = [
     "refused_request",
     "relief",
     "replaced",
+    "resumed",
+    "resumed_directly",
+    "resumed_twice",
     "rotation",
     "seat_asked",
     "seat_left",
@@ -48,6 +52,7 @@ const FEATURES: [&str; 45] = [
     "stale_impostor",
     "stale_lapse",
     "stale_refusal",
+    "stayed_away",
     "still_missing",
     "stretches",
     "subscriber_busy",
@@ -55,6 +60,7 @@ const FEATURES: [&str; 45] = [
     "subscriber_no_answer",
     "subscriber_offline",
     "supervisor",
+    "taken_up_again",
     "team",
     "thawed",
     "urgent",

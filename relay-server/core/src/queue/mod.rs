@@ -363,8 +363,9 @@ impl Queue {
         Ok(())
     }
 
-    /// After a restart: a session of an earlier process, whose epochs go on after `latest`.
-    pub fn know(&mut self, session: SessionId, latest: Epoch) {
+    /// After a restart: a session goes on whose latest asking was this one. Without it the next
+    /// would have an epoch that the session has seen already, and refuses (Q4).
+    pub fn resume_after(&mut self, session: SessionId, latest: Epoch) {
         let known = self.epochs.entry(session).or_default();
         *known = latest.max(*known);
     }
@@ -480,7 +481,7 @@ impl Queue {
         latest: Epoch,
     ) -> Result<(), QueueError> {
         self.invited(session, seat, ca, epoch)?;
-        self.know(session, latest);
+        self.resume_after(session, latest);
         self.wait_again(session, seat);
         self.roster.never_asked(CaKey::from(ca));
         Ok(())

@@ -470,6 +470,36 @@ fn q1_q4_an_assignment_survives_a_restart_of_the_server() {
 }
 
 #[test]
+fn q4_after_a_restart_nobody_is_asked_with_an_epoch_that_the_session_has_seen() {
+    let mut world = World::new();
+    // Its lead was asked with 7; a team was asked with 9 and declined.
+    resume(&mut world, 1, 10).unwrap();
+    world.queue.resume_after(SessionId(1), Epoch(9));
+    world.sign_in(11, &[ENGLISH]);
+    world.enter_seat(1, Seat::Team);
+    assert_eq!(
+        world.queue.next(world.now),
+        Some(invitation(1, Seat::Team, 11, 10))
+    );
+    // Nobody has a seat of this one: its lead is being sought.
+    world.queue.resume_after(SessionId(2), Epoch(4));
+    world.sign_in(12, &[ENGLISH]);
+    world.enter_seat(2, Seat::Lead);
+    assert_eq!(
+        world.queue.next(world.now),
+        Some(invitation(2, Seat::Lead, 12, 5))
+    );
+    // An older word of the journal changes nothing.
+    world.queue.resume_after(SessionId(2), Epoch(1));
+    world.enter_seat(2, Seat::Team);
+    world.sign_in(13, &[ENGLISH]);
+    assert_eq!(
+        world.queue.next(world.now),
+        Some(invitation(2, Seat::Team, 13, 6))
+    );
+}
+
+#[test]
 fn an_interpreter_who_never_came_back_after_a_restart_is_forgotten_with_the_call() {
     let mut world = World::new();
     resume(&mut world, 1, 10).unwrap();

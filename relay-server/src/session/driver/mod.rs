@@ -27,7 +27,7 @@ use super::clock::Clock;
 use super::publish::Publisher;
 use super::queue::QueueHandle;
 use super::views::Views;
-use super::{Directory, Message, Place};
+use super::{Directory, Message, News, Place, Speaker};
 use crate::config::Trunk;
 use crate::journal::{AppendError, Entry, Journal};
 use crate::sfu::Sfu;
@@ -304,22 +304,43 @@ impl Driver {
                 return self.called_answered(leg, sdp, address).await;
             }
             Message::CalledFailed { leg, reason } => return self.called_failed(leg, reason).await,
-            Message::Reoffered { leg, sdp } => return self.reoffered(leg, sdp).await,
-            Message::Reanswered { leg, sdp } => return self.reanswered(leg, sdp).await,
-            Message::ReinviteAnswered { leg, sdp } => {
-                return self.reinvite_answered(leg, sdp).await;
-            }
+            Message::Party { who, news } => return self.on_news(who, news).await,
             Message::SeatAsked { seat, reason } => Input::SeatAsked { seat, reason },
             Message::SeatWithdrawn { seat } => Input::SeatWithdrawn { seat },
-            Message::LegBound { leg, dialog } => Input::LegBound { leg, dialog },
-            Message::LegBack { leg, trunk } => return self.offer_anew(leg, trunk).await,
             Message::CallerBack { offer } => return self.caller_back(offer).await,
-            Message::HungUp(leg) => Input::HungUp(leg),
-            Message::Lost(leg) => Input::Lost(leg),
             Message::Media { leg, news } => return self.on_media(leg, news).await,
             Message::Stop => Input::Stop,
         };
         self.pending.push_back(input);
+    }
+
+    /// News of somebody who has no seat any more falls: least of all is it about whoever sits
+    /// there now.
+    async fn on_news(&mut self, who: Speaker, news: News) {
+        let Some(leg) = self.leg_of(who) else {
+            debug!(leg = %who.leg, ?news, "news of somebody who has left");
+            return;
+        };
+        let input = match news {
+            News::Reoffered { sdp } => return self.reoffered(leg, sdp).await,
+            News::Reanswered { sdp } => return self.reanswered(leg, sdp).await,
+            News::ReinviteAnswered { sdp } => return self.reinvite_answered(leg, sdp).await,
+            News::Back { trunk } => return self.offer_anew(leg, trunk).await,
+            News::Bound { dialog } => Input::LegBound { leg, dialog },
+            News::HungUp => Input::HungUp(leg),
+            News::Lost => Input::Lost(leg),
+        };
+        self.pending.push_back(input);
+    }
+
+    /// Where whoever spoke sits now.
+    fn leg_of(&self, who: Speaker) -> Option<Leg> {
+        let Some(epoch) = who.epoch else {
+            return Some(who.leg);
+        };
+        let crew = &self.session.state().parties()?.crew;
+        let theirs = |seat: &&Seat| crew.taken(**seat).is_some_and(|one| one.epoch == epoch);
+        Seat::ALL.iter().find(theirs).map(|seat| seat.leg())
     }
 
     async fn on_media(&mut self, leg: Leg, news: PeerNews) {

@@ -1,11 +1,13 @@
 //! What must never happen: watched while a run goes on, and read in its journal afterwards.
 //!
 //! What it is: [`Witness`] takes down what people see; [`verdict`] reads the journal and holds it
-//! to the promises, record by record ([`audit`]), the queue's among them ([`fairness`]).
+//! to the promises, record by record ([`audit`]), the queue's among them ([`fairness`]) and what
+//! must come through a restart ([`resumption`]).
 //! Start reading at [`verdict`].
 
 mod audit;
 mod fairness;
+mod resumption;
 mod session;
 mod timeline;
 mod witness;
@@ -77,6 +79,7 @@ pub fn verdict(
             audit.dismissed(&session, &who, at);
         }
     }
+    audit.nobody_is_left_behind(&seen);
     let counts = std::mem::take(&mut seen.counts);
     drop(seen);
     let mut verdict = audit.finish();

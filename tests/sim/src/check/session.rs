@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use relay_server::journal::Placed;
 use vrs_domain::{CallKind, Urgency};
 
+use super::resumption::Endures;
+
 /// The seat that every relayed call has.
 pub(super) const LEAD: &str = "lead";
 /// The seat of whoever takes over.
@@ -72,6 +74,13 @@ impl Talk {
         }
     }
 
+    /// Nobody talks from here on; what seemed to go on after it did not.
+    pub(super) fn pause(&mut self, at_ms: u64) {
+        if let Some((_, from, until @ None)) = self.stretches.last_mut() {
+            *until = Some(at_ms.max(*from));
+        }
+    }
+
     /// All of it.
     pub(super) fn total(&self, now: u64) -> u64 {
         let length = |(_, from, until): &(String, u64, Option<u64>)| until.unwrap_or(now) - from;
@@ -106,7 +115,6 @@ pub(super) struct Missing {
 /// One call.
 #[derive(Debug)]
 pub(super) struct Session {
-    pub(super) placed_ms: u64,
     pub(super) rank: usize,
     pub(super) kind: String,
     pub(super) languages: String,
@@ -121,18 +129,24 @@ pub(super) struct Session {
     pub(super) relief_why: Option<String>,
     /// The lead was lost, and nobody has come since.
     pub(super) orphaned: bool,
+    /// How it comes through restarts.
+    pub(super) endures: Endures,
     pub(super) ended: bool,
 }
 
 impl Session {
-    pub(super) fn new(placed: &Placed, arrival: u64, now: u64) -> Self {
+    pub(super) fn new(
+        placed: &Placed,
+        arrival: u64,
+        now: u64,
+        (at_ms, life): (u64, usize),
+    ) -> Self {
         let rank = rank(&placed.urgency);
         let mut chairs = BTreeMap::new();
         if placed.call != CallKind::PointToPoint.word() {
             chairs.insert(LEAD.to_owned(), Chair::new(rank, arrival, now));
         }
         Self {
-            placed_ms: now,
             rank,
             kind: placed.call.clone(),
             languages: placed.languages.clone(),
@@ -145,6 +159,7 @@ impl Session {
             missing: BTreeMap::new(),
             relief_why: None,
             orphaned: false,
+            endures: Endures::new(now, at_ms, life),
             ended: false,
         }
     }

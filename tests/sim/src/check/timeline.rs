@@ -11,6 +11,10 @@ pub struct Timeline {
     pub steps: Vec<(u64, i64)>,
     /// When the server began each of its lives, in milliseconds into the run.
     pub births: Vec<u64>,
+    /// When it was killed, in the same way.
+    pub deaths: Vec<u64>,
+    /// The network never stands still.
+    pub unparted: bool,
 }
 
 impl Timeline {
@@ -19,6 +23,31 @@ impl Timeline {
         self.births
             .iter()
             .any(|birth| (since..=until).contains(birth))
+    }
+
+    /// By how much the clock was wrong so long into the run, in milliseconds.
+    #[must_use]
+    pub fn wrong_ms(&self, elapsed_ms: u64) -> i64 {
+        let mut latest_first = self.steps.iter().rev();
+        let step = latest_first.find(|(at, _)| *at <= elapsed_ms);
+        step.map_or(0, |(_, wrong)| *wrong)
+    }
+
+    /// How often the server had begun to live by then.
+    pub(super) fn lives(&self, elapsed_ms: u64) -> usize {
+        let born = |birth: &&u64| **birth <= elapsed_ms + 1;
+        self.births.iter().filter(born).count()
+    }
+
+    /// Whether the clock was set in between.
+    pub(super) fn is_set(&self, since: u64, until: u64) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|(at, _)| (since..=until).contains(at))
+    }
+
+    /// When the server was killed whose lives had been counted up to this one.
+    pub(super) fn died(&self, life: usize) -> Option<u64> {
+        self.deaths.get(life.checked_sub(1)?).copied()
     }
 
     /// How long into the run a stamp was made, after one that was made `last_ms` into it: the

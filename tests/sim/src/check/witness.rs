@@ -53,6 +53,15 @@ pub(super) struct Seen {
     /// Session, who was in it (a CA id, or `caller`), when the server ended their
     /// call, and in which of its lives.
     pub(super) dismissed: Vec<(String, String, u64, u32)>,
+    /// Session (or line) and who has a part in it.
+    there: BTreeSet<(String, String)>,
+    /// When somebody took up their part in a session again, after the server had died.
+    pub(super) returns: BTreeMap<(String, String), Vec<u64>>,
+    /// When somebody gave up their part in a session, or their connection broke.
+    pub(super) leaves: BTreeMap<(String, String), Vec<u64>>,
+    /// Telephones by number that the server left without sound, when, since when it was there,
+    /// and in which of its lives.
+    pub(super) unheard: Vec<(u32, u64, u64, u32)>,
     began: Option<Instant>,
 }
 
@@ -187,6 +196,46 @@ impl Witness {
             let what = format!("{session}: {device} and {other} were both in the call");
             seen.violations.push(what);
         }
+    }
+
+    /// Somebody has a part in a session: a subscriber by side, an interpreter by CA id.
+    pub fn arrives(&self, session: &str, who: &str) {
+        let part = (session.to_owned(), who.to_owned());
+        self.seen().there.insert(part);
+    }
+
+    /// They have it no more, or their connection broke.
+    pub fn leaves(&self, session: &str, who: &str) {
+        let part = (session.to_owned(), who.to_owned());
+        let mut seen = self.seen();
+        let at = seen.elapsed_ms();
+        seen.there.remove(&part);
+        seen.leaves.entry(part).or_default().push(at);
+    }
+
+    /// The server took up a session again with them.
+    pub fn comes_back(&self, session: &str, who: &str) {
+        let part = (session.to_owned(), who.to_owned());
+        let mut seen = self.seen();
+        let at = seen.elapsed_ms();
+        seen.there.insert(part.clone());
+        seen.returns.entry(part).or_default().push(at);
+    }
+
+    /// Whether somebody has a part in a session.
+    #[must_use]
+    pub fn is_there(&self, session: &str, who: &str) -> bool {
+        let part = (session.to_owned(), who.to_owned());
+        self.seen().there.contains(&part)
+    }
+
+    /// A telephone has heard nothing for long from a server that has been there `since`.
+    pub fn heard_nothing(&self, telephone: u32, since: Instant, life: u32) {
+        let mut seen = self.seen();
+        let at = seen.elapsed_ms();
+        let there = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        seen.unheard
+            .push((telephone, at, at.saturating_sub(there), life));
     }
 
     /// How many requests were sent.

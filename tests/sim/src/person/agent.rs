@@ -6,13 +6,16 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tokio::time::{Instant, sleep, sleep_until};
 use vrs_sip::{
-    Endpoint, EndpointConfig, Event, FlowAddress, FlowKind, Headers, NameAddr, Output,
-    RegisterParams, RegistrationHandle, Role, Uri,
+    CallHandle, Endpoint, EndpointConfig, Event, FlowAddress, FlowId, FlowKind, Headers, NameAddr,
+    Output, RegisterParams, RegistrationHandle, Role, Uri,
 };
 
 use super::{CONNECT_AGAIN, CONNECTS_MAX, Surroundings, credentials, now, wait};
 use crate::cast::{DOMAIN, TRUNK};
 use crate::network::Connection;
+
+/// The longest wait between two attempts to connect, before it is shortened at random.
+const CONNECT_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Whoever is not registered by then will not be.
 const REGISTERED_WITHIN: Duration = Duration::from_secs(40);
@@ -35,7 +38,13 @@ pub(super) struct Agent {
     /// `+sip.instance`.
     instance: String,
     pub(super) connection: Option<Connection>,
+    /// What the endpoint knows the connection by. To a gateway, which speaks by datagrams, the
+    /// server of today is that of yesterday.
+    pub(super) flow: Option<FlowId>,
+    /// When a gateway without a server looks again.
+    retry_at: Instant,
     registration: Option<RegistrationHandle>,
+    dice: StdRng,
 }
 
 impl Agent {
@@ -63,32 +72,48 @@ impl Agent {
             instance: format!("urn:uuid:{}-{salt}", account.as_deref().unwrap_or_default()),
             account,
             connection: None,
+            flow: None,
+            retry_at: Instant::now(),
             registration: None,
+            dice,
         }
     }
 
-    /// Connects, however often it takes; `false` when there is no server to be had.
+    /// Connects, however often it takes, with growing pauses as the apps make them (RFC 5626
+    /// section 4.5); `false` when there is no server to be had.
     pub(super) async fn connect(&mut self) -> bool {
-        let trunk = self.account.is_none().then_some(TRUNK);
+        let mut pause = CONNECT_AGAIN;
         for _ in 0..CONNECTS_MAX {
-            if let Some(connection) = self.place.network.connect(self.kind, trunk).await {
-                let host = format!("{}.test", self.account.as_deref().unwrap_or("gateway"));
-                let host = host.trim_start_matches('+').to_owned();
-                let address = FlowAddress {
-                    via_sent_by: host.clone(),
-                    contact_host_port: host,
-                };
-                self.endpoint.open_flow(connection.flow, self.kind, address);
-                self.connection = Some(connection);
+            if self.try_connect().await {
                 return true;
             }
-            sleep(CONNECT_AGAIN).await;
+            sleep(pause.mul_f64(self.dice.random_range(0.5..1.0))).await;
+            pause = (pause * 2).min(CONNECT_PAUSE_MAX);
         }
         false
     }
 
+    async fn try_connect(&mut self) -> bool {
+        let trunk = self.account.is_none().then_some(TRUNK);
+        let Some(connection) = self.place.network.connect(self.kind, trunk).await else {
+            return false;
+        };
+        if self.kind.is_reliable() || self.flow.is_none() {
+            let host = format!("{}.test", self.account.as_deref().unwrap_or("gateway"));
+            let host = host.trim_start_matches('+').to_owned();
+            let address = FlowAddress {
+                via_sent_by: host.clone(),
+                contact_host_port: host,
+            };
+            self.endpoint.open_flow(connection.flow, self.kind, address);
+            self.flow = Some(connection.flow);
+        }
+        self.connection = Some(connection);
+        true
+    }
+
     pub(super) fn register(&mut self) {
-        let (Some(connection), Some(account)) = (&self.connection, self.account.clone()) else {
+        let (Some(flow), Some(account)) = (self.flow, self.account.clone()) else {
             return;
         };
         let params = RegisterParams {
@@ -101,7 +126,6 @@ impl Agent {
             headers: Vec::new(),
             credentials: Some(credentials(&account)),
         };
-        let flow = connection.flow;
         self.registration = Some(self.endpoint.register(now(), flow, params));
     }
 
@@ -152,8 +176,31 @@ impl Agent {
     pub(super) fn vanish(&mut self) {
         if let Some(connection) = self.connection.take() {
             connection.cut();
-            self.endpoint.close_flow(now(), connection.flow);
         }
+        if let Some(flow) = self.flow.take() {
+            self.endpoint.close_flow(now(), flow);
+        }
+    }
+
+    /// A gateway without a server: what it sends is lost, what it waits for does not come, and
+    /// after a moment it looks again. Whether `until` has come.
+    async fn alone(&mut self, until: Option<Instant>, timer: Option<Instant>) -> bool {
+        tokio::select! {
+            biased;
+            () = wait(until) => return true,
+            () = wait(timer) => self.endpoint.handle_timeout(now()),
+            () = sleep_until(self.retry_at) => {
+                self.retry_at = Instant::now() + CONNECT_AGAIN;
+                self.try_connect().await;
+            }
+        }
+        false
+    }
+
+    /// The connection on which an established call is not yet, if there is one.
+    pub(super) fn other_flow(&self, call: CallHandle) -> Option<FlowId> {
+        let theirs = self.endpoint.call_flow(call)?;
+        self.flow.filter(|flow| *flow != theirs)
     }
 
     /// The next thing that happens, at `until` at the latest.
@@ -171,7 +218,13 @@ impl Agent {
                 }
             }
             let timer = self.endpoint.poll_timeout().map(Instant::from_std);
-            let Some(connection) = &mut self.connection else {
+            if self.connection.is_none() && !self.kind.is_reliable() {
+                if self.alone(until, timer).await {
+                    return Happening::Time;
+                }
+                continue;
+            }
+            let (Some(connection), Some(flow)) = (&mut self.connection, self.flow) else {
                 sleep_until(until.unwrap_or_else(Instant::now)).await;
                 return Happening::Time;
             };
@@ -184,11 +237,15 @@ impl Agent {
             match bytes {
                 Some(Some(bytes)) => {
                     tracing::debug!(to = self.account, line = first_line(&bytes));
-                    let flow = connection.flow;
                     self.endpoint.receive(now(), flow, &bytes);
                 }
                 Some(None) => {
-                    self.vanish();
+                    if self.kind.is_reliable() {
+                        self.vanish();
+                    } else {
+                        self.connection = None;
+                        self.retry_at = Instant::now() + CONNECT_AGAIN;
+                    }
                     return Happening::Closed;
                 }
                 None => self.endpoint.handle_timeout(now()),

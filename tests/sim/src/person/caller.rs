@@ -6,11 +6,14 @@ use tokio::time::{Instant, sleep};
 use vrs_domain::Leg;
 use vrs_sip::{Body, CallHandle, Event, Headers, InviteParams, NameAddr, Uri};
 
-use super::{ANSWER, Agent, FROZEN, Happening, Surroundings, credentials, ms, now, wants_status};
+use super::{
+    ANSWER, Agent, CONNECT_AGAIN, HELD, Happening, LOOKS_EVERY, Surroundings, credentials, gave_up,
+    ms, now, wants_status,
+};
 use crate::cast::{CALLED, CALLING, DOMAIN, NOBODY, TELEPHONES, number};
 use crate::media::NO_MEDIA;
 use crate::network::STREAM;
-use crate::plan::{CallPlan, Dial, Kind};
+use crate::plan::{Away, CallPlan, Dial, Kind};
 
 /// A call that cannot be is refused within this time, in milliseconds.
 const REFUSED_WITHIN_MS: u64 = 40_000;
@@ -35,7 +38,7 @@ pub async fn caller(place: Surroundings, plan: CallPlan) {
     let mut story = Story {
         call,
         session: String::new(),
-        life: agent.life(),
+        up: false,
         answered: false,
         look: None,
         hold: None,
@@ -47,6 +50,7 @@ pub async fn caller(place: Surroundings, plan: CallPlan) {
     while story.is_called_back(&mut agent, &plan).await {
         while story.goes_on(&mut agent, &plan).await {}
     }
+    story.leaves(&agent);
     agent.is_rid_of_calls();
     agent.vanish();
 }
@@ -78,17 +82,18 @@ fn place_call(agent: &mut Agent, account: &str, plan: &CallPlan) -> CallHandle {
         body: Body::sdp(offer),
         credentials: Some(credentials(account)),
     };
-    let flow = agent.connection.as_ref().expect("registered").flow;
+    let flow = agent.flow.expect("registered");
     agent.endpoint.invite(now(), flow, params)
 }
 
 struct Story {
     call: CallHandle,
     session: String,
-    /// The life of the server that the call belongs to.
-    life: u32,
+    /// They were answered.
+    up: bool,
+    /// They were, and nobody has come to the telephone since.
     answered: bool,
-    /// The connection broke and a new one stands: is there still a picture?
+    /// The connection broke: is there a picture by then?
     look: Option<Instant>,
     /// When the caller changes their media.
     hold: Option<Instant>,
@@ -104,19 +109,21 @@ impl Story {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= Instant::now());
         match agent.next(Some(until)).await {
             Happening::Event(event) => self.on_event(agent, plan, &event),
-            Happening::Closed => agent.come_back(ms(700)).await,
+            Happening::Closed => self.waits_for_the_server(agent, plan).await,
             Happening::Time if is_due(self.cut) => {
                 self.cut = None;
+                self.leaves(agent);
                 agent.vanish();
+                self.look = Some(Instant::now() + HELD);
                 match plan.cut.and_then(|(_, back)| back) {
                     Some(back) => agent.come_back(ms(back)).await,
                     None => false,
                 }
             }
             Happening::Time if is_due(self.look) => {
-                self.look = None;
+                self.look = (plan.kind == Kind::PointToPoint).then(|| Instant::now() + LOOKS_EVERY);
                 if !self.is_still_there(agent, plan) {
-                    agent.endpoint.hang_up(now(), self.call, None);
+                    self.hang_up(agent);
                 }
                 true
             }
@@ -131,18 +138,41 @@ impl Story {
                     let what = format!("caller {} was never refused", plan.index);
                     agent.place.witness.violation(what);
                 }
-                agent.endpoint.hang_up(now(), self.call, None);
+                self.hang_up(agent);
                 self.deadline = Instant::now() + FOR_EVER;
                 true
             }
         }
     }
 
+    /// The server is gone; a call that was answered goes on as soon as it is back.
+    async fn waits_for_the_server(&mut self, agent: &mut Agent, plan: &CallPlan) -> bool {
+        self.look = Some(Instant::now() + HELD);
+        match plan.away {
+            Away::Crashes if self.up => false,
+            Away::HangsUp if self.up => {
+                self.hang_up(agent);
+                agent.come_back(CONNECT_AGAIN).await
+            }
+            Away::Waits | Away::HangsUp | Away::Crashes => agent.come_back(CONNECT_AGAIN).await,
+        }
+    }
+
+    fn hang_up(&self, agent: &mut Agent) {
+        self.leaves(agent);
+        agent.endpoint.hang_up(now(), self.call, None);
+    }
+
+    /// They have no part in the call any more, whoever hears of it.
+    fn leaves(&self, agent: &Agent) {
+        agent.place.witness.leaves(&self.session, "caller");
+    }
+
     /// Between subscribers the media goes past the server.
     fn is_still_there(&self, agent: &Agent, plan: &CallPlan) -> bool {
         let network = &agent.place.network;
         match plan.kind {
-            Kind::PointToPoint => agent.life() == self.life,
+            Kind::PointToPoint => agent.place.witness.is_there(&self.session, "callee"),
             Kind::Outbound | Kind::Inbound => network.shows(&self.session, Leg::Caller),
         }
     }
@@ -161,8 +191,9 @@ impl Story {
                 agent.notice(&response.headers, state);
                 let session = response.headers.get("VRS-Session");
                 self.session = session.unwrap_or_default().to_owned();
-                self.life = agent.life();
+                self.up = true;
                 self.answered = true;
+                agent.place.witness.arrives(&self.session, "caller");
                 self.deadline = Instant::now() + ANSWERED_WAIT;
                 self.hold = plan.hold_ms.map(|after| Instant::now() + ms(after));
                 true
@@ -178,8 +209,13 @@ impl Story {
                 true
             }
             Event::Reinvite { call, .. } => {
-                let body = Some(Body::sdp(ANSWER));
+                let answer = if plan.no_media { NO_MEDIA } else { ANSWER };
+                let body = Some(Body::sdp(answer));
                 agent.endpoint.answer_reinvite(now(), *call, 200, body);
+                if plan.kind != Kind::PointToPoint {
+                    self.look = Some(Instant::now() + HELD);
+                    agent.place.witness.comes_back(&self.session, "caller");
+                }
                 true
             }
             Event::ReinviteResult { status: 200, .. } => {
@@ -187,10 +223,9 @@ impl Story {
                 true
             }
             Event::Registered { .. } => {
-                if let Some(connection) = &agent.connection {
-                    agent.endpoint.move_call(self.call, connection.flow);
+                if let Some(flow) = agent.other_flow(self.call) {
+                    agent.endpoint.move_call(self.call, flow);
                 }
-                self.look = Some(Instant::now() + FROZEN);
                 true
             }
             // Lost in an emergency, and called back.
@@ -198,8 +233,14 @@ impl Story {
                 self.called_back(agent, *call, &request.headers);
                 true
             }
-            Event::Ended { call, .. } if *call == self.call => {
-                if agent.place.unparted {
+            Event::Ended {
+                call,
+                reason,
+                headers,
+            } if *call == self.call => {
+                if gave_up(reason.as_ref(), headers) {
+                    self.leaves(agent);
+                } else if agent.place.unparted {
                     let (witness, life) = (&agent.place.witness, agent.life());
                     witness.dismissed(&self.session, "caller", life);
                 }
@@ -211,16 +252,16 @@ impl Story {
     }
 
     fn called_back(&mut self, agent: &mut Agent, call: CallHandle, headers: &Headers) {
-        agent.endpoint.hang_up(now(), self.call, None);
+        self.hang_up(agent);
         let body = Body::sdp(ANSWER);
         agent.endpoint.accept(now(), call, wants_status(), body);
         self.call = call;
         self.look = None;
         self.hold = None;
-        self.life = agent.life();
         if let Some(session) = headers.get("VRS-Session") {
             session.clone_into(&mut self.session);
         }
+        agent.place.witness.arrives(&self.session, "caller");
         self.deadline = Instant::now() + Duration::from_secs(60);
     }
 
@@ -231,7 +272,9 @@ impl Story {
         loop {
             match agent.next(Some(close)).await {
                 Happening::Time => return false,
-                Happening::Closed => {}
+                Happening::Closed => {
+                    agent.come_back(CONNECT_AGAIN).await;
+                }
                 Happening::Event(event) => {
                     let Event::IncomingInvite { call, request, .. } = *event else {
                         continue;

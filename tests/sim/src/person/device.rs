@@ -1,12 +1,19 @@
 //! A device of a subscriber: it signs in, and rings when its account is called.
 
+use std::time::Duration;
+
 use tokio::time::{Instant, sleep};
 use vrs_domain::Leg;
 use vrs_sip::{Body, CallHandle, Event, Request};
 
-use super::{ANSWER, Agent, CONNECT_AGAIN, FROZEN, Happening, Surroundings, ms, now, wants_status};
+use super::{
+    ANSWER, Agent, CONNECT_AGAIN, HELD, Happening, LOOKS_EVERY, Surroundings, ms, now, wants_status,
+};
 use crate::network::STREAM;
-use crate::plan::{DeviceHabit, DevicePlan, Kind};
+use crate::plan::{Away, DeviceHabit, DevicePlan, Kind};
+
+/// A device that crashed comes back after so long.
+const REPAIRED_AFTER: Duration = Duration::from_secs(200);
 
 /// Whose device it is.
 #[derive(Debug, Clone)]
@@ -30,10 +37,10 @@ pub async fn device(place: Surroundings, owner: Owner, plan: DevicePlan) {
         owner,
         plan,
         call: None,
-        life: 0,
         session: String::new(),
         due: None,
         hold: None,
+        look: None,
         rings_since: None,
     };
     place.over.run_until_cancelled(device.live()).await;
@@ -46,7 +53,6 @@ enum Todo {
     Refuse(u16),
     Vanish { back_ms: u64 },
     HangUp,
-    Look,
 }
 
 struct Device {
@@ -55,11 +61,11 @@ struct Device {
     plan: DevicePlan,
     /// The call, and whether it was taken.
     call: Option<(CallHandle, bool)>,
-    /// The life of the server that it came from.
-    life: u32,
     session: String,
     due: Option<(Instant, Todo)>,
     hold: Option<Instant>,
+    /// The connection broke: is there a picture by then?
+    look: Option<Instant>,
     rings_since: Option<Instant>,
 }
 
@@ -70,18 +76,16 @@ impl Device {
         }
         self.agent.register();
         loop {
-            let until = [self.due.map(|(at, _)| at), self.hold];
+            let until = [self.due.map(|(at, _)| at), self.hold, self.look];
             match self.agent.next(until.into_iter().flatten().min()).await {
                 Happening::Event(event) => self.on_event(*event),
                 Happening::Closed => {
-                    // Of two winners one may wait for a BYE that nobody is left to send.
-                    self.lets_go(false);
-                    if self.call.is_some_and(|(_, taken)| !taken) {
-                        self.over();
-                    }
-                    if !self.agent.come_back(CONNECT_AGAIN).await {
+                    if !self.waits_for_the_server().await {
                         return;
                     }
+                }
+                Happening::Time if self.look.is_some_and(|at| at <= Instant::now()) => {
+                    self.looks();
                 }
                 Happening::Time if self.hold.is_some_and(|at| at <= Instant::now()) => {
                     self.hold = None;
@@ -102,6 +106,57 @@ impl Device {
         }
     }
 
+    /// The server is gone; a call that was answered goes on as soon as it is back.
+    async fn waits_for_the_server(&mut self) -> bool {
+        // Of two winners one may wait for a BYE that nobody is left to send.
+        self.lets_go(false);
+        let taken = self.call.filter(|(_, taken)| *taken);
+        match (taken, self.plan.away) {
+            (None, _) => {
+                self.over();
+                self.agent.come_back(CONNECT_AGAIN).await
+            }
+            (Some((call, _)), Away::HangsUp | Away::Crashes) => {
+                self.hang_up(call);
+                let crashed = self.plan.away == Away::Crashes;
+                let after = if crashed {
+                    REPAIRED_AFTER
+                } else {
+                    CONNECT_AGAIN
+                };
+                self.agent.come_back(after).await
+            }
+            (Some(_), Away::Waits) => {
+                self.look = Some(Instant::now() + HELD);
+                self.agent.come_back(CONNECT_AGAIN).await
+            }
+        }
+    }
+
+    /// Whether there is still somebody to be seen.
+    fn looks(&mut self) {
+        let direct = self.owner.kind == Kind::PointToPoint;
+        self.look = direct.then(|| Instant::now() + LOOKS_EVERY);
+        if let Some((call, true)) = self.call
+            && !self.is_still_there()
+        {
+            self.hang_up(call);
+        }
+    }
+
+    fn hang_up(&mut self, call: CallHandle) {
+        self.agent.place.witness.leaves(&self.session, self.side());
+        self.agent.endpoint.hang_up(now(), call, None);
+    }
+
+    /// Which party of the session it is.
+    fn side(&self) -> &'static str {
+        match self.owner.kind {
+            Kind::PointToPoint => "callee",
+            Kind::Outbound | Kind::Inbound => "caller",
+        }
+    }
+
     fn after(&mut self, after_ms: u64, todo: Todo) {
         self.due = Some((Instant::now() + ms(after_ms), todo));
     }
@@ -114,14 +169,18 @@ impl Device {
             Event::Reinvite { call, .. } => {
                 let body = Some(Body::sdp(ANSWER));
                 self.agent.endpoint.answer_reinvite(now(), call, 200, body);
+                if self.owner.kind != Kind::PointToPoint {
+                    self.look = Some(Instant::now() + HELD);
+                    let witness = &self.agent.place.witness;
+                    witness.comes_back(&self.session, self.side());
+                }
             }
             Event::ReinviteResult { status: 200, .. } => self.agent.place.witness.saw("hold"),
             Event::Registered { .. } => {
-                if let (Some((call, true)), Some(connection)) = (self.call, &self.agent.connection)
-                    && self.agent.endpoint.call_flow(call) != Some(connection.flow)
+                if let Some((call, true)) = self.call
+                    && let Some(flow) = self.agent.other_flow(call)
                 {
-                    self.agent.endpoint.move_call(call, connection.flow);
-                    self.due = Some((Instant::now() + FROZEN, Todo::Look));
+                    self.agent.endpoint.move_call(call, flow);
                 }
             }
             Event::RegistrationFailed { registration, .. } => {
@@ -160,7 +219,6 @@ impl Device {
         self.agent.place.witness.rings(session);
         self.call = Some((call, false));
         self.rings_since = Some(Instant::now());
-        self.life = self.agent.life();
         match self.plan.habit {
             DeviceHabit::Answers { after_ms, .. } => self.after(after_ms, Todo::Answer),
             DeviceHabit::Refuses { after_ms, status } => {
@@ -177,6 +235,7 @@ impl Device {
     fn holds(&self) {
         let device = format!("{}/{}", self.owner.account, self.plan.serial);
         self.agent.place.witness.holds(&self.session, &device);
+        self.agent.place.witness.arrives(&self.session, self.side());
     }
 
     fn lets_go(&self, alone: bool) {
@@ -195,16 +254,19 @@ impl Device {
 
     fn over(&mut self) {
         self.lets_go(true);
+        if self.call.is_some_and(|(_, taken)| taken) {
+            self.agent.place.witness.leaves(&self.session, self.side());
+        }
         self.call = None;
         self.due = None;
         self.hold = None;
+        self.look = None;
     }
 
     async fn act(&mut self, todo: Todo) -> bool {
         let Some((call, _)) = self.call else {
             return true;
         };
-        let there = self.is_still_there();
         let endpoint = &mut self.agent.endpoint;
         match todo {
             Todo::Answer => {
@@ -227,11 +289,7 @@ impl Device {
                 }
                 self.over();
             }
-            Todo::Look if there => {
-                // What they wanted before the connection broke.
-                self.after(20_000, Todo::HangUp);
-            }
-            Todo::HangUp | Todo::Look => endpoint.hang_up(now(), call, None),
+            Todo::HangUp => self.hang_up(call),
             Todo::Vanish { back_ms } => {
                 self.agent.vanish();
                 self.over();
@@ -243,7 +301,7 @@ impl Device {
 
     fn is_still_there(&self) -> bool {
         match self.owner.kind {
-            Kind::PointToPoint => self.agent.life() == self.life,
+            Kind::PointToPoint => self.agent.place.witness.is_there(&self.session, "caller"),
             Kind::Outbound | Kind::Inbound => {
                 self.agent.place.network.shows(&self.session, Leg::Caller)
             }

@@ -1,18 +1,31 @@
 //! The gateway behind the trunk, with a telephone for every call, and those who call from one.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use vrs_sip::{Body, CallHandle, Event, FlowKind, InviteParams, NameAddr, Reason, Request, Uri};
 
-use super::{ANSWER, Agent, CONNECT_AGAIN, Happening, Surroundings, ms, now};
+use super::{ANSWER, Agent, Happening, Surroundings, ms, now};
 use crate::cast::{CALLED, CALLING, DOMAIN, NOBODY, TELEPHONES, number};
 use crate::plan::{CallPlan, Dial, Kind, TelephonePlan};
 
 /// An emergency call that failed so often gets through.
 const GETS_THROUGH_AFTER: u32 = 2;
+/// Causes of Q.850.
+const TEMPORARY_FAILURE: u16 = 41;
+/// See [`TEMPORARY_FAILURE`].
+const RECOVERY_ON_TIMER_EXPIRY: u16 = 102;
+/// Nothing rings longer: carriers give up then (RFC 3261 section 16.6, timer C).
+const RINGS_MAX_MS: u64 = 180_000;
+/// A try is over this long after the next one has begun, in milliseconds.
+const OVER_WITHIN_MS: u64 = 10_000;
 /// The gateway tries so often to reach the service, every second.
 const TRIES_MAX: u32 = 40;
+
+/// A telephone whose far end has fallen silent is given up after so long, as gateways do.
+const SILENCE: Duration = Duration::from_secs(100);
 
 /// Runs the gateway until the run is over.
 pub async fn gateway(place: Surroundings, plans: Vec<CallPlan>) {
@@ -22,6 +35,10 @@ pub async fn gateway(place: Surroundings, plans: Vec<CallPlan>) {
         lines: lines(&plans),
         tries: BTreeMap::new(),
         ours: BTreeMap::new(),
+        ringing: BTreeMap::new(),
+        up: BTreeMap::new(),
+        silent: BTreeMap::new(),
+        there_since: None,
         due: BTreeMap::new(),
         serial: 0,
     };
@@ -31,6 +48,19 @@ pub async fn gateway(place: Surroundings, plans: Vec<CallPlan>) {
     }
     place.over.run_until_cancelled(exchange.work()).await;
     exchange.agent.is_rid_of_calls();
+}
+
+/// What a telephone goes by that nobody told of its session.
+fn line(index: u32) -> String {
+    format!("telephone {index}")
+}
+
+fn cause(cause: u16) -> Reason {
+    Reason {
+        protocol: "Q.850".into(),
+        cause,
+        text: String::new(),
+    }
 }
 
 /// Telephones by their numbers; those behind a short code by the numbers of who calls them.
@@ -50,6 +80,14 @@ struct Exchange {
     tries: BTreeMap<String, u32>,
     /// Calls from telephones, with their plans.
     ours: BTreeMap<CallHandle, CallPlan>,
+    /// Calls that ring, with the numbers of their plans and in which life of the server.
+    ringing: BTreeMap<CallHandle, (u32, u32)>,
+    /// Calls that were answered, with the numbers of their plans.
+    up: BTreeMap<CallHandle, u32>,
+    /// Those that have heard nothing of the server since it died, and until when they wait.
+    silent: BTreeMap<CallHandle, Instant>,
+    /// Since when the server that is there now has been.
+    there_since: Option<Instant>,
     due: BTreeMap<(Instant, u64), Todo>,
     serial: u64,
 }
@@ -64,21 +102,86 @@ enum Todo {
     /// A telephone that was not answered has waited long enough.
     GiveUp(CallHandle),
     Break(CallHandle),
+    /// A telephone may have heard nothing for too long.
+    Listen(CallHandle),
+    /// A telephone is called once more; the last try must be over soon.
+    Beside(CallHandle),
 }
 
 impl Exchange {
     async fn work(&mut self) {
-        while self.agent.connect().await {
-            loop {
-                let until = self.due.keys().next().map(|(at, _)| *at);
-                match self.agent.next(until).await {
-                    Happening::Event(event) => self.on_event(*event),
-                    Happening::Closed => break,
-                    Happening::Time => self.on_time(),
-                }
+        loop {
+            let until = self.due.keys().next().map(|(at, _)| *at);
+            let happening = self.agent.next(until).await;
+            if self.agent.connection.is_some() {
+                self.there_since.get_or_insert_with(Instant::now);
             }
-            sleep(CONNECT_AGAIN).await;
+            match happening {
+                Happening::Event(event) => self.on_event(*event),
+                Happening::Closed => self.falls_silent(),
+                Happening::Time => self.on_time(),
+            }
         }
+    }
+
+    /// The server is gone, and the sound of all telephones with it.
+    fn falls_silent(&mut self) {
+        self.there_since = None;
+        let until = Instant::now() + SILENCE;
+        let calls: Vec<_> = self.up.keys().copied().collect();
+        for call in calls {
+            if let Entry::Vacant(free) = self.silent.entry(call) {
+                free.insert(until);
+                self.serial += 1;
+                self.due.insert((until, self.serial), Todo::Listen(call));
+            }
+        }
+    }
+
+    /// Gives a telephone up that has been silent for too long.
+    fn listen(&mut self, call: CallHandle) {
+        if self
+            .silent
+            .get(&call)
+            .is_none_or(|until| *until > Instant::now())
+        {
+            return;
+        }
+        if let (Some(index), Some(since)) = (self.up.get(&call), self.there_since) {
+            let witness = &self.agent.place.witness;
+            witness.heard_nothing(*index, since, self.agent.life());
+        }
+        self.hang_up(call, Some(cause(RECOVERY_ON_TIMER_EXPIRY)));
+    }
+
+    fn hang_up(&mut self, call: CallHandle, reason: Option<Reason>) {
+        self.is_over(call);
+        self.agent.endpoint.hang_up(now(), call, reason);
+    }
+
+    /// One try is over before the next. Of what rang when the server died nobody can tell it.
+    fn rings_beside(&self, call: CallHandle) {
+        let place = &self.agent.place;
+        if let Some((index, life)) = self.ringing.get(&call)
+            && *life == self.agent.life()
+            && place.unparted
+        {
+            let what = format!("telephone {index} rings on beside its next try");
+            place.witness.violation(what);
+        }
+    }
+
+    fn is_over(&mut self, call: CallHandle) {
+        self.ringing.remove(&call);
+        self.silent.remove(&call);
+        if let Some(index) = self.up.remove(&call) {
+            self.agent.place.witness.leaves(&line(index), "hearing");
+        }
+    }
+
+    fn is_up(&mut self, call: CallHandle, index: u32) {
+        self.up.insert(call, index);
+        self.agent.place.witness.arrives(&line(index), "hearing");
     }
 
     fn at(&mut self, after_ms: u64, todo: Todo) {
@@ -89,17 +192,24 @@ impl Exchange {
 
     fn on_event(&mut self, event: Event) {
         match event {
-            // The server's media is gone with it.
-            Event::FlowLost { call } => self.agent.endpoint.hang_up(now(), call, None),
             Event::IncomingInvite { call, request, .. } => self.rings(call, &request),
             Event::Reinvite { call, .. } => {
                 let body = Some(Body::sdp(ANSWER));
                 self.agent.endpoint.answer_reinvite(now(), call, 200, body);
+                let index = self.up.get(&call);
+                if let (Some(_), Some(index)) = (self.silent.remove(&call), index) {
+                    let witness = &self.agent.place.witness;
+                    witness.comes_back(&line(*index), "hearing");
+                }
             }
             Event::Answered { call, .. } => {
                 if let Some(plan) = self.ours.remove(&call) {
+                    self.is_up(call, plan.index);
                     self.at(plan.talk_ms, Todo::HangUp(call));
                 }
+            }
+            Event::Ended { call, .. } | Event::Cancelled { call, .. } | Event::HungUp { call } => {
+                self.is_over(call);
             }
             Event::Failed { call, status, .. } => {
                 if let Some(plan) = self.ours.remove(&call)
@@ -130,6 +240,14 @@ impl Exchange {
             let what = format!("{line} was shown a number that was to be hidden");
             self.agent.place.witness.violation(what);
         }
+        let same = |(_, (index, _)): &(&CallHandle, &(u32, u32))| *index == plan.index;
+        let before = self.ringing.iter().filter(same);
+        let before: Vec<_> = before.map(|(other, _)| *other).collect();
+        for other in before {
+            self.at(OVER_WITHIN_MS, Todo::Beside(other));
+        }
+        let rings = (plan.index, self.agent.life());
+        self.ringing.insert(call, rings);
         let tries = self.tries.entry(line).or_default();
         *tries += 1;
         let telephone = if *tries > GETS_THROUGH_AFTER {
@@ -152,7 +270,9 @@ impl Exchange {
             TelephonePlan::Fails { after_ms, status } => {
                 self.at(after_ms, Todo::Fail(call, status));
             }
-            TelephonePlan::Rings | TelephonePlan::Silent => {}
+            TelephonePlan::Rings | TelephonePlan::Silent => {
+                self.at(RINGS_MAX_MS, Todo::Fail(call, 480));
+            }
         }
     }
 
@@ -163,9 +283,12 @@ impl Exchange {
         let endpoint = &mut self.agent.endpoint;
         match todo {
             Todo::Call(plan, tries) => self.call(plan, tries),
+            Todo::Answer(call, ..) if endpoint.call_flow(call).is_none() => {}
             Todo::Answer(call, plan, hang_up_ms) => {
+                self.ringing.remove(&call);
                 let body = Body::sdp("v=0 telephone");
                 endpoint.accept(now(), call, Vec::new(), body);
+                self.is_up(call, plan.index);
                 if let Some(after) = plan.breaks_ms {
                     self.at(after, Todo::Break(call));
                 }
@@ -173,30 +296,27 @@ impl Exchange {
                     self.at(after, Todo::HangUp(call));
                 }
             }
-            Todo::Fail(call, status) => endpoint.reject(now(), call, status, Vec::new()),
-            Todo::HangUp(call) => endpoint.hang_up(now(), call, None),
-            Todo::GiveUp(call) if !self.ours.contains_key(&call) => {}
-            Todo::GiveUp(call) => endpoint.hang_up(now(), call, None),
-            Todo::Break(call) => {
-                let reason = Reason {
-                    protocol: "Q.850".into(),
-                    cause: 41,
-                    text: String::new(),
-                };
-                endpoint.hang_up(now(), call, Some(reason));
+            Todo::Fail(call, status) => {
+                self.ringing.remove(&call);
+                endpoint.reject(now(), call, status, Vec::new());
             }
+            Todo::GiveUp(call) if !self.ours.contains_key(&call) => {}
+            Todo::HangUp(call) | Todo::GiveUp(call) => self.hang_up(call, None),
+            Todo::Break(call) => self.hang_up(call, Some(cause(TEMPORARY_FAILURE))),
+            Todo::Listen(call) => self.listen(call),
+            Todo::Beside(call) => self.rings_beside(call),
         }
     }
 
     /// A telephone calls one of the subscribers.
     fn call(&mut self, plan: Box<CallPlan>, tries: u32) {
-        let Some(connection) = &self.agent.connection else {
+        let there = self.agent.connection.is_some();
+        let Some(flow) = self.agent.flow.filter(|_| there) else {
             if tries < TRIES_MAX {
                 self.at(1_000, Todo::Call(plan, tries + 1));
             }
             return;
         };
-        let flow = connection.flow;
         let area = match plan.dial {
             Dial::Nobody => NOBODY,
             Dial::Number | Dial::Crisis | Dial::Emergency => CALLED,

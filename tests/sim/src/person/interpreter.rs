@@ -7,12 +7,14 @@ use tokio::time::{Instant, sleep};
 use vrs_domain::{Leg, Seat};
 use vrs_sip::{Body, CallHandle, Event, Headers};
 
-use super::{ANSWER, Agent, CONNECT_AGAIN, FROZEN, Happening, Surroundings, ms, now, wants_status};
+use super::{
+    ANSWER, Agent, CONNECT_AGAIN, HELD, Happening, Surroundings, gave_up, ms, now, wants_status,
+};
 use crate::cast::ca_id;
 use crate::check::Asking;
 use crate::media::NO_MEDIA;
 use crate::network::STREAM;
-use crate::plan::{Ask, Habit, InterpreterPlan, Wanted};
+use crate::plan::{Ask, Away, Habit, InterpreterPlan, Wanted};
 
 /// A change of shift is possible after so long, in milliseconds (F4).
 const SHIFT_MS: u64 = 650_000;
@@ -23,6 +25,9 @@ const RINGS_MAX: Duration = Duration::from_secs(60);
 /// What waited while an app stood still is read within this time.
 const BACKLOG: Duration = Duration::from_secs(2);
 
+/// An app that crashed is back after so long.
+const REPAIRED_AFTER: Duration = Duration::from_secs(200);
+
 /// Runs an interpreter.
 pub async fn interpreter(place: Surroundings, plan: InterpreterPlan) {
     let account = ca_id(plan.index);
@@ -32,6 +37,8 @@ pub async fn interpreter(place: Surroundings, plan: InterpreterPlan) {
         agent,
         habits: plan.habits,
         turn: 0,
+        aways: plan.aways,
+        deaths: 0,
         slept: 0,
         call: None,
         due: BTreeMap::new(),
@@ -63,6 +70,9 @@ struct Desk {
     agent: Agent,
     habits: Vec<Habit>,
     turn: usize,
+    aways: Vec<Away>,
+    /// Of the server, under a call of theirs.
+    deaths: usize,
     /// Invitations in a row that they slept through.
     slept: u32,
     call: Option<Engagement>,
@@ -96,7 +106,8 @@ impl Desk {
             match self.agent.next(until).await {
                 Happening::Event(event) => self.on_event(*event),
                 Happening::Closed => {
-                    if !self.sign_in(CONNECT_AGAIN).await {
+                    let after = self.waits_for_the_server();
+                    if !self.sign_in(after).await {
                         return;
                     }
                 }
@@ -109,6 +120,44 @@ impl Desk {
                     }
                 }
             }
+        }
+    }
+
+    /// The server is gone; a call that was taken goes on as soon as it is back. When they look for
+    /// it again.
+    fn waits_for_the_server(&mut self) -> Duration {
+        let Some(ours) = self.call.as_ref().filter(|ours| ours.taken) else {
+            return CONNECT_AGAIN;
+        };
+        let call = ours.call;
+        let away = self.aways[self.deaths % self.aways.len()];
+        self.deaths += 1;
+        self.is_held();
+        if away != Away::Waits {
+            self.hang_up(call);
+        }
+        match away {
+            Away::Waits | Away::HangsUp => CONNECT_AGAIN,
+            Away::Crashes => REPAIRED_AFTER,
+        }
+    }
+
+    /// There must be a picture after a while.
+    fn is_held(&mut self) {
+        self.due.retain(|_, todo| !matches!(todo, Todo::Look));
+        self.after(HELD, Todo::Look);
+    }
+
+    fn hang_up(&mut self, call: CallHandle) {
+        self.leaves();
+        self.agent.endpoint.hang_up(now(), call, None);
+    }
+
+    /// They have no part in the call any more, whoever hears of it.
+    fn leaves(&self) {
+        if let Some(ours) = &self.call {
+            let (session, who) = (&ours.asking.session, &ours.asking.interpreter);
+            self.agent.place.witness.leaves(session, who);
         }
     }
 
@@ -136,25 +185,28 @@ impl Desk {
                 self.invited(call, &request.headers);
             }
             Event::Info { request, .. } => self.told(&request.body),
-            Event::Reinvite { call, .. } => {
-                let body = Some(Body::sdp(ANSWER));
-                self.agent.endpoint.answer_reinvite(now(), call, 200, body);
-            }
+            Event::Reinvite { call, .. } => self.goes_on(call),
             Event::Registered { .. } => {
                 let ours = self.call.as_ref().filter(|ours| ours.taken);
-                if let (Some(ours), Some(connection)) = (ours, &self.agent.connection)
-                    && self.agent.endpoint.call_flow(ours.call) != Some(connection.flow)
+                if let Some(ours) = ours
+                    && let Some(flow) = self.agent.other_flow(ours.call)
                 {
-                    self.agent.endpoint.move_call(ours.call, connection.flow);
-                    self.due.clear();
-                    self.after(FROZEN, Todo::Look);
+                    self.agent.endpoint.move_call(ours.call, flow);
                 }
             }
             Event::RegistrationFailed { registration, .. } => {
                 self.agent.register_again(registration);
             }
-            Event::Ended { call, .. } if self.is_seated_by(call) => {
-                self.dismissed();
+            Event::Ended {
+                call,
+                reason,
+                headers,
+            } if self.is_seated_by(call) => {
+                if gave_up(reason.as_ref(), &headers) {
+                    self.leaves();
+                } else {
+                    self.dismissed();
+                }
                 self.over();
             }
             Event::Cancelled { call, .. }
@@ -167,6 +219,25 @@ impl Desk {
             }
             _ => {}
         }
+    }
+
+    /// New media of the server's: it was restarted.
+    fn goes_on(&mut self, call: CallHandle) {
+        let life = self.agent.life();
+        let ours = self.call.as_mut().filter(|ours| ours.call == call);
+        let mut answer = ANSWER;
+        if let Some(ours) = ours {
+            ours.life = life;
+            let (session, who) = (&ours.asking.session, &ours.asking.interpreter);
+            if ours.no_media {
+                answer = NO_MEDIA;
+            } else {
+                self.agent.place.witness.comes_back(session, who);
+            }
+            self.is_held();
+        }
+        let body = Some(Body::sdp(answer));
+        self.agent.endpoint.answer_reinvite(now(), call, 200, body);
     }
 
     /// Whether it is the call by which they have a seat, as far as they were told.
@@ -329,8 +400,13 @@ impl Desk {
                     .place
                     .network
                     .shows(&ours.asking.session, ours.leg) => {}
-            Todo::HangUp | Todo::Look => endpoint.hang_up(now(), call, None),
+            Todo::HangUp | Todo::Look => self.hang_up(call),
             Todo::Vanish { back_ms } => {
+                let taken = ours.taken;
+                self.leaves();
+                if taken {
+                    self.is_held();
+                }
                 self.agent.vanish();
                 return self.sign_in(ms(back_ms)).await;
             }
@@ -370,7 +446,7 @@ impl Desk {
         let call = ours.call;
         if ours.taken {
             self.ask(Wanted::Team, false);
-            self.agent.endpoint.hang_up(now(), call, None);
+            self.hang_up(call);
             return;
         }
         ours.taken = true;

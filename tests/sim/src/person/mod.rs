@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use vrs_sip::Credentials;
+use vrs_sip::{Credentials, Headers, Reason};
 
 use agent::{Agent, Happening};
 
@@ -24,10 +24,12 @@ use crate::network::Network;
 
 /// Between attempts to connect.
 const CONNECT_AGAIN: Duration = Duration::from_millis(700);
-/// A picture that stands still is looked at for so long.
-const FROZEN: Duration = Duration::from_secs(35);
+/// A call waits for so long for a server that was lost, or for its media (the client's engine).
+const HELD: Duration = Duration::from_secs(120);
+/// The media between two subscribers is looked after this often.
+const LOOKS_EVERY: Duration = Duration::from_secs(35);
 /// After this many attempts somebody without a server gives up.
-const CONNECTS_MAX: u32 = 120;
+const CONNECTS_MAX: u32 = 40;
 /// What everybody answers an offer with.
 const ANSWER: &str = "v=0 answer";
 
@@ -67,6 +69,13 @@ fn credentials(account: &str) -> Credentials {
 
 fn wants_status() -> Vec<(String, String)> {
     vec![("Recv-Info".into(), "vrs-status".into())]
+}
+
+/// Whether their own app ended a call, since its answer was never acknowledged (RFC 3261 section
+/// 13.3.1.4): the server may have died with it. What the server sends has headers.
+fn gave_up(reason: Option<&Reason>, headers: &Headers) -> bool {
+    let unacknowledged = reason.is_some_and(|reason| reason.cause == 408);
+    unacknowledged && headers.get("Call-ID").is_none()
 }
 
 fn ms(ms: u64) -> Duration {

@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
 use super::{
-    Ask, CallPlan, DeviceHabit, DevicePlan, Dial, Fault, Habit, InterpreterPlan, Kind, Plan,
+    Ask, Away, CallPlan, DeviceHabit, DevicePlan, Dial, Fault, Habit, InterpreterPlan, Kind, Plan,
     StaleWord, TelephonePlan, Wanted, Weather,
 };
 
@@ -17,6 +17,19 @@ const INTERPRETERS: u32 = 8;
 const CALLS_WITHIN_MS: u64 = 240_000;
 /// Every so many calls there is one more fault.
 const CALLS_PER_FAULT: u32 = 12;
+/// Beginnings of records that a server dies with: what follows from them is not written.
+const LAST_RECORDS: [&str; 8] = [
+    "called_answered",
+    "called_answered",
+    "interpreter_assigned\",\"seat\":\"relief",
+    "interpreter_assigned\",\"seat\":\"relief",
+    "interpreter_lost",
+    "interpreter_relieved",
+    "leg_restored",
+    "resumed",
+];
+/// What each interpreter does when the server dies repeats after so many deaths.
+const AWAYS: usize = 3;
 /// Stray words of one run at most.
 const WORDS_MAX: u32 = 8;
 /// Stray words come within this time, in milliseconds.
@@ -63,7 +76,53 @@ impl Plan {
         for one in &mut plan.calls {
             vary(one, &mut dice);
         }
+        let mut dice = StdRng::seed_from_u64(seed ^ 0x6177_6179_2121);
+        plan.without_a_server(&mut dice);
         plan
+    }
+
+    /// Who does what while the server is away; sometimes it is so for long, or again at once.
+    fn without_a_server(&mut self, dice: &mut StdRng) {
+        for one in &mut self.interpreters {
+            one.aways = (0..AWAYS).map(|_| away(dice)).collect();
+        }
+        for one in &mut self.calls {
+            one.away = away(dice);
+            one.devices
+                .iter_mut()
+                .for_each(|device| device.away = away(dice));
+        }
+        let mut more = Vec::new();
+        for fault in &mut self.faults {
+            let Fault::ServerDies { at_ms, down_ms } = fault else {
+                continue;
+            };
+            if dice.random_ratio(1, 8) {
+                *down_ms = dice.random_range(30_000..150_000);
+            }
+            if dice.random_ratio(1, 3) {
+                more.push(Fault::ServerDies {
+                    at_ms: *at_ms + *down_ms + dice.random_range(10..60_000),
+                    down_ms: dice.random_range(100..20_000),
+                });
+            }
+        }
+        if !self.calm && dice.random_ratio(1, 2) {
+            more.push(Fault::DiesWith {
+                at_ms: dice.random_range(5_000..CALLS_WITHIN_MS),
+                record: LAST_RECORDS.choose(dice).copied().unwrap_or_default(),
+                down_ms: dice.random_range(100..20_000),
+            });
+        }
+        self.faults.append(&mut more);
+    }
+}
+
+fn away(dice: &mut StdRng) -> Away {
+    match dice.random_range(0..10) {
+        0..8 => Away::Waits,
+        8 => Away::HangsUp,
+        _ => Away::Crashes,
     }
 }
 
@@ -213,6 +272,7 @@ fn devices(call_at_ms: u64, count: u32, dice: &mut StdRng) -> Vec<DevicePlan> {
                     call_at_ms.saturating_sub(early)
                 },
                 habit: device_habit(dice),
+                away: Away::Waits,
             }
         })
         .collect()
@@ -246,7 +306,11 @@ fn interpreter(index: u32, calm: bool, dice: &mut StdRng) -> InterpreterPlan {
     if habits.is_empty() {
         habits.push(Habit::Sleep);
     }
-    InterpreterPlan { index, habits }
+    InterpreterPlan {
+        index,
+        habits,
+        aways: vec![Away::Waits],
+    }
 }
 
 fn habit(dice: &mut StdRng) -> Habit {
@@ -305,6 +369,7 @@ fn call(index: u32, dice: &mut StdRng) -> CallPlan {
         gender: None,
         hold_ms: None,
         breaks_ms: None,
+        away: Away::Waits,
     }
 }
 

@@ -53,6 +53,19 @@ pub struct InterpreterPlan {
     pub index: u32,
     /// What they do with their invitations, in turn and over again.
     pub habits: Vec<Habit>,
+    /// What they do each time the server dies under a call of theirs, in turn and over again.
+    pub aways: Vec<Away>,
+}
+
+/// What somebody does whose server dies in the middle of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Away {
+    /// Waits for it, as apps do.
+    Waits,
+    /// Hangs up meanwhile; the app stays there.
+    HangsUp,
+    /// Crashes with it, and comes back too late or never.
+    Crashes,
 }
 
 /// What an interpreter does with an invitation. Times are milliseconds.
@@ -151,6 +164,8 @@ pub struct DevicePlan {
     pub from_ms: u64,
     /// What it does with a call.
     pub habit: DeviceHabit,
+    /// What it does when the server dies.
+    pub away: Away,
 }
 
 /// What a device does when it rings. Times are milliseconds.
@@ -218,6 +233,8 @@ pub struct CallPlan {
     pub hold_ms: Option<u64>,
     /// The telephone's line breaks down so long after its answer.
     pub breaks_ms: Option<u64>,
+    /// What the caller does when the server dies.
+    pub away: Away,
 }
 
 /// What a telephone does.
@@ -250,6 +267,15 @@ pub enum Fault {
     ServerDies {
         /// When.
         at_ms: u64,
+        /// How long it is away.
+        down_ms: u64,
+    },
+    /// The server is killed with a record: it is durable, and nothing that follows from it.
+    DiesWith {
+        /// From when on.
+        at_ms: u64,
+        /// The record's kind.
+        record: &'static str,
         /// How long it is away.
         down_ms: u64,
     },

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::specimens::Specimens;
 use super::*;
 
+mod bad_input;
 mod kinds;
 mod random;
 mod seats;
