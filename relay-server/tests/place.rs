@@ -330,9 +330,12 @@ async fn f18_too_many_calls_are_refused_by_name_and_emergency_calls_are_not_coun
     assert!(refusal.headers.get("Retry-After").is_some());
     // A call for help waits for somebody to sign in.
     desk.call("911", &[], Body::sdp("v=0"));
-    let place = desk.until(|event| match event {
-        Event::Progress { response, .. } => Some(response.clone()),
-        _ => None,
+    let place = desk.until(|event| {
+        if let Event::Progress { response, .. } = event {
+            Some(response.clone())
+        } else {
+            None
+        }
     });
     assert_eq!(place.await.headers.get("VRS-Queue-Position"), Some("1"));
 }

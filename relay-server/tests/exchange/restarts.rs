@@ -111,3 +111,40 @@ async fn a_telephone_that_answers_is_in_the_record_before_the_conversation() {
     let answered = place(&|kind| matches!(kind, Kind::CalledAnswered { .. }));
     assert!(bound < answered, "{words:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn f43_nothing_is_billed_from_a_restart_until_the_last_party_is_back() {
+    let mut office = Office::open().await;
+    let (mut caller, mut ana, mut gateway) = talking(&mut office, TELEPHONE).await;
+    pass(seconds(55)).await;
+    office.kill();
+    for party in [&mut caller, &mut ana, &mut gateway] {
+        party.cut().await;
+    }
+    office.start().await;
+    gateway.connect(&mut office, Some(TRUNKS[0])).await;
+    ana.sign_in(&mut office).await;
+    pass(seconds(30)).await;
+    caller.sign_in(&mut office).await;
+    pass(seconds(10)).await;
+    let telephone = gateway.calls()[0];
+    gateway.hang_up(telephone).await;
+    pass(seconds(5)).await;
+    let ended = office
+        .entries()
+        .into_iter()
+        .find_map(|entry| match entry.kind {
+            Kind::Ended {
+                reason,
+                conversation_ms,
+                ..
+            } => Some((reason, conversation_ms)),
+            _ => None,
+        });
+    let (reason, conversation_ms) = ended.unwrap();
+    assert_eq!(reason, "hearing_hung_up");
+    assert!(
+        (69_000..71_500).contains(&conversation_ms),
+        "{conversation_ms}"
+    );
+}

@@ -31,6 +31,7 @@ pub(super) fn initial(placed: &Placed) -> State {
             crew,
             connected: Legs::default(),
             held: Legs::default(),
+            absent: Legs::default(),
             missing: BTreeMap::new(),
             dialogs: BTreeMap::new(),
         },
@@ -145,6 +146,7 @@ fn change(parties: &mut Parties, event: &EventKind, now_ms: u64) -> Result<(), M
                 return Err(Misfit);
             }
             parties.connected = parties.connected.with(*leg);
+            parties.absent = parties.absent.without(*leg);
             Ok(())
         }
         EventKind::LegBound { leg, dialog } => {
@@ -183,6 +185,7 @@ fn change(parties: &mut Parties, event: &EventKind, now_ms: u64) -> Result<(), M
         EventKind::LegRestored { leg } => parties.missing.remove(leg).map(drop).ok_or(Misfit),
         EventKind::Resumed { .. } => {
             parties.connected = Legs::default();
+            parties.absent = parties.dispersed();
             // Everybody is offered everything anew.
             parties.held = Legs::default();
             for &seat in Seat::ALL {
@@ -246,6 +249,7 @@ fn relieved(parties: &mut Parties, from: &CaId, to: &CaId) -> Result<(), Misfit>
     }
     let connected = parties.connected.has(Leg::Relief);
     let held = parties.held.has(Leg::Relief);
+    let absent = parties.absent.has(Leg::Relief);
     let dialog = parties.dialogs.get(&Leg::Relief).cloned();
     forget(parties, Leg::Interpreter);
     forget(parties, Leg::Relief);
@@ -254,6 +258,9 @@ fn relieved(parties: &mut Parties, from: &CaId, to: &CaId) -> Result<(), Misfit>
     }
     if held {
         parties.held = parties.held.with(Leg::Interpreter);
+    }
+    if absent {
+        parties.absent = parties.absent.with(Leg::Interpreter);
     }
     if let Some(dialog) = dialog {
         parties.dialogs.insert(Leg::Interpreter, dialog);
@@ -266,6 +273,7 @@ fn relieved(parties: &mut Parties, from: &CaId, to: &CaId) -> Result<(), Misfit>
 fn forget(parties: &mut Parties, leg: Leg) {
     parties.connected = parties.connected.without(leg);
     parties.held = parties.held.without(leg);
+    parties.absent = parties.absent.without(leg);
     parties.dialogs.remove(&leg);
 }
 

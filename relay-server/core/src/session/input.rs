@@ -102,7 +102,8 @@ pub enum Input {
         /// Which.
         seat: Seat,
     },
-    /// A leg's media is up (ICE and DTLS done, or first authenticated packet) for the first time.
+    /// A leg's media is up (ICE and DTLS done, or first authenticated packet) for the first time;
+    /// after a restart, once more. A telephone's is as soon as its gateway has answered.
     MediaConnected(Leg),
     /// A leg was answered; by this it is found again after a restart.
     LegBound {

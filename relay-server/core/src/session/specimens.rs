@@ -55,6 +55,7 @@ fn parties(placed: &Placed, crew: Crew) -> Parties {
         crew,
         connected: Legs::default(),
         held: Legs::default(),
+        absent: Legs::default(),
         missing: BTreeMap::new(),
         dialogs: BTreeMap::new(),
     }

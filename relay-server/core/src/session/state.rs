@@ -21,6 +21,8 @@ pub struct Parties {
     pub connected: Legs,
     /// Who put the call on hold.
     pub held: Legs,
+    /// Whose media has not come back since a restart of the server.
+    pub absent: Legs,
     /// Legs of an emergency call that were lost and are being called back (F21), with how often.
     pub missing: BTreeMap<Leg, u32>,
     /// By what each answered leg is found again after a restart.
@@ -32,7 +34,18 @@ impl Parties {
     #[must_use]
     pub fn are_complete(&self) -> bool {
         let led = !self.kind.is_relayed() || self.crew.lead().is_some();
-        led && self.missing.is_empty()
+        let needed = [self.kind.calling(), self.kind.called(), Leg::Interpreter];
+        led && self.missing.is_empty() && !needed.iter().any(|leg| self.absent.has(*leg))
+    }
+
+    /// Everybody who has to come back after a restart. The media of subscribers who talk to each
+    /// other directly went on without the server; whoever is missing is called back anew.
+    pub(super) fn dispersed(&self) -> Legs {
+        let away = |leg: &&Leg| self.has(**leg) && !self.missing.contains_key(leg);
+        let relayed = Leg::ALL.iter().filter(|_| self.kind.is_relayed());
+        relayed
+            .filter(away)
+            .fold(Legs::default(), |legs, leg| legs.with(*leg))
     }
 
     /// Whether `leg` belongs to a call of this kind, the interpreters' as far as they have a seat.

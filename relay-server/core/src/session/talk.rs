@@ -1,4 +1,5 @@
-//! The conversation clock: it runs while all who have to take part do (F33, F43).
+//! The conversation clock: it runs while all who have to take part do (F33, F43), after a restart
+//! of the server from when the last of them is connected again.
 //!
 //! What it is not: it decides nothing; the fold tells it after each event who is there.
 

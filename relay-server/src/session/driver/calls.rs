@@ -387,9 +387,14 @@ impl Driver {
             Some(sdp) => sfu.accept_answer(self.id, leg, sdp).await,
             None => Err(crate::sfu::SfuError::Gone),
         };
-        if let Err(error) = taken {
-            info!(%leg, %error, "its media could not be taken up again");
-            self.pending.push_back(Input::Lost(leg));
+        match taken {
+            // A trunk's media has no connection of its own that could come up later.
+            Ok(()) if leg == Leg::Hearing => self.pending.push_back(Input::MediaConnected(leg)),
+            Ok(()) => {}
+            Err(error) => {
+                info!(%leg, %error, "its media could not be taken up again");
+                self.pending.push_back(Input::Lost(leg));
+            }
         }
     }
 

@@ -287,10 +287,16 @@ fn a_conversation_goes_on_after_a_restart_and_nobody_pays_for_the_gap() {
         .handle(now(75_000), &Input::Resumed { alive_ms })
         .unwrap();
     assert_eq!(step.actions[0], Action::Reconnect);
-    let view = back.view(now(80_000));
+    // F43: nobody talks before all are back.
+    let legs = [Leg::Interpreter, Leg::Caller, Leg::Hearing];
+    for (leg, ms) in legs.into_iter().zip([78_000, 79_000, 80_000]) {
+        assert_eq!(back.view(now(ms)).conversation_ms, 55_000);
+        back.handle(now(ms), &Input::MediaConnected(leg)).unwrap();
+    }
+    let view = back.view(now(85_000));
     assert_eq!(
         (view.session_ms, view.conversation_ms),
-        (80_000, 55_000 + 5_000)
+        (85_000, 55_000 + 5_000)
     );
     assert!(back.state().parties().unwrap().dialogs.contains_key(&leg));
     let step = back
@@ -304,7 +310,7 @@ fn a_conversation_goes_on_after_a_restart_and_nobody_pays_for_the_gap() {
     else {
         panic!("not over");
     };
-    assert_eq!((session_ms, conversation_ms), (90_000, 70_000));
+    assert_eq!((session_ms, conversation_ms), (90_000, 65_000));
 }
 
 #[test]
@@ -354,4 +360,106 @@ fn an_invitation_that_was_out_at_a_restart_is_made_again() {
     ));
     back.handle(at(21_000), &matched(2, 3)).unwrap();
     back.handle(at(22_000), &accepted(2, 3)).unwrap();
+}
+
+/// Restarts at `ms`, as if the server had been there until then.
+fn restarted(walk: Walk, ms: u64) -> Walk {
+    let mut session = replay(&walk.events).unwrap();
+    session.resume(at(ms));
+    let mut back = Walk {
+        session,
+        events: walk.events,
+    };
+    back.feed(at(ms), Input::Resumed { alive_ms: ms }).unwrap();
+    back
+}
+
+fn talked(walk: &Walk, ms: u64) -> u64 {
+    walk.session.view(at(ms)).conversation_ms
+}
+
+#[test]
+fn f43_after_a_restart_a_new_interpreter_or_a_recalled_party_counts_as_back() {
+    // The lead does not come back: their successor is there from the assignment on.
+    let mut walk = restarted(active(), 10_000);
+    walk.feed(at(11_000), Input::MediaConnected(Leg::Caller))
+        .unwrap();
+    walk.feed(at(12_000), Input::MediaConnected(Leg::Hearing))
+        .unwrap();
+    walk.feed(at(13_000), Input::Lost(Leg::Interpreter))
+        .unwrap();
+    walk.feed(at(14_000), matched(2, 2)).unwrap();
+    assert_eq!(talked(&walk, 15_000), 5_000);
+    walk.feed(at(15_000), accepted(2, 2)).unwrap();
+    assert_eq!(talked(&walk, 16_000), 6_000);
+    // In an emergency whoever was called back is there.
+    let mut walk = restarted(emergency(), 10_000);
+    walk.feed(at(11_000), Input::MediaConnected(Leg::Caller))
+        .unwrap();
+    walk.feed(at(12_000), Input::MediaConnected(Leg::Interpreter))
+        .unwrap();
+    walk.feed(at(13_000), Input::Lost(Leg::Hearing)).unwrap();
+    assert_eq!(talked(&walk, 14_000), 6_000);
+    walk.feed(at(14_000), Input::Restored(Leg::Hearing))
+        .unwrap();
+    assert_eq!(talked(&walk, 15_000), 7_000);
+    walk.feed(at(20_000), Input::HungUp(Leg::Hearing)).unwrap();
+    assert_eq!(replay(&walk.events).unwrap(), walk.session);
+}
+
+#[test]
+fn f43_a_second_restart_before_all_are_back_bills_nothing_in_between() {
+    let mut walk = restarted(active(), 10_000);
+    walk.feed(at(11_000), Input::MediaConnected(Leg::Caller))
+        .unwrap();
+    let mut walk = restarted(walk, 20_000);
+    for leg in [Leg::Caller, Leg::Interpreter, Leg::Hearing] {
+        assert_eq!(talked(&walk, 29_000), 5_000);
+        walk.feed(at(30_000), Input::MediaConnected(leg)).unwrap();
+    }
+    walk.feed(at(31_000), Input::HungUp(Leg::Caller)).unwrap();
+    assert_eq!(walk.ended(), (EndReason::CallerHungUp, 31_000, 6_000));
+}
+
+#[test]
+fn a_restart_does_not_stop_subscribers_who_talk_directly() {
+    let walk = Walk::of(CallKind::PointToPoint, Urgency::Standard).through([DIALLED, ANSWERED]);
+    let walk = restarted(walk, 10_000);
+    assert_eq!(talked(&walk, 12_000), 10_000);
+}
+
+#[test]
+fn f43_a_relief_who_takes_the_lead_before_being_back_is_waited_for() {
+    let relief = |epoch| {
+        let (seat, ca) = (Seat::Relief, ca(2));
+        [
+            Input::SeatAsked {
+                seat,
+                reason: Some(vrs_domain::ReliefReason::Illness),
+            },
+            Input::Matched {
+                seat,
+                ca: ca.clone(),
+                epoch,
+            },
+            Input::InvitationAccepted {
+                seat,
+                ca,
+                epoch,
+                center: None,
+            },
+        ]
+    };
+    let walk = active().through(relief(Epoch(2)));
+    let mut walk = restarted(walk, 10_000);
+    walk.feed(at(11_000), Input::MediaConnected(Leg::Caller))
+        .unwrap();
+    walk.feed(at(11_000), Input::MediaConnected(Leg::Hearing))
+        .unwrap();
+    walk.feed(at(12_000), Input::Lost(Leg::Interpreter))
+        .unwrap();
+    assert_eq!(talked(&walk, 13_000), 5_000);
+    walk.feed(at(13_000), Input::MediaConnected(Leg::Interpreter))
+        .unwrap();
+    assert_eq!(talked(&walk, 14_000), 6_000);
 }
