@@ -67,6 +67,12 @@ impl Endures {
         }
     }
 
+    /// Whether somebody without whom there is no conversation has not come back (F43).
+    pub(super) fn is_torn(&self) -> bool {
+        let needed = [CALLER, HEARING, INTERPRETER];
+        needed.iter().any(|leg| self.awaited.contains_key(*leg))
+    }
+
     /// Takes out the legs that should have been heard of by now.
     fn forgotten(&mut self, now: u64) -> Vec<String> {
         let long = |since: u64| now.saturating_sub(since) > BACK_WITHIN_MS;
@@ -245,9 +251,9 @@ impl Audit {
             }
         }
         let direct = session.kind == CallKind::PointToPoint.word();
-        if !direct && !session.missing.contains_key(CALLER) {
-            awaited.push(CALLER.to_owned());
-        }
+        let parties = [CALLER, HEARING].into_iter().filter(|_| !direct);
+        let parties = parties.filter(|leg| !session.missing.contains_key(*leg));
+        awaited.extend(parties.map(str::to_owned));
         let endures = &mut session.endures;
         endures.awaited = awaited.into_iter().map(|leg| (leg, now)).collect();
         endures.times += 1;

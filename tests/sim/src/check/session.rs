@@ -185,7 +185,8 @@ impl Session {
     /// Sets the conversation clock by who is there now.
     pub(super) fn settle(&mut self, session_ms: u64) {
         let alone = self.kind == CallKind::PointToPoint.word();
-        let complete = self.answered && self.missing.is_empty() && !self.ended;
+        let all_there = self.missing.is_empty() && !self.endures.is_torn();
+        let complete = self.answered && all_there && !self.ended;
         let lead = self.lead().cloned();
         let with = if alone { Some(String::new()) } else { lead };
         let with = with.filter(|_| complete);
