@@ -28,6 +28,9 @@ struct List {
 #[derive(Debug, Deserialize)]
 struct Mutant {
     name: String,
+    /// Where it shows so seldom that it needs more seeds than the others.
+    #[serde(default)]
+    seeds: u32,
     change: Vec<Change>,
 }
 
@@ -58,10 +61,10 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
     let copy = Copy {
         tree: work.join("tree"),
         build: work.join("build"),
-        seeds: arguments.seeds.to_string(),
+        seeds: arguments.seeds,
     };
     copy.fill(&root)?;
-    if !copy.survives()? {
+    if !copy.survives(copy.seeds)? {
         return Err("the unbroken sources fail; nothing can be said about mutants".into());
     }
     let chosen = list
@@ -87,7 +90,7 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
 struct Copy {
     tree: PathBuf,
     build: PathBuf,
-    seeds: String,
+    seeds: u32,
 }
 
 impl Copy {
@@ -137,7 +140,7 @@ impl Copy {
             let broken = text.replacen(&change.find, &change.replace, 1);
             self.put(root, &change.file, Some(broken))?;
         }
-        let survives = self.survives();
+        let survives = self.survives(self.seeds.max(mutant.seeds));
         for change in &mutant.change {
             self.put(root, &change.file, None)?;
         }
@@ -145,7 +148,7 @@ impl Copy {
     }
 
     /// Builds and simulates; an error when it does not even build.
-    fn survives(&self) -> Result<bool, String> {
+    fn survives(&self, seeds: u32) -> Result<bool, String> {
         let cargo = |arguments: &[&str]| {
             Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
                 .args(arguments)
@@ -171,7 +174,7 @@ impl Copy {
             return Err(String::from_utf8_lossy(&built.stderr).into_owned());
         }
         let simulated = Command::new(self.build.join("sim/sim"))
-            .args(["--calls", "50", "--whole", "--seeds", &self.seeds])
+            .args(["--calls", "50", "--whole", "--seeds", &seeds.to_string()])
             .stdout(Stdio::null())
             .status()
             .map_err(|e| format!("sim: {e}"))?;

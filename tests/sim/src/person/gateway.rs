@@ -17,8 +17,9 @@ const GETS_THROUGH_AFTER: u32 = 2;
 const TEMPORARY_FAILURE: u16 = 41;
 /// See [`TEMPORARY_FAILURE`].
 const RECOVERY_ON_TIMER_EXPIRY: u16 = 102;
-/// Nothing rings longer: carriers give up then (RFC 3261 section 16.6, timer C).
-const RINGS_MAX_MS: u64 = 180_000;
+/// Nothing rings longer: carriers give up some time after three minutes (RFC 3261 section 16.6,
+/// timer C).
+const RINGS_MAX_MS: u64 = 240_000;
 /// A try is over this long after the next one has begun, in milliseconds.
 const OVER_WITHIN_MS: u64 = 10_000;
 /// The gateway tries so often to reach the service, every second.
