@@ -396,12 +396,11 @@ impl Actor {
         }
     }
 
-    /// Whether an interpreter who missed an invitation is away since, not having chosen so. They
-    /// take calls again when they choose it anew.
-    fn became_away(&mut self, ca: &CaId) -> bool {
+    /// Whether an interpreter who missed an invitation is away since, not having chosen so. Their
+    /// app chooses it for them when it hears, and a refresh of one that does not undoes nothing.
+    fn became_away(&self, ca: &CaId) -> bool {
         let away = self.queue.availability(ca) == Availability::Away;
-        let chosen = self.chosen.get_mut(ca);
-        chosen.is_some_and(|chosen| away && std::mem::replace(chosen, Activity::Away) != *chosen)
+        away && self.chosen.get(ca) == Some(&Activity::Available)
     }
 
     /// What an interpreter does now, for the console.

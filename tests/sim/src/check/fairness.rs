@@ -118,10 +118,13 @@ impl Audit {
 
     /// Whether somebody who is free could have been asked for a seat.
     fn fits(&self, now: u64, id: &str, seat: &str, interpreter: &str) -> bool {
+        // Everybody here interprets English and nothing else.
+        let spoken = self.sessions.get(id).map(|session| &session.languages);
         let refused = (id.to_owned(), interpreter.to_owned());
         let refused = self.declined.get(&refused);
         let forgotten = DECLINE_MEMORY_MS + FOUND_WITHIN_MS;
         !self.busy.contains_key(interpreter)
+            && spoken.is_some_and(|spoken| spoken == "ase/en")
             && (seat != SUPERVISOR || talents(interpreter).supervisor)
             && refused.is_none_or(|at| now.saturating_sub(*at) > forgotten)
     }

@@ -134,7 +134,9 @@ impl Story {
                 true
             }
             Happening::Time => {
-                if plan.foreign && plan.patience_ms > REFUSED_WITHIN_MS && agent.place.unparted {
+                // Calls for help wait for somebody to sign in.
+                let refused = plan.foreign && !matches!(plan.dial, Dial::Emergency);
+                if refused && plan.patience_ms > REFUSED_WITHIN_MS && agent.place.unparted {
                     let what = format!("caller {} was never refused", plan.index);
                     agent.place.witness.violation(what);
                 }
