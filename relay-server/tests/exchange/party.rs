@@ -198,21 +198,22 @@ impl Party {
     }
 
     pub(crate) async fn call(&mut self, number: &str) -> CallHandle {
-        self.call_with(number, Vec::new()).await
+        self.call_named(number, None).await
     }
 
-    pub(crate) async fn call_with(
-        &mut self,
-        number: &str,
-        headers: Vec<(String, String)>,
-    ) -> CallHandle {
+    /// Calls with this display name for itself and for whom it calls.
+    pub(crate) async fn call_named(&mut self, number: &str, name: Option<&str>) -> CallHandle {
         let target = Uri::sip(number, DOMAIN);
+        let named = |uri| NameAddr {
+            display: name.map(str::to_owned),
+            ..NameAddr::new(uri)
+        };
         let invite = InviteParams {
-            to: NameAddr::new(target.clone()),
+            to: named(target.clone()),
             target,
-            from: NameAddr::new(Uri::sip(self.account, DOMAIN)),
-            contact_user: self.account.into(),
-            headers,
+            from: named(Uri::sip(self.account, DOMAIN)),
+            contact_user: name.unwrap_or(self.account).into(),
+            headers: Vec::new(),
             body: Body::sdp("v=0 test"),
             credentials: Some(self.credentials()),
         };
