@@ -371,7 +371,10 @@ impl Driver {
             Some(_) if parties.has(leg) => Some(Input::Lost(leg)),
             Some(_) => None,
             None if self.is_missing(leg) => Some(Input::RestoreFailed(leg)),
-            None if parties.connected.has(leg) => Some(Input::Lost(leg)),
+            // It had media, if not since a restart.
+            None if parties.connected.has(leg) || self.offered_anew.contains_key(&leg) => {
+                Some(Input::Lost(leg))
+            }
             None => Some(Input::Refused { reason }),
         }
     }

@@ -240,9 +240,11 @@ impl Story {
                 reason,
                 headers,
             } if *call == self.call => {
+                // Another device of theirs was faster when they were called back.
+                let elsewhere = headers.get("VRS-Reason") == Some("answered_elsewhere");
                 if gave_up(reason.as_ref(), headers) {
                     self.leaves(agent);
-                } else if agent.place.unparted {
+                } else if agent.place.unparted && !elsewhere {
                     let (witness, life) = (&agent.place.witness, agent.life());
                     witness.dismissed(&self.session, "caller", life);
                 }
