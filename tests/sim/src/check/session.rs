@@ -83,7 +83,9 @@ impl Talk {
 
     /// All of it.
     pub(super) fn total(&self, now: u64) -> u64 {
-        let length = |(_, from, until): &(String, u64, Option<u64>)| until.unwrap_or(now) - from;
+        let length = |(_, from, until): &(String, u64, Option<u64>)| {
+            until.unwrap_or(now).saturating_sub(*from)
+        };
         self.stretches.iter().map(length).sum()
     }
 
@@ -95,7 +97,7 @@ impl Talk {
         let theirs = self.stretches.iter().rev();
         let theirs = theirs.take_while(|(who, ..)| who == last);
         theirs
-            .map(|(_, from, until)| until.unwrap_or(now) - from)
+            .map(|(_, from, until)| until.unwrap_or(now).saturating_sub(*from))
             .sum()
     }
 
