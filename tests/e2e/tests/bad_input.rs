@@ -47,9 +47,12 @@ fn a21_rubbish_instead_of_a_handshake_is_cut_off() {
     stream
         .write_all(&[22, 3, 1, 0xff, 0xff, 0, 0, 0, 1])
         .expect("written");
-    stream.write_all(&[0; 512]).expect("written");
-    stream.shutdown(std::net::Shutdown::Write).expect("shut");
-    read_to_end(stream);
+    // The server may be faster, and have cut it already.
+    let more = stream.write_all(&[0; 512]);
+    let more = more.and_then(|()| stream.shutdown(std::net::Shutdown::Write));
+    if more.is_ok() {
+        read_to_end(stream);
+    }
     lives_on(&service);
 }
 

@@ -153,5 +153,6 @@ fn r02_twenty_conversations_go_on_after_the_server_was_killed() {
             ..Record::ordinary(session.expect("an id"))
         })
     });
-    service.check_records(&records.collect::<Vec<_>>());
+    // Those whose telephone was not back before they hung up talked no second time.
+    service.check_records_as_far_as_they_go(&records.collect::<Vec<_>>());
 }
