@@ -382,6 +382,7 @@ impl Desk {
             return true;
         };
         let (call, ask) = (ours.call, ours.ask);
+        let life = self.agent.life();
         let endpoint = &mut self.agent.endpoint;
         match todo {
             Todo::Accept { hang_up_ms } => {
@@ -394,12 +395,14 @@ impl Desk {
                 endpoint.reject(now(), call, 603, Vec::new());
                 self.over();
             }
+            // What a new server shows in this place is for them only if it took them up again.
             Todo::Look
-                if self
-                    .agent
-                    .place
-                    .network
-                    .shows(&ours.asking.session, ours.leg) => {}
+                if (life == 0 || ours.life == life)
+                    && self
+                        .agent
+                        .place
+                        .network
+                        .shows(&ours.asking.session, ours.leg) => {}
             Todo::HangUp | Todo::Look => self.hang_up(call),
             Todo::Vanish { back_ms } => {
                 let taken = ours.taken;
