@@ -1,7 +1,7 @@
 //! What the caller's app knows.
 
 use vrs_client::{CallEnd, CallView, Invitation};
-use vrs_domain::{PhoneNumber, Urgency};
+use vrs_domain::PhoneNumber;
 use vrs_ui::conversation::Conversation;
 use vrs_ui::desk::Desk;
 use vrs_ui::situation::CallFacts;
@@ -65,7 +65,7 @@ impl Model {
     pub fn may_add(&self) -> bool {
         let call = self.call.view();
         let beside = self.parked.is_none() && self.incoming.is_none();
-        beside && call.is_some_and(|call| call.connected && !is_emergency(call))
+        beside && call.is_some_and(|call| call.connected && !call.is_emergency())
     }
 
     /// The screen that follows from what is known: the most urgent wins.
@@ -91,8 +91,10 @@ impl Model {
     }
 }
 
-/// Whether nothing may come between: no hold, no second call.
+/// An account, or who calls, as people write it.
 #[must_use]
-pub fn is_emergency(call: &CallView) -> bool {
-    call.urgency == Some(Urgency::Emergency)
+pub fn account_words(account: &str) -> String {
+    account
+        .parse::<PhoneNumber>()
+        .map_or_else(|_| account.to_owned(), |number| number.spaced())
 }

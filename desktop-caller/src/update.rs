@@ -12,7 +12,7 @@ use vrs_ui::widgets::Note;
 
 use crate::glue::{Told, update_desk};
 use crate::message::Message;
-use crate::model::{Ended, Model};
+use crate::model::{Ended, Model, account_words};
 
 /// Longest text kept in the number field, in characters.
 const NUMBER_CHARS_MAX: usize = 32;
@@ -205,9 +205,6 @@ fn parked_ended(model: &mut Model, now: Instant, end: &CallEnd) -> Effects {
 /// Who is at the other end, as people write it.
 pub(crate) fn other_party(view: &CallView) -> String {
     let number = || view.number.as_ref().map(PhoneNumber::spaced);
-    let from = view.from.as_ref().map(|from| {
-        from.parse::<PhoneNumber>()
-            .map_or_else(|_| from.clone(), |number| number.spaced())
-    });
+    let from = view.from.as_deref().map(account_words);
     from.or_else(number).unwrap_or_default()
 }

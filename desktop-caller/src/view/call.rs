@@ -9,7 +9,7 @@ use vrs_ui::{Kit, glyph, screen_opened};
 
 use super::{beside, own_picture};
 use crate::message::Message;
-use crate::model::{Model, is_emergency};
+use crate::model::Model;
 
 pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen, out: &mut Vec<Message>) {
     let _opened = screen_opened(ui.ctx(), "call");
@@ -55,7 +55,7 @@ fn bar(kit: &Kit, model: &Model) -> Vec<(BarItem, Message)> {
         (camera(kit, model), Message::ToggleCamera),
     ];
     let call = model.call.view();
-    if let Some(call) = call.filter(|call| call.connected && !is_emergency(call)) {
+    if let Some(call) = call.filter(|call| call.connected && !call.is_emergency()) {
         bar.push((hold(kit, call.on_hold), Message::ToggleHold));
     }
     if model.may_add() {

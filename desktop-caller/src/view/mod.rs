@@ -16,7 +16,7 @@ use vrs_ui::widgets::{Fact, Form, Strip};
 use vrs_ui::{Kit, glyph};
 
 use crate::message::Message;
-use crate::model::{Model, Screen};
+use crate::model::{Model, Screen, account_words};
 
 /// Icon and name of the app's first page.
 const FIRST_PAGE: (&str, &str) = (glyph::NUMPAD, "page-dial");
@@ -59,13 +59,6 @@ fn strip(kit: &Kit, model: &Model) -> Strip {
         });
     }
     resting_strip(kit, model.desk.link, model.desk.account.is_some(), ready)
-}
-
-/// An account as people write it.
-fn account_words(account: &str) -> String {
-    account
-        .parse::<PhoneNumber>()
-        .map_or_else(|_| account.to_owned(), |number| number.spaced())
 }
 
 /// A number as people write it and as it is read aloud, or the name the call came with.

@@ -13,7 +13,7 @@ mod records;
 mod service;
 
 pub use cable::Cable;
-pub use party::Party;
+pub use party::{Party, is_talking};
 pub use programs::{Program, binary};
 pub use records::{Record, seconds, server};
 pub use service::{

@@ -157,6 +157,15 @@ impl Party {
         }
     }
 
+    /// Waits until pictures arrive, and go on arriving.
+    ///
+    /// # Panics
+    /// When they do not.
+    pub fn sees(&mut self, what: &str) {
+        let before = self.stats_where(what, |_| true).frames_decoded;
+        self.stats_where(what, |stats| stats.frames_decoded > before + 10);
+    }
+
     /// Waits until the call is in `state`.
     pub fn state(&mut self, state: SessionState) -> CallView {
         self.call_where(state.word(), |view| view.state == Some(state))
@@ -211,4 +220,10 @@ impl Party {
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
+}
+
+/// Whether this party is in the conversation, with a path for picture and sound.
+#[must_use]
+pub fn is_talking(view: &CallView) -> bool {
+    view.state == Some(SessionState::RelayActive) && view.media_connected
 }

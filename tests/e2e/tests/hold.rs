@@ -1,7 +1,7 @@
 //! Two calls at once: waiting, parked, taken back; and hold alone.
 
 use vrs_client::{CallEnd, CallView, Command, Event};
-use vrs_domain::{EndReason, Leg, SessionState};
+use vrs_domain::{EndReason, Leg};
 use vrs_e2e::{Party, Service};
 
 const FRIEND: &str = "+15550100002";
@@ -14,8 +14,9 @@ fn friend(service: &Service) -> Party {
     Party::caller(service, FRIEND, FRIEND_PASSWORD)
 }
 
+/// In the conversation, and not on hold.
 fn is_talking(view: &CallView) -> bool {
-    view.state == Some(SessionState::RelayActive) && view.media_connected && !view.on_hold
+    vrs_e2e::is_talking(view) && !view.on_hold
 }
 
 /// Waits until there is a parked call, or none.
@@ -37,12 +38,6 @@ fn waiting_ended(party: &mut Party) -> CallEnd {
     })
 }
 
-/// Pictures arrive, and go on arriving.
-fn sees(party: &mut Party, what: &str) {
-    let before = party.stats_where(what, |_| true).frames_decoded;
-    party.stats_where(what, |stats| stats.frames_decoded > before + 10);
-}
-
 #[test]
 fn a_second_call_is_taken_while_the_first_is_on_hold_and_both_can_be_had_back() {
     let mut service = Service::start();
@@ -57,8 +52,8 @@ fn a_second_call_is_taken_while_the_first_is_on_hold_and_both_can_be_had_back() 
     caller.call_where("the friend", |view| {
         is_talking(view) && view.from.as_deref() == Some(FRIEND)
     });
-    sees(&mut friend, "the caller's picture");
-    sees(&mut caller, "the friend's picture");
+    friend.sees("the caller's picture");
+    caller.sees("the friend's picture");
 
     caller.send(Command::Swap);
     friend.call_where("hold", |view| view.held == [Leg::Callee]);
@@ -66,15 +61,15 @@ fn a_second_call_is_taken_while_the_first_is_on_hold_and_both_can_be_had_back() 
     caller.call_where("the interpreter", |view| {
         is_talking(view) && view.from.is_none()
     });
-    sees(&mut caller, "the interpreter's picture");
-    sees(&mut interpreter, "the caller's picture");
+    caller.sees("the interpreter's picture");
+    interpreter.sees("the caller's picture");
 
     caller.send(Command::HangUp);
     assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
     parked(&mut caller, false);
     caller.call_where("the friend again", is_talking);
     friend.call_where("the end of hold", |view| view.held.is_empty());
-    sees(&mut friend, "the caller's picture again");
+    friend.sees("the caller's picture again");
     friend.send(Command::HangUp);
     assert_eq!(caller.ended().reason, Some(EndReason::CallerHungUp));
     let journal = service.stop_and_verify();
@@ -102,7 +97,7 @@ fn a_waiting_call_is_declined_or_given_up_and_a_third_one_hears_busy() {
     friend.ended();
     assert!(!waiting_ended(&mut caller).by_us);
     // The first call never noticed.
-    sees(&mut caller, "the interpreter's picture");
+    caller.sees("the interpreter's picture");
     caller.send(Command::HangUp);
     interpreter.ended();
     service.stop_and_verify();
@@ -121,7 +116,7 @@ fn a_second_call_is_placed_and_its_end_brings_the_first_back() {
     assert_eq!(caller.ended().reason, Some(EndReason::SubscriberDeclined));
     caller.call_where("the interpreter", is_talking);
     interpreter.call_where("the end of hold", |view| view.held.is_empty());
-    sees(&mut interpreter, "the caller's picture");
+    interpreter.sees("the caller's picture");
     // While it is parked, whoever hangs up ends it there.
     caller.call(FRIEND);
     friend.invited();
@@ -135,7 +130,7 @@ fn a_second_call_is_placed_and_its_end_brings_the_first_back() {
         Some(end.clone())
     });
     assert_eq!(end.reason, Some(EndReason::InterpreterHungUp));
-    sees(&mut caller, "the friend's picture");
+    caller.sees("the friend's picture");
     caller.send(Command::HangUp);
     assert_eq!(friend.ended().reason, Some(EndReason::CallerHungUp));
     service.stop_and_verify();
@@ -151,8 +146,8 @@ fn hold_alone_is_told_to_the_others_and_taken_back() {
     caller.send(Command::Hold(false));
     interpreter.call_where("the end of hold", |view| view.held.is_empty());
     caller.call_where("the end of hold", is_talking);
-    sees(&mut caller, "the interpreter's picture");
-    sees(&mut interpreter, "the caller's picture");
+    caller.sees("the interpreter's picture");
+    interpreter.sees("the caller's picture");
     caller.send(Command::HangUp);
     interpreter.ended();
     service.stop_and_verify();
@@ -173,7 +168,7 @@ fn f18_nothing_rings_beside_an_emergency_call_and_it_is_not_put_on_hold() {
     friend.call(vrs_e2e::CALLER);
     assert_eq!(friend.ended().reason, Some(EndReason::SubscriberBusy));
     caller.send(Command::Hold(true));
-    sees(&mut caller, "the interpreter's picture");
+    caller.sees("the interpreter's picture");
     caller.send(Command::HangUp);
     interpreter.ended();
     assert!(!service.stop_and_verify().contains("hold_began"));

@@ -1,10 +1,10 @@
 //! Calls from a telephone, between subscribers, in an emergency, and changes of interpreter.
 
 use vrs_client::{CallView, Command, Role};
-use vrs_domain::{CallKind, EndReason, Leg, ReliefReason, Seat, SessionId, SessionState, Urgency};
+use vrs_domain::{CallKind, EndReason, Leg, ReliefReason, Seat, SessionId, Urgency};
 use vrs_e2e::{
     CALLER, CALLER_PASSWORD, Cable, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Party, Record,
-    Service, ServiceBuilder,
+    Service, ServiceBuilder, is_talking,
 };
 
 const FRIEND: &str = "+15550100002";
@@ -26,10 +26,6 @@ fn second_interpreter(service: &Service) -> Party {
         &["--languages", "ase/en"],
     );
     Party::interpreter(service, SECOND, SECOND_PASSWORD)
-}
-
-fn is_talking(view: &CallView) -> bool {
-    view.state == Some(SessionState::RelayActive) && view.media_connected
 }
 
 /// One record for each of the two interpreters of a session.

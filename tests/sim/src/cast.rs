@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use relay_server::accounts::{Account, AccountError, AccountStore, Digests, Role};
+use relay_server::config::{Trunk, TrunkHost, TrunkTransport};
 use vrs_domain::{Gender, Sensitive, Skill};
 
 /// Everybody's password.
@@ -24,6 +25,23 @@ pub const NOBODY: u32 = 4;
 
 /// CA id of the first interpreter.
 const FIRST_CA_ID: u32 = 1000;
+
+/// The way to the telephones.
+#[must_use]
+pub fn trunk() -> Trunk {
+    let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
+    Trunk {
+        name: TRUNK.into(),
+        host: TrunkHost::Address(loopback),
+        port: 5060,
+        transport: TrunkTransport::Udp,
+        plaintext: true,
+        ca_file: None,
+        srtp: false,
+        local: (loopback, 0).into(),
+        media_address: loopback,
+    }
+}
 
 /// A number: whose, and of which call.
 #[must_use]

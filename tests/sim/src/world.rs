@@ -11,7 +11,6 @@ use rand::{Rng, SeedableRng};
 use relay_core::queue::QueueRules;
 use relay_core::session::Rules;
 use relay_server::config::Numbers;
-use relay_server::config::{Trunk, TrunkHost, TrunkTransport};
 use relay_server::journal::{Health, Host, Journal, Options, Replay, Rotation};
 use relay_server::session::clock::Clock;
 use relay_server::session::views::Views;
@@ -21,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::cast::{CALLED, CALLING, Cast, DOMAIN, TELEPHONES, TRUNK, ca_id, number};
+use crate::cast::{CALLED, CALLING, Cast, DOMAIN, TELEPHONES, ca_id, number, trunk};
 use crate::check::{Timeline, Verdict, Witness, verdict};
 use crate::disk::SimDisk;
 use crate::media::{self, Rooms};
@@ -458,20 +457,5 @@ fn owner(plan: &CallPlan) -> Owner {
         account,
         kind: plan.kind,
         hidden: caller.filter(|_| plan.private && plan.dial != Dial::Emergency),
-    }
-}
-
-fn trunk() -> Trunk {
-    let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
-    Trunk {
-        name: TRUNK.into(),
-        host: TrunkHost::Address(loopback),
-        port: 5060,
-        transport: TrunkTransport::Udp,
-        plaintext: true,
-        ca_file: None,
-        srtp: false,
-        local: (loopback, 0).into(),
-        media_address: loopback,
     }
 }

@@ -75,17 +75,7 @@ impl Line {
             now,
             offer,
         )?;
-        let reader = tokio::spawn(read_sound(Arc::clone(&socket), call, inputs));
-        let line = Self {
-            leg,
-            socket,
-            reader,
-            voice,
-            ear: Ear::default(),
-            digits: String::new(),
-            answered: None,
-            next_tick: None,
-        };
+        let line = Self::over(leg, socket, call, voice, inputs);
         Ok((line, answer))
     }
 
@@ -108,18 +98,27 @@ impl Line {
         };
         let (leg, offer) = TrunkLeg::offerer(config, now);
         let call = call(&offer);
-        let reader = tokio::spawn(read_sound(Arc::clone(&socket), call, inputs));
-        let line = Self {
+        let line = Self::over(leg, socket, call, voice, inputs);
+        Ok((line, call))
+    }
+
+    fn over(
+        leg: TrunkLeg,
+        socket: Arc<UdpSocket>,
+        call: CallHandle,
+        voice: Voice,
+        inputs: mpsc::Sender<Input>,
+    ) -> Self {
+        Self {
             leg,
+            reader: tokio::spawn(read_sound(Arc::clone(&socket), call, inputs)),
             socket,
-            reader,
             voice,
             ear: Ear::default(),
             digits: String::new(),
             answered: None,
             next_tick: None,
-        };
-        Ok((line, call))
+        }
     }
 
     /// Takes the answer to our offer.

@@ -199,6 +199,14 @@ pub struct CallView {
     pub camera_off: bool,
 }
 
+impl CallView {
+    /// Whether it is about life and death: nothing may come between.
+    #[must_use]
+    pub fn is_emergency(&self) -> bool {
+        self.urgency == Some(Urgency::Emergency)
+    }
+}
+
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallEnd {

@@ -13,7 +13,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use relay_core::queue::QueueRules;
 use relay_core::session::{Rules, Session};
-use relay_server::config::{Numbers, Trunk, TrunkHost, TrunkTransport};
+use relay_server::config::Numbers;
 use relay_server::journal::{Host, Journal, Kind, Options, Replay, Rotation};
 use relay_server::session::clock::Clock;
 use relay_server::session::views::Views;
@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use vrs_sim::Cast;
-use vrs_sim::cast::{DOMAIN, TRUNK};
+use vrs_sim::cast::{DOMAIN, trunk};
 use vrs_sim::disk::SimDisk;
 use vrs_sim::media;
 use vrs_sim::network::{Network, Server};
@@ -185,19 +185,4 @@ impl Place {
 
 pub(crate) async fn pass(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
-}
-
-fn trunk() -> Trunk {
-    let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
-    Trunk {
-        name: TRUNK.into(),
-        host: TrunkHost::Address(loopback),
-        port: 5060,
-        transport: TrunkTransport::Udp,
-        plaintext: true,
-        ca_file: None,
-        srtp: false,
-        local: (loopback, 0).into(),
-        media_address: loopback,
-    }
 }

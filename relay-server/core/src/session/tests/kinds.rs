@@ -430,27 +430,9 @@ fn a_restart_does_not_stop_subscribers_who_talk_directly() {
 
 #[test]
 fn f43_a_relief_who_takes_the_lead_before_being_back_is_waited_for() {
-    let relief = |epoch| {
-        let (seat, ca) = (Seat::Relief, ca(2));
-        [
-            Input::SeatAsked {
-                seat,
-                reason: Some(vrs_domain::ReliefReason::Illness),
-            },
-            Input::Matched {
-                seat,
-                ca: ca.clone(),
-                epoch,
-            },
-            Input::InvitationAccepted {
-                seat,
-                ca,
-                epoch,
-                center: None,
-            },
-        ]
-    };
-    let walk = active().through(relief(Epoch(2)));
+    let asked = super::seats::relief(vrs_domain::ReliefReason::Illness);
+    let taken = super::seats::seated(Seat::Relief, 2, 2);
+    let walk = active().through([asked]).through(taken);
     let mut walk = restarted(walk, 10_000);
     walk.feed(at(11_000), Input::MediaConnected(Leg::Caller))
         .unwrap();

@@ -4,14 +4,14 @@ use vrs_domain::ReliefReason;
 
 use super::*;
 
-fn relief(reason: ReliefReason) -> Input {
+pub(super) fn relief(reason: ReliefReason) -> Input {
     Input::SeatAsked {
         seat: Seat::Relief,
         reason: Some(reason),
     }
 }
 
-fn seated(seat: Seat, number: u32, epoch: u32) -> [Input; 2] {
+pub(super) fn seated(seat: Seat, number: u32, epoch: u32) -> [Input; 2] {
     let (ca, epoch) = (ca(number), Epoch(epoch));
     [
         Input::Matched {
