@@ -9,6 +9,12 @@ pub const E164_DIGITS_MIN: usize = 8;
 /// Longest E.164 number (ITU-T E.164), in digits after the plus sign.
 pub const E164_DIGITS_MAX: usize = 15;
 
+/// Longest value of one element of a civic address, in bytes (RFC 4776 section 3.3).
+pub const CIVIC_VALUE_BYTES_MAX: usize = 255;
+/// Longest civic address as it is written, in bytes: an INVITE that carries it, with all of it
+/// escaped, stays far below what gateways take.
+pub const CIVIC_LOCATION_BYTES_MAX: usize = 1024;
+
 /// Largest SIP message or WebSocket frame, in bytes.
 pub const SIP_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// Most header fields in one SIP message.

@@ -20,6 +20,7 @@ mod endpoint;
 pub mod framer;
 pub mod limit;
 pub mod message;
+pub mod multipart;
 mod random;
 mod registration;
 mod secret;
@@ -36,4 +37,5 @@ pub use message::{
     CSeq, Contacts, Headers, Message, Method, NameAddr, Params, ParseError, Reason, Request,
     Response, Scheme, Transport, Uri, Via, parse,
 };
+pub use multipart::Part;
 pub use secret::{Credentials, Secret};

@@ -12,6 +12,8 @@ pub const HEADERS_MAX: usize = 256;
 pub const LIST_VALUES_MAX: usize = 128;
 /// Most parameters of one URI, address or Via.
 pub const PARAMS_MAX: usize = 64;
+/// Most parts of one multipart body.
+pub const BODY_PARTS_MAX: usize = 32;
 /// Longest silence between two octets of one unfinished message is the driver's to police; this
 /// is the most that a [`crate::StreamFramer`] keeps while it waits, octets.
 pub const STREAM_BUFFER_BYTES_MAX: usize = MESSAGE_BYTES_MAX + 4 * 1024;
