@@ -148,7 +148,7 @@ fn accounts_are_added_listed_and_removed() {
     let said = good(&account(&["list"]), "");
     assert_eq!(
         said,
-        "+15550100001     caller  Ana\n1234             interpreter  ase/en,ase/es  medical\n"
+        "+15550100001     caller  no location  Ana\n1234             interpreter  ase/en,ase/es  medical\n"
     );
     let said = bad(&add, "", 1);
     assert!(said.contains("there is already an account 1234"), "{said}");
@@ -158,6 +158,84 @@ fn accounts_are_added_listed_and_removed() {
     );
     let said = bad(&account(&["remove", "+15550100001"]), "", 1);
     assert!(said.contains("there is no account"), "{said}");
+}
+
+#[test]
+fn f22_a_location_is_registered_with_the_account_and_changed_at_will() {
+    let folder = Folder::new();
+    let run = |more: &[&str], input: &str| {
+        relay_server(
+            &[&["account", "--config", &folder.config], more].concat(),
+            input,
+        )
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let password = "correct horse\n";
+    let without = run(
+        &["add", "caller", "+15550100001", "--password-stdin"],
+        password,
+    );
+    assert!(without.status.success(), "an account needs no location");
+    let warning = text(&without.stderr);
+    assert!(
+        warning.contains("emergency services will not be told where"),
+        "{warning}"
+    );
+    let place = "country=US;A3=New York;RD=Broadway;HNO=123";
+    let add = [
+        "add",
+        "caller",
+        "+15550100002",
+        "--password-stdin",
+        "--location",
+        place,
+    ];
+    let with = run(&add, password);
+    assert_eq!(
+        (text(&with.stdout), text(&with.stderr)),
+        ("added +15550100002\n".into(), String::new())
+    );
+    let moved = run(
+        &["set-location", "+1 555 010 0001", "country=us;RD=Elm;HNO=7"],
+        "",
+    );
+    assert_eq!(text(&moved.stdout), "+15550100001 is registered there\n");
+    let moved = run(
+        &["set-location", "+15550100002", "-"],
+        "country=US;RD=Oak\n",
+    );
+    assert!(moved.status.success(), "{}", text(&moved.stderr));
+    let list = text(&run(&["list"], "").stdout);
+    assert_eq!(
+        list,
+        "+15550100001     caller  location registered\n+15550100002     caller  location registered\n"
+    );
+    let file = folder
+        .folder
+        .path()
+        .join("relay/data/accounts/accounts.jsonl");
+    let kept = std::fs::read_to_string(file).unwrap();
+    assert!(kept.contains("country=US;RD=Elm;HNO=7"), "{kept}");
+    assert!(
+        kept.contains("country=US;RD=Oak") && !kept.contains("Broadway"),
+        "{kept}"
+    );
+    for (location, why) in [
+        ("RD=Elm", "country is missing"),
+        ("country=US;STREET=Elm", "'STREET' is not a known element"),
+        ("country=US;RD=Elm;RD=Oak", "RD is there twice"),
+    ] {
+        let said = text(&run(&["set-location", "+15550100001", location], "").stderr);
+        assert!(said.contains(why), "{said}");
+        let refused = run(
+            &["add", "caller", "+15550100003", "--location", location],
+            "",
+        );
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(text(&refused.stderr).contains(why));
+    }
+    let said = text(&run(&["set-location", "+15550100009", "country=US"], "").stderr);
+    assert!(said.contains("there is no account +15550100009"), "{said}");
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use vrs_domain::{CaId, CallCenter, Gender, LanguagePair, PhoneNumber, Sensitive, Skill};
+use vrs_domain::{
+    CaId, CallCenter, CivicLocation, Gender, LanguagePair, PhoneNumber, Sensitive, Skill,
+};
 use vrs_sip::digest::ha1;
 
 use super::DigestAlgorithm;
@@ -23,6 +25,8 @@ pub enum Role {
     Caller {
         /// The ten-digit number, which is also the digest user.
         number: PhoneNumber,
+        /// Where emergency services are sent (F22).
+        location: Option<Sensitive<CivicLocation>>,
     },
     /// An interpreter.
     Interpreter {
@@ -82,6 +86,9 @@ pub enum AccountError {
     /// An interpreter without languages.
     #[error("an interpreter needs at least one language pair such as ase/en")]
     Languages,
+    /// A location for somebody who cannot call.
+    #[error("{0} is an interpreter; only callers have a location")]
+    NotCaller(String),
     /// The account is there already.
     #[error("there is already an account {0}; remove it first to set a new password")]
     Exists(String),
@@ -152,7 +159,7 @@ impl Account {
     #[must_use]
     pub fn username(&self) -> &str {
         match &self.role {
-            Role::Caller { number } => number.as_str(),
+            Role::Caller { number, .. } => number.as_str(),
             Role::Interpreter { ca_id, .. } => ca_id.as_str(),
         }
     }
@@ -167,6 +174,20 @@ impl Account {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// Registers a caller at another place (F22).
+    ///
+    /// # Errors
+    /// When it is the account of an interpreter.
+    pub(super) fn relocate(&mut self, place: Sensitive<CivicLocation>) -> Result<(), AccountError> {
+        match &mut self.role {
+            Role::Caller { location, .. } => {
+                *location = Some(place);
+                Ok(())
+            }
+            Role::Interpreter { ca_id, .. } => Err(AccountError::NotCaller(ca_id.to_string())),
+        }
     }
 
     /// The realm the HA1 values are for.
@@ -195,6 +216,7 @@ impl Account {
             gender: None,
             supervisor: false,
             center: None,
+            location: None,
             realm: self.realm.clone(),
             ha1: self
                 .ha1
@@ -202,21 +224,25 @@ impl Account {
                 .map(|(a, h)| (a.token().to_owned(), h.expose().clone()))
                 .collect(),
         };
-        if let Role::Interpreter {
-            languages,
-            skills,
-            gender,
-            supervisor,
-            center,
-            ..
-        } = &self.role
-        {
-            line.role = RoleWord::Interpreter;
-            line.languages = languages.iter().map(ToString::to_string).collect();
-            line.skills = skills.iter().map(ToString::to_string).collect();
-            line.gender = gender.map(|gender| gender.to_string());
-            line.supervisor = *supervisor;
-            line.center = center.as_ref().map(ToString::to_string);
+        match &self.role {
+            Role::Caller { location, .. } => {
+                line.location = location.as_ref().map(|place| place.expose().to_string());
+            }
+            Role::Interpreter {
+                languages,
+                skills,
+                gender,
+                supervisor,
+                center,
+                ..
+            } => {
+                line.role = RoleWord::Interpreter;
+                line.languages = languages.iter().map(ToString::to_string).collect();
+                line.skills = skills.iter().map(ToString::to_string).collect();
+                line.gender = gender.map(|gender| gender.to_string());
+                line.supervisor = *supervisor;
+                line.center = center.as_ref().map(ToString::to_string);
+            }
         }
         // Strings and maps of strings always serialise.
         serde_json::to_string(&line).unwrap_or_default()
@@ -232,6 +258,12 @@ impl Account {
                     .account
                     .parse()
                     .map_err(|_| "account is not a telephone number")?,
+                location: line
+                    .location
+                    .as_deref()
+                    .map(word)
+                    .transpose()?
+                    .map(Sensitive::new),
             },
             RoleWord::Interpreter => Role::Interpreter {
                 ca_id: line.account.parse().map_err(|_| "account is not a CA id")?,
@@ -307,6 +339,8 @@ struct Line {
     supervisor: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     center: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
     realm: String,
     ha1: BTreeMap<String, String>,
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use vrs_domain::{CivicLocation, Sensitive};
+
 use super::account::{Account, AccountError};
 
 /// Largest accounts file, in bytes.
@@ -85,6 +87,21 @@ impl AccountStore {
     pub fn remove(&self, username: &str) -> Result<(), AccountError> {
         self.change(|accounts| match accounts.remove(username) {
             Some(_) => Ok(()),
+            None => Err(AccountError::Unknown(username.chars().take(40).collect())),
+        })
+    }
+
+    /// Registers a caller at another place and writes the file; the next call for help says it.
+    ///
+    /// # Errors
+    /// When there is no such caller, or the file cannot be written.
+    pub fn relocate(
+        &self,
+        username: &str,
+        place: Sensitive<CivicLocation>,
+    ) -> Result<(), AccountError> {
+        self.change(|accounts| match accounts.get_mut(username) {
+            Some(account) => Arc::make_mut(account).relocate(place),
             None => Err(AccountError::Unknown(username.chars().take(40).collect())),
         })
     }
@@ -226,6 +243,9 @@ mod tests {
     fn caller(number: &str) -> Account {
         let role = Role::Caller {
             number: number.parse().unwrap(),
+            location: Some(Sensitive::new(
+                "country=US;A3=New York;RD=Broadway".parse().unwrap(),
+            )),
         };
         Account::new(
             role,
@@ -284,6 +304,48 @@ mod tests {
         assert!(running.lookup("1234").is_some());
         AccountStore::open(&file).unwrap().remove("1234").unwrap();
         assert!(running.lookup("1234").is_none());
+    }
+
+    #[test]
+    fn f22_a_location_is_changed_in_place_and_a_running_server_notices() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("accounts.jsonl");
+        let running = AccountStore::open(&file).unwrap();
+        running.add(caller("+15550100001")).unwrap();
+        running.add(interpreter("1234")).unwrap();
+        let place = || Sensitive::new("country=US;RD=Elm;HNO=7".parse().unwrap());
+        let by_hand = AccountStore::open(&file).unwrap();
+        by_hand.relocate("+15550100001", place()).unwrap();
+        let account = running.lookup("+15550100001").unwrap();
+        let Role::Caller { location, .. } = account.role() else {
+            panic!("a caller stays one");
+        };
+        assert_eq!(*location, Some(place()));
+        assert_eq!(account.name(), Some("Ana"));
+        assert!(account.ha1("relay.test", DigestAlgorithm::Sha256).is_some());
+        let said = |result: Result<(), AccountError>| result.unwrap_err().to_string();
+        assert_eq!(
+            said(by_hand.relocate("1234", place())),
+            "1234 is an interpreter; only callers have a location"
+        );
+        assert_eq!(
+            said(by_hand.relocate("+15550100002", place())),
+            "there is no account +15550100002"
+        );
+    }
+
+    #[test]
+    fn a32_neither_debug_nor_an_error_shows_where_a_caller_lives() {
+        let account = caller("+15550100001");
+        assert!(!format!("{account:?}").contains("Broadway"));
+        let line = account.to_line();
+        assert!(line.contains("RD=Broadway"));
+        let broken = line.replace("country=US;", "");
+        let why = Account::from_line(&broken).unwrap_err();
+        assert_eq!(
+            why,
+            "country is missing; write two letters, such as country=US"
+        );
     }
 
     #[test]
@@ -373,6 +435,7 @@ mod tests {
         ));
         let role = Role::Caller {
             number: "+15550100001".parse().unwrap(),
+            location: None,
         };
         let short = Sensitive::new("short".to_owned());
         assert!(matches!(

@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use vrs_domain::{CaId, CallCenter, Gender, LanguagePair, PhoneNumber, Skill};
+use vrs_domain::{
+    CaId, CallCenter, CivicLocation, Gender, LanguagePair, PhoneNumber, Sensitive, Skill,
+};
 
-use super::password::PasswordSource;
+use super::password::{self, PasswordSource};
 use super::{CliError, say};
 use crate::accounts::{Account, AccountStore, Digests, Role};
 use crate::config::Config;
@@ -18,6 +20,14 @@ pub enum AccountCommand {
     Add(AddCommand),
     /// List all accounts
     List,
+    /// Register a caller at another place; a running server takes it at once
+    SetLocation {
+        /// The caller's number
+        account: PhoneNumber,
+        /// The civic address, as in `add caller --location`; - reads it from the first line of
+        /// standard input, out of sight of other processes
+        location: String,
+    },
     /// Remove an account; calls in progress go on
     Remove {
         /// The number or CA id
@@ -32,6 +42,10 @@ pub enum AddCommand {
     Caller {
         /// The caller's ten-digit number, such as +15550100001
         number: PhoneNumber,
+        /// Where the caller is registered: what emergency services are told (RFC 5139), such as
+        /// "country=US;A1=NY;A3=New York;RD=Broadway;HNO=123;PC=10007"
+        #[arg(long)]
+        location: Option<CivicLocation>,
         #[command(flatten)]
         common: Common,
     },
@@ -71,7 +85,7 @@ enum DigestChoice {
 /// What all accounts have.
 #[derive(Debug, Args)]
 pub struct Common {
-    /// The name shown to staff
+    /// The name shown to staff and, of a caller, told to emergency services
     #[arg(long)]
     name: Option<String>,
     /// How the account signs in. `md5` is for browser libraries that know nothing better, and only
@@ -88,6 +102,11 @@ impl AccountCommand {
         match self {
             Self::Add(command) => add(&store, config, command)?,
             Self::List => list(&store, config)?,
+            Self::SetLocation { account, location } => {
+                let place = read_location(location)?;
+                store.relocate(account.as_str(), Sensitive::new(place))?;
+                say(format_args!("{account} is registered there"))?;
+            }
             Self::Remove { account } => {
                 // People may type a number with spaces; the store knows its plain form.
                 let plain = account.parse::<PhoneNumber>().map(|n| n.to_string());
@@ -103,9 +122,25 @@ impl AccountCommand {
     }
 }
 
+fn read_location(typed: String) -> Result<CivicLocation, CliError> {
+    let text = if typed == "-" {
+        password::first_line(std::io::stdin().lock()).map_err(CliError::Input)?
+    } else {
+        typed
+    };
+    text.parse().map_err(CliError::Location)
+}
+
 fn add(store: &AccountStore, config: &Config, command: AddCommand) -> Result<(), CliError> {
     let (role, common) = match command {
-        AddCommand::Caller { number, common } => (Role::Caller { number }, common),
+        AddCommand::Caller {
+            number,
+            location,
+            common,
+        } => {
+            let location = location.map(Sensitive::new);
+            (Role::Caller { number, location }, common)
+        }
         AddCommand::Interpreter {
             id,
             languages,
@@ -138,14 +173,28 @@ fn add(store: &AccountStore, config: &Config, command: AddCommand) -> Result<(),
     let password = common.password.read()?;
     let account = Account::new(role, common.name, &config.sip.realm, &password, digests)?;
     let username = account.username().to_owned();
+    let nowhere = matches!(account.role(), Role::Caller { location: None, .. });
     store.add(account)?;
+    if nowhere {
+        // The rule wants it before service starts (47 CFR 9.14(d)); the call is never refused.
+        eprintln!(
+            "warning: {username} has no registered location: emergency services will not be told \
+             where the caller is; add it with `account set-location`"
+        );
+    }
     say(format_args!("added {username}"))
 }
 
 fn list(store: &AccountStore, config: &Config) -> Result<(), CliError> {
     for account in store.list() {
         let what = match account.role() {
-            Role::Caller { .. } => "caller".to_owned(),
+            Role::Caller { location, .. } => {
+                let place = match location {
+                    Some(_) => "location registered",
+                    None => "no location",
+                };
+                format!("caller  {place}")
+            }
             Role::Interpreter {
                 languages,
                 skills,

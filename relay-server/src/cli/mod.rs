@@ -61,7 +61,7 @@ enum Command {
         /// The configuration file
         config: PathBuf,
     },
-    /// Add, list and remove callers and interpreters
+    /// Add, list, move and remove callers and interpreters
     Account {
         /// The configuration file
         #[arg(short, long, global = true, default_value = "relay-server.toml")]
@@ -130,6 +130,10 @@ pub(crate) enum CliError {
     Telemetry(#[from] vrs_telemetry::TelemetryError),
     #[error("cannot read the password: {0}")]
     Password(std::io::Error),
+    #[error("cannot read standard input: {0}")]
+    Input(std::io::Error),
+    #[error(transparent)]
+    Location(vrs_domain::InvalidLocation),
     #[error("cannot write to standard output: {0}")]
     Output(#[from] std::io::Error),
     #[error("{0}")]
@@ -196,7 +200,8 @@ fn write_folder(dir: &Path, hosts: &[String]) -> Result<ExitCode, CliError> {
     let config = dir.join("relay-server.toml");
     let config = config.display();
     say(format_args!(
-        "\nNext:\n  relay-server account --config {config} add caller +15550100001\n  \
+        "\nNext:\n  relay-server account --config {config} add caller +15550100001 \
+         --location \"country=US;A1=NY;A3=New York;RD=Broadway;HNO=123;PC=10007\"\n  \
          relay-server account --config {config} add interpreter 1234 --languages ase/en\n  \
          relay-server run {config}"
     ))?;

@@ -54,7 +54,8 @@ impl PasswordSource {
     }
 }
 
-fn first_line(input: impl BufRead) -> io::Result<String> {
+/// The first line, without its end; at most [`INPUT_BYTES_MAX`].
+pub(super) fn first_line(input: impl BufRead) -> io::Result<String> {
     let mut line = String::new();
     input.take(INPUT_BYTES_MAX).read_line(&mut line)?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())

@@ -18,7 +18,7 @@ mod tests;
 
 pub use problem::{ConfigError, Problem};
 pub use resolved::{
-    Config, JournalSettings, Listen, LogFormat, LogSettings, Numbers, QueueSettings, Server,
-    SipSettings, TlsFiles, Trunk, TrunkHost, TrunkTransport, TurnSettings,
+    Config, Emergency, JournalSettings, Listen, LogFormat, LogSettings, Numbers, QueueSettings,
+    Server, SipSettings, TlsFiles, Trunk, TrunkHost, TrunkTransport, TurnSettings,
 };
 pub use sample::sample;

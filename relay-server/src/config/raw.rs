@@ -25,6 +25,7 @@ pub struct Raw {
     pub turn: Option<RawTurn>,
     pub queue: RawQueue,
     pub numbers: RawNumbers,
+    pub emergency: RawEmergency,
     pub journal: RawJournal,
     pub log: RawLog,
 }
@@ -118,6 +119,15 @@ pub struct RawNumbers {
     pub crisis: Option<Vec<At<String>>>,
 }
 
+/// `[emergency]`
+#[derive(Debug, Default)]
+#[allow(missing_docs, reason = "see sample.toml")]
+pub struct RawEmergency {
+    pub provider: Text,
+    pub nena_company_id: Text,
+    pub callback: Text,
+}
+
 /// `[journal]`
 #[derive(Debug, Default)]
 #[allow(missing_docs, reason = "see sample.toml")]
@@ -138,7 +148,17 @@ pub struct RawLog {
 }
 
 const SECTIONS: &[&str] = &[
-    "server", "listen", "tls", "sip", "trunk", "turn", "queue", "numbers", "journal", "log",
+    "server",
+    "listen",
+    "tls",
+    "sip",
+    "trunk",
+    "turn",
+    "queue",
+    "numbers",
+    "emergency",
+    "journal",
+    "log",
 ];
 
 /// Reads TOML text; whatever is unreadable or unknown lands in `problems`.
@@ -267,6 +287,15 @@ fn read_sections<'a>(text: &'a str, root: &'a DeTable<'a>, problems: &mut Vec<Pr
     raw.numbers = RawNumbers {
         emergency: s.texts("emergency", "[\"911\", \"112\"]"),
         crisis: s.texts("crisis", "[\"988\"]"),
+    };
+    s.finish();
+
+    let emergency = table(root, "emergency").map(|t| t.0);
+    let mut s = Section::new("[emergency]", text, emergency, problems);
+    raw.emergency = RawEmergency {
+        provider: s.text("provider", "\"Example Relay\""),
+        nena_company_id: s.text("nena_company_id", "\"VISAV\""),
+        callback: s.text("callback", "\"+15550100100\""),
     };
     s.finish();
 

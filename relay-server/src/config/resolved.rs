@@ -35,6 +35,8 @@ pub struct Config {
     pub queue: QueueSettings,
     /// `[numbers]`
     pub numbers: Numbers,
+    /// `[emergency]`
+    pub emergency: Emergency,
     /// Files of the journal.
     pub journal: JournalSettings,
     /// Logging.
@@ -227,6 +229,30 @@ impl Default for Numbers {
     }
 }
 
+/// `[emergency]`: what emergency services are told of the service (47 CFR 9.14(b)(2)(iv)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Emergency {
+    /// The relay provider's name.
+    pub provider: String,
+    /// The provider's NENA company id, as "VISAV" (RFC 7852 section 4.1.2); the domain names the
+    /// provider when there is none.
+    pub nena_company_id: Option<String>,
+    /// The number that reaches an interpreter; the caller's own number when there is none.
+    pub callback: Option<PhoneNumber>,
+}
+
+impl Emergency {
+    /// Of a service of which nothing but its domain is known.
+    #[must_use]
+    pub fn of(domain: &str) -> Self {
+        Self {
+            provider: domain.to_owned(),
+            nena_company_id: None,
+            callback: None,
+        }
+    }
+}
+
 /// `[journal]`
 #[derive(Debug, Clone)]
 pub struct JournalSettings {
@@ -363,6 +389,11 @@ impl Config {
                 }
             ));
         }
+        let emergency = &self.emergency;
+        lines.push(match &emergency.callback {
+            Some(number) => format!("emergency     {}, call back {number}", emergency.provider),
+            None => format!("emergency     {}, call back the caller", emergency.provider),
+        });
         let journal = &self.journal;
         let age = match journal.rotation.age_max {
             Some(age) => format!("{} h", age.as_secs() / 3600),

@@ -585,3 +585,46 @@ fn f18_a_service_without_an_emergency_number_is_refused() {
     assert!(config.numbers.crisis.is_empty());
     assert_eq!(config.numbers.emergency.len(), 2);
 }
+
+#[test]
+fn f20_what_emergency_services_are_told_of_the_service_is_configured_and_checked() {
+    let folder = Folder::new();
+    let config = folder.parse(GOOD).unwrap();
+    assert_eq!(config.emergency, Emergency::of("relay.test"));
+    assert!(
+        config
+            .summary()
+            .contains("emergency     relay.test, call back the caller")
+    );
+    let all = "[emergency]\nprovider = \" Example <Relay> \"\nnena_company_id = \"VISAV-1\"\n\
+               callback = \"(555) 010-0100\"\n";
+    let emergency = folder.parse(&with(all)).unwrap().emergency;
+    assert_eq!(emergency.provider, "Example <Relay>");
+    assert_eq!(emergency.nena_company_id.as_deref(), Some("VISAV-1"));
+    let callback = emergency.callback.map(|number| number.to_string());
+    assert_eq!(callback.as_deref(), Some("+15550100100"));
+    for (wrong, why) in [
+        (
+            "provider = \" \"",
+            "provider: a name has 1 to 128 printable signs",
+        ),
+        (
+            "provider = \"a\\u0007\"",
+            "provider: a name has 1 to 128 printable signs",
+        ),
+        (
+            "nena_company_id = \"urn:nena:x\"",
+            "nena_company_id: 'urn:nena:x' is not a company id",
+        ),
+        (
+            "callback = \"911\"",
+            "callback: 911 is a service code and calls nobody back",
+        ),
+        ("callback = \"12\"", "callback: '12' cannot be dialled"),
+        ("calback = \"12\"", "did you mean 'callback'?"),
+    ] {
+        let problems = folder.problems(&with(&format!("[emergency]\n{wrong}\n")));
+        assert_eq!(problems.len(), 1, "{wrong}: {problems:?}");
+        assert!(problems[0].contains(why), "{wrong}: {problems:?}");
+    }
+}

@@ -98,7 +98,7 @@ impl Actor {
         if user_of_from(&request.headers).as_deref() != Some(account.username()) {
             return Err(Refusal::Reason(EndReason::NotAllowed));
         }
-        let Role::Caller { number: caller } = account.role() else {
+        let Role::Caller { number: caller, .. } = account.role() else {
             return Err(Refusal::Why(
                 EndReason::NotAllowed,
                 "interpreters place no calls".into(),

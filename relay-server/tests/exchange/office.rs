@@ -60,6 +60,7 @@ impl Office {
         let accounts = AccountStore::open(folder.path().join("accounts")).unwrap();
         let number = |number: &str| Role::Caller {
             number: number.parse().unwrap(),
+            location: None,
         };
         let interpreter = |ca: &str| Role::Interpreter {
             ca_id: ca.parse().unwrap(),

@@ -112,6 +112,7 @@ impl Cast {
         let numbers = areas.flat_map(|area| (0..subscribers).map(move |i| number(area, i)));
         let subscribers = numbers.map(|number| Role::Caller {
             number: number.parse().expect("a number"),
+            location: None,
         });
         for role in subscribers.chain((0..interpreters).map(interpreter)) {
             let account = Account::new(role, None, DOMAIN, &password, Digests::Strong)?;

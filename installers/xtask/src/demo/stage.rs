@@ -15,6 +15,7 @@ use crate::setup;
 /// The number that the recorded call dials; every number reaches the same telephone.
 pub(super) const NUMBER_TELEPHONE: &str = "+15550100199";
 const NUMBER_CALLER: &str = "+15550100001";
+const LOCATION_CALLER: &str = "country=US;A1=NY;A3=New York;RD=Broadway;HNO=123;PC=10007";
 const CA_ID: &str = "1234";
 const DOMAIN: &str = "localhost";
 /// The server's configuration, seen from the folder.
@@ -100,7 +101,7 @@ impl Stage {
         std::fs::write(&config, configure(&text, &trunk)?)
             .map_err(|error| format!("{}: {error}", config.display()))?;
         self.run_to_end(self.command("relay-server").args(["check", CONFIG]))?;
-        self.add_account(&["caller", NUMBER_CALLER])?;
+        self.add_account(&["caller", NUMBER_CALLER, "--location", LOCATION_CALLER])?;
         self.add_account(&["interpreter", CA_ID, "--languages", "ase/en"])?;
         self.write("password", &self.password)?;
 

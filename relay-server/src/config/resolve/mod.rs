@@ -1,5 +1,6 @@
 //! From what is written to what is meant: the one place where raw configuration is converted.
 
+mod emergency;
 mod journal;
 mod queue;
 mod trunk;
@@ -45,6 +46,9 @@ pub(super) fn resolve(raw: &Raw, file: &Path, problems: &mut Vec<Problem>) -> Op
     let turn = r.turn(raw, listen.as_ref());
     let queue = queue::queue(&raw.queue);
     let numbers = r.numbers(&raw.numbers);
+    let emergency = server
+        .as_ref()
+        .map(|server| r.emergency(&raw.emergency, &server.domain));
     let journal = server.as_ref().and_then(|s| r.journal(raw, &s.data_dir));
     let log = r.log(raw);
     report_collisions(&r.listeners, r.problems);
@@ -58,6 +62,7 @@ pub(super) fn resolve(raw: &Raw, file: &Path, problems: &mut Vec<Problem>) -> Op
         turn,
         queue,
         numbers,
+        emergency: emergency?,
         journal: journal?,
         log: log?,
         warnings: r.warnings,
