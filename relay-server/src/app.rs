@@ -292,6 +292,7 @@ fn actor_config<'a>(
         nonce_seeds: nonce_seeds(config.sip.nonce_secret.expose()),
         allow_md5: config.sip.allow_md5,
         numbers: config.numbers.clone(),
+        emergency: config.emergency.clone(),
         accounts,
         stopping: stop.clone(),
         product: format!("Visavis relay-server/{}", env!("CARGO_PKG_VERSION")),

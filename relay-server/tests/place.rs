@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use relay_core::queue::QueueRules;
 use relay_core::session::Rules;
 use relay_server::accounts::{Account, AccountStore, Digests, Role as Part};
-use relay_server::config::Numbers;
+use relay_server::config::{Emergency, Numbers};
 use relay_server::edge::{Arrival, Opened};
 use relay_server::journal::Journal;
 use relay_server::session::clock::Clock;
@@ -220,6 +220,7 @@ fn config(accounts: AccountStore) -> ActorConfig<'static> {
         product: "test".into(),
         stopping: CancellationToken::new(),
         numbers: Numbers::default(),
+        emergency: Emergency::of(DOMAIN),
         seed: [9; 32],
     }
 }

@@ -1,6 +1,6 @@
 //! The signalling task: owns the SIP endpoint and everything that hangs on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
@@ -17,13 +17,14 @@ use vrs_sip::{CallHandle, Endpoint, EndpointConfig, FlowAddress, FlowId, Output,
 
 use super::auth::Auth;
 use super::away::Away;
+use super::emergency::bare::Enclosed;
 use super::farewell::Departing;
 use super::flows::Flows;
 use super::invitations::Closing;
 use super::registrar::Registrar;
 use super::ringing::Rung;
 use super::{Command, outgoing, wire};
-use crate::config::Numbers;
+use crate::config::{Emergency, Numbers};
 use crate::edge::{Arrival, Opened};
 use crate::session::clock;
 use crate::session::driver::Services;
@@ -61,6 +62,8 @@ pub(super) struct Use {
     pub(super) placed: Option<(CallKind, Urgency)>,
     /// Whether it is a party of an emergency call: it is not waited for but called back (F21).
     pub(super) emergency: bool,
+    /// For a call to a telephone in an emergency, until it is answered or refused.
+    pub(super) enclosed: Option<Box<Enclosed>>,
     /// Whether they called us.
     pub(super) incoming: bool,
     /// Whom they called, if another INVITE to the same number takes this call up.
@@ -87,6 +90,7 @@ impl Use {
             placed: None,
             wants_status: false,
             emergency: false,
+            enclosed: None,
             incoming: false,
             resumes: None,
             answered: false,
@@ -116,6 +120,10 @@ pub struct Actor {
     pub(super) rung: BTreeMap<(SessionId, Leg), Rung>,
     /// Which numbers are more urgent than others.
     pub(super) numbers: Numbers,
+    /// What emergency services are told of the service.
+    pub(super) emergency: Emergency,
+    /// UDP trunks that answered nothing to an INVITE of many bytes: they get a small one next.
+    pub(super) silent_trunks: BTreeSet<String>,
     /// What session ids are made from.
     random: StdRng,
 }
@@ -138,6 +146,8 @@ pub struct ActorConfig<'a> {
     pub stopping: CancellationToken,
     /// Which numbers are more urgent than others.
     pub numbers: Numbers,
+    /// What emergency services are told of the service.
+    pub emergency: Emergency,
     /// Randomness of this run.
     pub seed: [u8; 32],
 }
@@ -172,6 +182,8 @@ impl Actor {
             departing: Departing::default(),
             rung: BTreeMap::new(),
             numbers: config.numbers,
+            emergency: config.emergency,
+            silent_trunks: BTreeSet::new(),
             random: StdRng::from_seed(Sha256::digest(config.seed).into()),
         }
     }

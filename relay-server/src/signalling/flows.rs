@@ -14,6 +14,8 @@ use crate::edge::Opened;
 pub(super) struct Flow {
     pub(super) peer: SocketAddr,
     pub(super) trunk: Option<String>,
+    /// Whether what is sent may be lost on the way.
+    pub(super) datagram: bool,
     /// We made the connection, so we know who is there.
     dialled: bool,
     /// Who proved to be who on this flow.
@@ -30,6 +32,7 @@ impl Flows {
     pub(super) fn open(&mut self, opened: Opened) {
         let Opened {
             flow,
+            kind,
             peer,
             trunk,
             dialled,
@@ -41,6 +44,7 @@ impl Flows {
             Flow {
                 peer,
                 trunk,
+                datagram: !kind.is_reliable(),
                 dialled,
                 user: None,
                 outbox,

@@ -61,7 +61,7 @@ impl Actor {
                 call,
                 status,
                 response,
-            } => self.on_failed(call, status, response.is_some()),
+            } => self.on_failed(now, call, status, response.is_some()),
             Event::Info { call, request } => self.on_info(call, &request),
             Event::ReinviteResult {
                 call,
@@ -419,6 +419,7 @@ impl Actor {
         };
         used.wants_status = wants_status;
         used.answered = true;
+        used.enclosed = None;
         let (session, leg, invited) = (used.session, used.leg, used.invited.clone());
         let sdp = body.unwrap_or_default();
         let message = match (leg, invited) {
@@ -485,10 +486,13 @@ impl Actor {
         self.tell_of(used, News::ReinviteAnswered { sdp });
     }
 
-    fn on_failed(&mut self, call: CallHandle, status: u16, answered: bool) {
-        let Some(used) = self.forget(call) else {
+    fn on_failed(&mut self, now: Instant, call: CallHandle, status: u16, answered: bool) {
+        let Some(mut used) = self.forget(call) else {
             return;
         };
+        if self.place_bare(now, &mut used, status, answered) {
+            return;
+        }
         let message = match (used.leg, used.invited.clone()) {
             (Leg::Hearing, _) => Message::CalledFailed {
                 leg: Leg::Hearing,

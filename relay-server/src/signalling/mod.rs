@@ -4,13 +4,15 @@
 //! [`intake`] turns what peers ask into words of the service, [`outgoing`] turns what sessions
 //! want into SIP, [`invitations`] asks interpreters one at a time, [`ringing`] rings all devices
 //! of a subscriber at once, [`away`] keeps the place of a caller whose connection broke,
-//! [`farewell`] tells whoever was away that their call is over.
+//! [`farewell`] tells whoever was away that their call is over, [`emergency`] says what goes along
+//! with a call for help.
 //! What it is not: it decides nothing about calls and touches no media.
 //! Start reading at [`Command`] and [`actor::Actor`].
 
 pub mod actor;
 mod auth;
 mod away;
+mod emergency;
 mod farewell;
 mod flows;
 mod intake;
@@ -23,7 +25,7 @@ mod saved;
 pub mod wire;
 
 use tokio::sync::mpsc;
-use vrs_domain::{EndReason, Epoch, Leg, PhoneNumber, SessionId};
+use vrs_domain::{CaId, EndReason, Epoch, Leg, PhoneNumber, SessionId};
 
 pub use invitations::Invitation;
 pub use ringing::Ringing;
@@ -135,7 +137,7 @@ pub enum Command {
 }
 
 /// A call to a telephone.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Dial {
     /// For which session.
     pub session: SessionId,
@@ -151,6 +153,8 @@ pub struct Dial {
     pub anonymous: bool,
     /// Whether somebody calls for help.
     pub emergency: bool,
+    /// Who interprets at this moment.
+    pub ca: Option<CaId>,
 }
 
 /// Talks to the signalling task.

@@ -7,7 +7,10 @@ use vrs_domain::{EndReason, Leg, PhoneNumber, SessionId};
 use vrs_sip::{Body, CallHandle, InviteParams, NameAddr, Uri};
 
 use super::actor::{Actor, Use};
+use super::emergency::bare::Enclosed;
+use super::emergency::{self, Facts};
 use super::{Command, Dial, wire};
+use crate::accounts::Role;
 use crate::session::{Message, News, Speaker};
 
 pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
@@ -59,7 +62,7 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
         Command::Invite(invitation) => actor.invite(now, *invitation),
         Command::Dial(dial) => {
             let session = dial.session;
-            if let Err(reason) = call_telephone(actor, now, *dial) {
+            if let Err(reason) = call_telephone(actor, now, *dial, false) {
                 let leg = Leg::Hearing;
                 let failed = Message::CalledFailed { leg, reason };
                 actor.directory().tell(session, failed);
@@ -115,36 +118,75 @@ impl Actor {
     }
 }
 
-fn call_telephone(actor: &mut Actor, now: Instant, dial: Dial) -> Result<(), EndReason> {
+/// Calls the telephone; a call for help takes along what emergency services need, unless it is to
+/// go `bare`.
+pub(super) fn call_telephone(
+    actor: &mut Actor,
+    now: Instant,
+    dial: Dial,
+    bare: bool,
+) -> Result<(), EndReason> {
     let trunk = &dial.trunk;
     let flow = actor.flows.trunk(trunk).ok_or_else(|| {
         info!(trunk, "the trunk is not connected");
         EndReason::TrunkUnavailable
     })?;
-    let gateway = actor
-        .flows
-        .get(flow)
-        .map(|open| open.peer.to_string())
-        .unwrap_or_default();
+    let open = actor.flows.get(flow);
+    let gateway = open.map(|open| open.peer.to_string()).unwrap_or_default();
+    let datagram = open.is_some_and(|open| open.datagram);
     let target = telephone_uri(&dial.number, &gateway);
-    let (from, identity) = identity(actor, &dial);
-    let mut headers = identity;
+    let (from, mut headers) = identity(actor, &dial);
     headers.extend(actor.correlation_header(dial.session));
+    let bare = bare || actor.silent_trunks.remove(&dial.trunk);
+    let whole = dial.emergency && !bare;
+    let body = if whole {
+        let (more, body) = enclose(actor, &dial);
+        headers.extend(more);
+        body
+    } else {
+        Body::sdp(&dial.sdp)
+    };
     let params = InviteParams {
         to: NameAddr::new(target.clone()),
         target,
         from,
         contact_user: "relay".into(),
         headers,
-        body: Body::sdp(&dial.sdp),
+        body,
         credentials: None,
     };
     let call = actor.endpoint.invite(now, flow, params);
     let mut used = Use::new(dial.session, Leg::Hearing, None);
-    used.trunk = Some(dial.trunk);
+    used.trunk = Some(dial.trunk.clone());
     used.emergency = dial.emergency;
+    used.enclosed = whole.then(|| Box::new(Enclosed { dial, datagram }));
     actor.remember(call, used);
     Ok(())
+}
+
+/// What the account says of the caller now, and who interprets now: a call that is placed again
+/// tells the present state of both.
+fn enclose(actor: &mut Actor, dial: &Dial) -> (Vec<(String, String)>, Body) {
+    let id = actor.new_uuid();
+    let caller = dial.caller.as_ref();
+    let account = caller.and_then(|number| actor.auth.account(number.as_str()));
+    let location = account.as_ref().and_then(|account| match account.role() {
+        Role::Caller { location, .. } => location.as_ref(),
+        Role::Interpreter { .. } => None,
+    });
+    let (session, located) = (dial.session, location.is_some());
+    info!(%session, located, "what emergency services need goes along");
+    let facts = Facts {
+        domain: &actor.domain,
+        service: &actor.emergency,
+        caller,
+        name: account.as_ref().and_then(|account| account.name()),
+        location: location.map(|place| place.expose()),
+        ca: dial.ca.as_ref(),
+        id,
+        utc_ms: actor.services.clock.now().utc_ms,
+    };
+    emergency::enclose(&dial.sdp, &facts)
 }
 
 /// Who calls, for the trunk: it is trusted with the identity (RFC 3325 section 9.1) and keeps it

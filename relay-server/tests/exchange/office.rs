@@ -7,7 +7,7 @@ use std::time::Duration;
 use relay_core::queue::QueueRules;
 use relay_core::session::Rules;
 use relay_server::accounts::{Account, AccountStore, Digests, Role};
-use relay_server::config::{Numbers, Trunk, TrunkHost, TrunkTransport};
+use relay_server::config::{Emergency, Numbers, Trunk, TrunkHost, TrunkTransport};
 use relay_server::edge::Arrival;
 use relay_server::journal::{
     self, Disk, Entry, Host, Journal, Kind, Options, RealDisk, Replay, Stranded,
@@ -150,6 +150,7 @@ impl Office {
             product: "test".into(),
             stopping: CancellationToken::new(),
             numbers: Numbers::default(),
+            emergency: Emergency::of(DOMAIN),
             seed: [9; 32],
         };
         let switchboard = switchboard::start(parts, config, &halt);

@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use relay_core::queue::QueueRules;
 use relay_core::session::Rules;
-use relay_server::config::Numbers;
+use relay_server::config::{Emergency, Numbers};
 use relay_server::journal::{Health, Host, Journal, Options, Replay, Rotation};
 use relay_server::session::clock::Clock;
 use relay_server::session::views::Views;
@@ -369,6 +369,7 @@ impl<'a> World<'a> {
             nonce_seeds: [self.dice.random(), self.dice.random()],
             allow_md5: false,
             numbers: Numbers::default(),
+            emergency: Emergency::of(DOMAIN),
             accounts: Arc::clone(&self.cast.0),
             product: "sim".into(),
             stopping: CancellationToken::new(),

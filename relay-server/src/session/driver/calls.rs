@@ -138,6 +138,11 @@ impl Driver {
             // Nobody hides from those who are to help.
             anonymous: placed.anonymous && placed.urgency != Urgency::Emergency,
             emergency: placed.urgency == Urgency::Emergency,
+            ca: self
+                .session
+                .state()
+                .interpreter()
+                .map(|lead| lead.ca.clone()),
         };
         let command = Command::Dial(Box::new(dial));
         self.services.signalling.send(command).await;

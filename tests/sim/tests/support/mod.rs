@@ -13,7 +13,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use relay_core::queue::QueueRules;
 use relay_core::session::{Rules, Session};
-use relay_server::config::Numbers;
+use relay_server::config::{Emergency, Numbers};
 use relay_server::journal::{Host, Journal, Kind, Options, Replay, Rotation};
 use relay_server::session::clock::Clock;
 use relay_server::session::views::Views;
@@ -123,6 +123,7 @@ impl Place {
             nonce_seeds: [[1; 32], [2; 32]],
             allow_md5: false,
             numbers: Numbers::default(),
+            emergency: Emergency::of(DOMAIN),
             accounts: self.cast.accounts(),
             product: "sim".into(),
             stopping: CancellationToken::new(),
