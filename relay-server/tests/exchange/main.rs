@@ -8,6 +8,7 @@
 
 mod away;
 mod dialling;
+mod emergency;
 mod farewell;
 mod interpreters;
 mod journal;

@@ -190,6 +190,12 @@ impl Office {
         party
     }
 
+    /// Where a caller is registered from now on.
+    pub(crate) fn register_at(&self, account: &str, location: &str) {
+        let place = Sensitive::new(location.parse().unwrap());
+        self.accounts.relocate(account, place).unwrap();
+    }
+
     /// The gateway behind a trunk, connected.
     pub(crate) async fn gateway(&mut self, trunk: &'static str) -> Party {
         let mut party = Party::new(trunk);

@@ -31,6 +31,10 @@ pub(crate) struct Party {
     line: Option<Line>,
     taken: Vec<CallHandle>,
     placed: Option<CallHandle>,
+    /// What its connections run over.
+    pub(crate) kind: FlowKind,
+    /// What goes along with the calls it places.
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 struct Line {
@@ -64,6 +68,8 @@ impl Party {
             line: None,
             taken: Vec::new(),
             placed: None,
+            kind: STREAM,
+            headers: Vec::new(),
         }
     }
 
@@ -72,7 +78,7 @@ impl Party {
         let (outbox, incoming) = mpsc::channel(256);
         let opened = Opened {
             flow,
-            kind: STREAM,
+            kind: self.kind,
             local: DOMAIN.into(),
             peer: "192.0.2.7:4000".parse().unwrap(),
             trunk: trunk.map(str::to_owned),
@@ -86,7 +92,7 @@ impl Party {
             via_sent_by: "x.invalid".into(),
             contact_host_port: "x.invalid".into(),
         };
-        endpoint.open_flow(flow, STREAM, address);
+        endpoint.open_flow(flow, self.kind, address);
         for call in self.taken.iter().copied().chain(self.placed) {
             endpoint.move_call(call, flow);
         }
@@ -213,7 +219,7 @@ impl Party {
             target,
             from: named(Uri::sip(self.account, DOMAIN)),
             contact_user: name.unwrap_or(self.account).into(),
-            headers: Vec::new(),
+            headers: self.headers.clone(),
             body: Body::sdp("v=0 test"),
             credentials: Some(self.credentials()),
         };
@@ -265,10 +271,15 @@ impl Party {
         self.placed.unwrap()
     }
 
-    /// From now on it neither hears nor says anything, until it connects again.
+    /// From now on it hears nothing, until it connects again or [`Self::undeafen`].
     pub(crate) async fn deafen(&mut self) {
         let deaf = &self.line().deaf;
         deaf.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) async fn undeafen(&mut self) {
+        let deaf = &self.line().deaf;
+        deaf.store(false, Ordering::Relaxed);
     }
 
     /// The calls that were taken so.
