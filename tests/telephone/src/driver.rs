@@ -14,6 +14,7 @@ use crate::line::Line;
 use crate::network::{Input, Outbox};
 use crate::phone::{Behaviour, Happening, Settings, Wish};
 use crate::report::Report;
+use crate::told::{self, Told};
 
 /// Calls at once; the telephone is busy for more.
 const CALLS_MAX: usize = 64;
@@ -24,6 +25,7 @@ struct Call {
     number: u32,
     line: Line,
     phase: Phase,
+    told: Option<Told>,
 }
 
 enum Phase {
@@ -179,6 +181,7 @@ impl Driver {
             number,
             line,
             phase: Phase::Calling,
+            told: None,
         };
         self.calls.insert(handle, call);
         Ok(())
@@ -361,12 +364,13 @@ impl Driver {
             }
             Behaviour::Answer | Behaviour::NoAnswer => None,
         };
+        let told = told::read(request);
         if let Some((status, outcome)) = refusal {
             self.endpoint.reject(now, handle, status, Vec::new());
-            self.write_down(Report::unanswered(number, outcome));
+            self.write_down(Report::unanswered(number, outcome), told);
             return;
         }
-        let offer = String::from_utf8_lossy(&request.body).into_owned();
+        let offer = told::offer(request);
         let voice = self.settings.voice.clone();
         let (host, inputs) = (self.address.ip(), self.inputs.clone());
         match Line::open(now, handle, host, &offer, voice, inputs).await {
@@ -382,6 +386,7 @@ impl Driver {
                         number,
                         line,
                         phase: Phase::Ringing { answer, at },
+                        told,
                     },
                 );
                 drop(self.tell.try_send(Happening::Ringing(number)));
@@ -389,7 +394,7 @@ impl Driver {
             Err(error) => {
                 tracing::warn!(%error, "the call cannot be taken");
                 self.endpoint.reject(now, handle, 488, Vec::new());
-                self.write_down(Report::unanswered(number, "not_acceptable"));
+                self.write_down(Report::unanswered(number, "not_acceptable"), told);
             }
         }
     }
@@ -425,16 +430,20 @@ impl Driver {
             Phase::Talking { .. } => call.line.report(now, call.number, by),
             Phase::Calling | Phase::Ringing { .. } => Report::unanswered(call.number, "cancelled"),
         };
-        self.write_down(report);
+        self.write_down(report, call.told);
     }
 
     fn over(&mut self, handle: CallHandle, report: impl FnOnce(u32) -> Report) {
         if let Some(call) = self.calls.remove(&handle) {
-            self.write_down(report(call.number));
+            self.write_down(report(call.number), call.told);
         }
     }
 
-    fn write_down(&self, report: Report) {
+    fn write_down(&self, report: Report, told: Option<Told>) {
+        let report = Report {
+            emergency: told,
+            ..report
+        };
         if let Some(file) = &self.settings.report
             && let Err(error) = report.write(file)
         {

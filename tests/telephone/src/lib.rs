@@ -13,8 +13,10 @@ pub mod line;
 pub mod network;
 pub mod phone;
 pub mod report;
+pub mod told;
 pub mod voice;
 
 pub use phone::{Behaviour, Happening, Settings, Telephone, TelephoneError, Wish};
 pub use report::Report;
+pub use told::Told;
 pub use voice::Voice;

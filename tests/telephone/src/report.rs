@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::told::Told;
+
 /// One call as the telephone knew it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
@@ -28,6 +30,8 @@ pub struct Report {
     pub crypto_suite: Option<String>,
     /// Digits that were keyed at the far end.
     pub digits: String,
+    /// What emergency services were told; none for other calls.
+    pub emergency: Option<Told>,
     /// From answering until the end, in milliseconds.
     pub duration_ms: u64,
 }
@@ -46,6 +50,7 @@ impl Report {
             codec: None,
             crypto_suite: None,
             digits: String::new(),
+            emergency: None,
             duration_ms: 0,
         }
     }

@@ -1,0 +1,128 @@
+//! What emergency services are told, by the real programs (47 CFR 9.14).
+
+use serde_json::{Value, json};
+use vrs_client::{CallView, Command, Event};
+use vrs_domain::{EndReason, Leg};
+use vrs_e2e::{CALLER, INTERPRETER, Party, Program, Service, ServiceBuilder, is_talking, server};
+
+const NEIGHBOUR: &str = "+15550100002";
+const NEIGHBOUR_PASSWORD: &str = "a neighbour's password";
+/// With every sign that means something to XML.
+const NAME: &str = "Ana <Ruiz> & \"Co\"";
+const LOCATION: &str = "country=US;A1=NY;A3=New York;RD=Broadway & 5th;HNO=123;PC=10007";
+
+/// What the telephone wrote about the call of this number, as soon as it is over.
+fn report(telephone: &Program, call: u32) -> Value {
+    let begin = format!("call {call}: over: ");
+    telephone.find(&begin, |line| {
+        serde_json::from_str(line.strip_prefix(&begin)?).ok()
+    })
+}
+
+/// The facts that the rules name, and what belongs to them.
+fn assert_told(told: &Value, location: &Value) {
+    assert_eq!(told["subscriber"], NAME, "{told}");
+    assert_eq!(told["number"], NEIGHBOUR, "{told}");
+    assert_eq!(told["location"], *location, "{told}");
+    assert_eq!(told["provider"], "Example <Relay>", "{told}");
+    assert_eq!(told["provider_type"], "Relay Provider", "{told}");
+    assert_eq!(told["callback"], "+15550100100", "{told}");
+    assert_eq!(told["ca"], INTERPRETER, "{told}");
+    let comment = told["comment"].as_str().expect("words");
+    assert!(comment.contains("call back +15550100100"), "{comment}");
+}
+
+/// 911 with the interpreter, until all three are in conversation.
+fn call_for_help(caller: &mut Party, interpreter: &mut Party) {
+    caller.call("911");
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    caller.call_where("the conversation", is_talking);
+    interpreter.call_where("the conversation", is_talking);
+}
+
+fn hang_up(caller: &mut Party, interpreter: &mut Party) {
+    caller.send(Command::HangUp);
+    assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
+    caller.wait("the end", |event| {
+        matches!(event, Event::CallEnded(_)).then_some(())
+    });
+}
+
+#[test]
+fn f20_emergency_services_are_told_all_five_facts_and_again_when_they_are_called_again() {
+    let service_name = "[emergency]\nprovider = \"Example <Relay>\"\ncallback = \"+15550100100\"";
+    let mut service = ServiceBuilder::default()
+        .configure("[emergency]", service_name)
+        .configure("level = \"info\"", "level = \"trace\"")
+        .configure(
+            "#file = \"relay-server.log\"",
+            "file = \"relay-server.log\"",
+        )
+        .over_cable()
+        .start();
+    let more = ["--name", NAME, "--location", LOCATION];
+    service.add_account("caller", NEIGHBOUR, NEIGHBOUR_PASSWORD, &more);
+    let mut interpreter = service.interpreter();
+    let mut caller = Party::caller(&service, NEIGHBOUR, NEIGHBOUR_PASSWORD);
+    call_for_help(&mut caller, &mut interpreter);
+    let cable = service.cable().expect("a cable");
+    let address = cable.target();
+    cable.lay_to("127.0.0.1:1");
+    cable.cut();
+    let lost = |view: &CallView| view.missing == [Leg::Hearing];
+    caller.call_where("that the telephone is lost", lost);
+    cable.lay_to(&address);
+    let back = |view: &CallView| view.missing.is_empty();
+    caller.call_where("the telephone again", back);
+    interpreter.call_where("the telephone again", back);
+    hang_up(&mut caller, &mut interpreter);
+    let location = json!({
+        "country": "US", "A1": "NY", "A3": "New York", "RD": "Broadway & 5th", "HNO": "123",
+        "PC": "10007",
+    });
+    let telephone = service.telephone().expect("a telephone");
+    let (first, second) = (report(telephone, 1), report(telephone, 2));
+    assert_eq!(first["ended_by"], "transport", "{first}");
+    assert_told(&first["emergency"], &location);
+    assert_told(&second["emergency"], &location);
+    assert_eq!(second["emergency"]["method"], "Manual");
+    let log = service.dir().join("server/relay-server.log");
+    let said = std::fs::read_to_string(log).expect("a log");
+    assert!(said.contains("what emergency services need goes along"));
+    let journal = service.stop_and_verify();
+    for private in ["Broadway", "Ruiz", "10007"] {
+        assert!(!said.contains(private), "'{private}' is in the log");
+        assert!(!journal.contains(private), "'{private}' is in the journal");
+    }
+}
+
+#[test]
+fn f22_a_location_that_is_changed_while_the_server_runs_is_told_from_the_next_call_on() {
+    let mut service = Service::start();
+    let mut interpreter = service.interpreter();
+    let mut caller = service.caller();
+    // Nobody is refused help for want of an address.
+    call_for_help(&mut caller, &mut interpreter);
+    hang_up(&mut caller, &mut interpreter);
+    let telephone = service.telephone().expect("a telephone");
+    let told = report(telephone, 1)["emergency"].clone();
+    assert_eq!(told["location"], json!({}), "{told}");
+    assert_eq!(told["subscriber"], CALLER, "the number, without a name");
+    assert_eq!(
+        told["callback"], CALLER,
+        "which rings them through an interpreter"
+    );
+    assert_eq!(told["provider"], "localhost", "the domain, without a name");
+    assert_eq!(told["ca"], INTERPRETER);
+    let place = "country=us;A3=Albany;RD=Elm";
+    let moved = ["account", "set-location", CALLER, place, "--config"];
+    let moved = server(&moved, service.config());
+    assert!(moved.status.success(), "{moved:?}");
+    call_for_help(&mut caller, &mut interpreter);
+    hang_up(&mut caller, &mut interpreter);
+    let told = report(service.telephone().expect("a telephone"), 2)["emergency"].clone();
+    let place = json!({ "country": "US", "A3": "Albany", "RD": "Elm" });
+    assert_eq!(told["location"], place, "{told}");
+    service.stop_and_verify();
+}
