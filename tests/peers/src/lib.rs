@@ -1,10 +1,11 @@
 //! Programs that we did not write, as the other end of the real thing.
 //!
-//! What it is: [`Browser`] is headless Chromium with JsSIP; the tests of this crate also put both apps into windows of an X server and run
-//! sipp as the telephone. What it is not: nothing of ours stands in for a foreign
+//! What it is: [`Browser`] is headless Chromium with JsSIP, [`sipp`] a telephone; the tests of this
+//! crate also put both apps into windows of an X server. What it is not: nothing of ours stands in for a foreign
 //! program; when one is missing the test fails and names the package.
 //! Start reading at [`Browser`].
 
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Once;
@@ -26,6 +27,29 @@ fn find(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .map(|folder| folder.join(name))
         .find(|file| file.is_file())
+}
+
+/// A UDP port of loopback that nobody has at the moment.
+fn free_port() -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    socket.local_addr().expect("an address").port()
+}
+
+/// sipp, which sends every RTP packet back where it came from: what the interpreter says travels
+/// to sipp and returns, so hearing oneself proves both directions. Also the SIP port it has.
+///
+/// # Panics
+/// When it is not installed, or no port is free.
+#[must_use]
+pub fn sipp(scenario: &[&str]) -> (Program, String) {
+    let (sip, media) = (free_port().to_string(), free_port().to_string());
+    let mut command = Command::new(installed("sipp", "sip-tester"));
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sipp"));
+    command.args(scenario);
+    command.args(["-i", "127.0.0.1", "-p", &sip]);
+    command.args(["-mi", "127.0.0.1", "-mp", &media]);
+    command.args(["-rtp_echo", "-nostdin", "-m", "1", "-timeout", "90"]);
+    (Program::start("sipp", &mut command), sip)
 }
 
 /// Headless Chromium with JsSIP, signed in as somebody.

@@ -1,30 +1,8 @@
 //! A SIP telephone that we did not write, behind the trunk.
 
-use std::net::UdpSocket;
-use std::process::Command as Process;
-
 use vrs_client::Command;
-use vrs_e2e::{Party, Program, Service, ServiceBuilder};
-use vrs_peers::installed;
-
-/// A UDP port of loopback that nobody has at the moment.
-fn free_port() -> u16 {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
-    socket.local_addr().expect("an address").port()
-}
-
-/// sipp, which sends every RTP packet back where it came from: what the interpreter says travels
-/// to sipp and returns, so hearing oneself proves both directions.
-fn sipp(scenario: &[&str]) -> (Program, String) {
-    let (sip, media) = (free_port().to_string(), free_port().to_string());
-    let mut command = Process::new(installed("sipp", "sip-tester"));
-    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sipp"));
-    command.args(scenario);
-    command.args(["-i", "127.0.0.1", "-p", &sip]);
-    command.args(["-mi", "127.0.0.1", "-mp", &media]);
-    command.args(["-rtp_echo", "-nostdin", "-m", "1", "-timeout", "90"]);
-    (Program::start("sipp", &mut command), sip)
-}
+use vrs_e2e::{Party, Service, ServiceBuilder};
+use vrs_peers::sipp;
 
 fn hears_themselves(party: &mut Party) {
     let heard = party.stats_where("their own tone, from the telephone", |stats| {
