@@ -12,6 +12,10 @@ use super::{CliError, say};
 use crate::accounts::{Account, AccountStore, Digests, Role};
 use crate::config::Config;
 
+const LOCATION_HELP: &str = "Where the caller is registered: what emergency services are told \
+                             (RFC 5139), such as \"country=US;A1=NY;A3=New \
+                             York;RD=Broadway;HNO=123;PC=10007\"";
+
 /// What can be done with accounts.
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
@@ -42,9 +46,7 @@ pub enum AddCommand {
     Caller {
         /// The caller's ten-digit number, such as +15550100001
         number: PhoneNumber,
-        /// Where the caller is registered: what emergency services are told (RFC 5139), such as
-        /// "country=US;A1=NY;A3=New York;RD=Broadway;HNO=123;PC=10007"
-        #[arg(long)]
+        #[arg(long, help = LOCATION_HELP)]
         location: Option<CivicLocation>,
         #[command(flatten)]
         common: Common,

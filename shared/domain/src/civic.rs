@@ -77,7 +77,7 @@ words! {
 
 /// A civic address (RFC 5139): each element once, in the order of the schema, with a country.
 ///
-/// Written `country=US;A1=NY;A3=New York;RD=Broadway;HNO=123;PC=10007`. It is personal data:
+/// Written `country=US;RD=Broadway;HNO=123;PC=10007`. It is personal data:
 /// `Debug` shows nothing of it; whoever keeps one wraps it in [`crate::Sensitive`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct CivicLocation(Vec<(CivicElement, String)>);

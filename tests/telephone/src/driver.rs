@@ -441,7 +441,7 @@ impl Driver {
 
     fn write_down(&self, report: Report, told: Option<Told>) {
         let report = Report {
-            emergency: told,
+            emergency: told.map(Box::new),
             ..report
         };
         if let Some(file) = &self.settings.report

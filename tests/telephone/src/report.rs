@@ -31,7 +31,7 @@ pub struct Report {
     /// Digits that were keyed at the far end.
     pub digits: String,
     /// What emergency services were told; none for other calls.
-    pub emergency: Option<Told>,
+    pub emergency: Option<Box<Told>>,
     /// From answering until the end, in milliseconds.
     pub duration_ms: u64,
 }
