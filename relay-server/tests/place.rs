@@ -119,6 +119,7 @@ impl Desk {
             reg_id: Some(1),
             expires_s: 600,
             headers: Vec::new(),
+            enclosure: None,
             credentials: Some(self.credentials()),
         };
         self.endpoint.register(Instant::now(), FLOW, register);

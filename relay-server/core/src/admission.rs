@@ -17,6 +17,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 pub use connections::Connections;
+use vrs_domain::limit::LOCATION_INTERVAL;
 
 /// Most buckets kept at once; past it the one with the least in debt is forgotten.
 pub const BUCKETS_MAX: usize = 50_000;
@@ -35,6 +36,8 @@ pub enum Kind {
     Connect,
     /// A message of any kind; ask per address.
     Message,
+    /// A change of the registered location; ask per account.
+    Relocate,
 }
 
 impl Kind {
@@ -44,6 +47,7 @@ impl Kind {
         Self::Invite,
         Self::Connect,
         Self::Message,
+        Self::Relocate,
     ];
 
     /// How often: so many at once, and on average one in each interval.
@@ -54,6 +58,8 @@ impl Kind {
             Self::Invite => (10, 6_000),                // 10 a minute
             Self::Connect => (100, 100),                // 10 a second
             Self::Message => (400, 10),                 // 100 a second
+            // Two, so that a slip of the finger is mended at once.
+            Self::Relocate => (2, LOCATION_INTERVAL.as_millis() as u64),
         };
         Allowance {
             burst,

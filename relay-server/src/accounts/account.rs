@@ -176,6 +176,15 @@ impl Account {
         self.name.as_deref()
     }
 
+    /// Where a caller is registered (F22).
+    #[must_use]
+    pub fn location(&self) -> Option<&CivicLocation> {
+        match &self.role {
+            Role::Caller { location, .. } => location.as_ref().map(Sensitive::expose),
+            Role::Interpreter { .. } => None,
+        }
+    }
+
     /// Registers a caller at another place (F22).
     ///
     /// # Errors

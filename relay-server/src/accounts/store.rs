@@ -92,6 +92,7 @@ impl AccountStore {
     }
 
     /// Registers a caller at another place and writes the file; the next call for help says it.
+    /// Waits for the disk and for others who write: not for the task that answers everybody.
     ///
     /// # Errors
     /// When there is no such caller, or the file cannot be written.
@@ -142,7 +143,16 @@ impl AccountStore {
         lock.lock().map_err(fault)?;
         let mut accounts = read(&self.file)?;
         edit(&mut accounts)?;
-        write(&self.file, &accounts).map_err(fault)?;
+        let beside = write_beside(&self.file, &accounts).map_err(fault)?;
+        {
+            // Whoever asks next finds what was written without reading it again. Nobody else
+            // writes in between: they wait for the lock.
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            fs::rename(&beside, &self.file).map_err(fault)?;
+            seen.stamp = stamp(&self.file);
+            seen.accounts = Arc::new(accounts);
+        }
+        sync_folder(folder).map_err(fault)?;
         drop(lock);
         Ok(())
     }
@@ -200,8 +210,9 @@ fn read(file: &Path) -> Result<Accounts, AccountError> {
     Ok(accounts)
 }
 
-/// Writes beside the file, makes it durable, then takes its place: readers see old or new, never half.
-fn write(file: &Path, accounts: &Accounts) -> io::Result<()> {
+/// Writes beside the file and makes it durable; then it can take the file's place, so that readers
+/// see old or new, never half.
+fn write_beside(file: &Path, accounts: &Accounts) -> io::Result<PathBuf> {
     let beside = file.with_extension("new");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -216,8 +227,7 @@ fn write(file: &Path, accounts: &Accounts) -> io::Result<()> {
         out.write_all(b"\n")?;
     }
     out.sync_all()?;
-    fs::rename(&beside, file)?;
-    sync_folder(file.parent().unwrap_or(Path::new(".")))
+    Ok(beside)
 }
 
 /// Makes a rename or a new file durable; only Unix has (and needs) it.

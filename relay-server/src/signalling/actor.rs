@@ -9,6 +9,7 @@ use relay_core::admission::Key;
 use relay_core::queue::Match;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
@@ -23,6 +24,7 @@ use super::flows::Flows;
 use super::invitations::Closing;
 use super::registrar::Registrar;
 use super::ringing::Rung;
+use super::whereabouts::Relocated;
 use super::{Command, outgoing, wire};
 use crate::config::{Emergency, Numbers};
 use crate::edge::{Arrival, Opened};
@@ -124,6 +126,8 @@ pub struct Actor {
     pub(super) emergency: Emergency,
     /// UDP trunks that answered nothing to an INVITE of many bytes: they get a small one next.
     pub(super) silent_trunks: BTreeSet<String>,
+    /// Locations on their way to the disk.
+    pub(super) relocations: JoinSet<Relocated>,
     /// What session ids are made from.
     random: StdRng,
 }
@@ -184,6 +188,7 @@ impl Actor {
             numbers: config.numbers,
             emergency: config.emergency,
             silent_trunks: BTreeSet::new(),
+            relocations: JoinSet::new(),
             random: StdRng::from_seed(Sha256::digest(config.seed).into()),
         }
     }
@@ -201,6 +206,10 @@ impl Actor {
                 biased;
                 () = stop.cancelled() => return,
                 () = sleep_until(next) => self.on_deadline(clock::instant()),
+                // One that panicked answers nothing: the device asks again.
+                Some(Ok(done)) = self.relocations.join_next() => {
+                    self.on_relocated(clock::instant(), done);
+                }
                 command = commands.recv() => match command {
                     Some(command) => outgoing::on_command(&mut self, clock::instant(), command),
                     None => return,

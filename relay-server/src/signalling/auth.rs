@@ -54,6 +54,11 @@ impl Auth {
         }
     }
 
+    /// All accounts, for a change that is not made on this task.
+    pub(super) fn accounts(&self) -> Arc<AccountStore> {
+        Arc::clone(&self.accounts)
+    }
+
     pub(super) fn account(&self, user: &str) -> Option<Arc<Account>> {
         self.accounts.lookup(user)
     }
@@ -111,6 +116,13 @@ impl Auth {
     pub(super) fn may_call(&mut self, now: Instant, account: &str) -> bool {
         self.admission
             .check(now, Key::account(account), Kind::Invite)
+            .is_ok()
+    }
+
+    /// Whether an account may change its registered location now.
+    pub(super) fn may_relocate(&mut self, now: Instant, account: &str) -> bool {
+        self.admission
+            .check(now, Key::account(account), Kind::Relocate)
             .is_ok()
     }
 

@@ -90,6 +90,7 @@ impl Actor {
             }
             Event::InfoFailed { .. }
             | Event::Registered { .. }
+            | Event::EnclosureRefused { .. }
             | Event::RegistrationFailed { .. }
             | Event::Response { .. } => {}
         }
@@ -276,7 +277,7 @@ impl Actor {
         {
             headers.push(("Require".into(), "outbound".into()));
         }
-        self.endpoint.respond(now, txn, 200, headers, None);
+        self.grant(now, txn, request, account, headers);
     }
 
     /// The standing bindings, as a registrar must list them (RFC 3261 section 10.3 step 8).

@@ -5,7 +5,7 @@
 //! want into SIP, [`invitations`] asks interpreters one at a time, [`ringing`] rings all devices
 //! of a subscriber at once, [`away`] keeps the place of a caller whose connection broke,
 //! [`farewell`] tells whoever was away that their call is over, [`emergency`] says what goes along
-//! with a call for help.
+//! with a call for help, [`whereabouts`] takes the location that a caller's device tells.
 //! What it is not: it decides nothing about calls and touches no media.
 //! Start reading at [`Command`] and [`actor::Actor`].
 
@@ -22,6 +22,7 @@ mod place;
 pub mod registrar;
 mod ringing;
 mod saved;
+mod whereabouts;
 pub mod wire;
 
 use tokio::sync::mpsc;

@@ -10,7 +10,6 @@ use super::actor::{Actor, Use};
 use super::emergency::bare::Enclosed;
 use super::emergency::{self, Facts};
 use super::{Command, Dial, wire};
-use crate::accounts::Role;
 use crate::session::{Message, News, Speaker};
 
 pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
@@ -170,10 +169,7 @@ fn enclose(actor: &mut Actor, dial: &Dial) -> (Vec<(String, String)>, Body) {
     let id = actor.new_uuid();
     let caller = dial.caller.as_ref();
     let account = caller.and_then(|number| actor.auth.account(number.as_str()));
-    let location = account.as_ref().and_then(|account| match account.role() {
-        Role::Caller { location, .. } => location.as_ref(),
-        Role::Interpreter { .. } => None,
-    });
+    let location = account.as_ref().and_then(|account| account.location());
     let (session, located) = (dial.session, location.is_some());
     info!(%session, located, "what emergency services need goes along");
     let facts = Facts {
@@ -181,7 +177,7 @@ fn enclose(actor: &mut Actor, dial: &Dial) -> (Vec<(String, String)>, Body) {
         service: &actor.emergency,
         caller,
         name: account.as_ref().and_then(|account| account.name()),
-        location: location.map(|place| place.expose()),
+        location,
         ca: dial.ca.as_ref(),
         id,
         utc_ms: actor.services.clock.now().utc_ms,

@@ -1,7 +1,7 @@
 //! The words we add to SIP; docs/flows/wire.md describes them for others.
 
 use serde::{Deserialize, Serialize};
-use vrs_domain::EndReason;
+use vrs_domain::{EndReason, LocationRefusal};
 use vrs_sip::Headers;
 
 /// The session a message belongs to.
@@ -30,6 +30,8 @@ pub const LANGUAGES: &str = "VRS-Languages";
 pub const CALLER_NUMBER: &str = "VRS-Caller-Number";
 /// What an interpreter does: `available`, `break`, `meal`, `training` or `away`.
 pub const AVAILABILITY: &str = "VRS-Availability";
+/// Whether a caller's location is registered; see [`location_header`].
+pub const LOCATION: &str = "VRS-Location";
 /// Why a call ended, as a word of our list.
 pub const REASON: &str = "VRS-Reason";
 /// The INFO package of [`Status`] (RFC 6086).
@@ -41,6 +43,16 @@ pub const STATUS_TYPE: &str = "application/vrs-status+json";
 
 /// When a request refused with 503 may be tried again, in seconds.
 pub const RETRY_AFTER_S: u32 = 10;
+
+/// In the 200 to a caller's REGISTER: `registered` or `missing`, and with `;refused=` why the
+/// location that came along was not taken.
+#[must_use]
+pub fn location_header(registered: bool, refused: Option<LocationRefusal>) -> (String, String) {
+    let word = if registered { "registered" } else { "missing" };
+    let refused = refused.map(|why| format!(";refused={why}"));
+    let value = format!("{word}{}", refused.unwrap_or_default());
+    (LOCATION.to_owned(), value)
+}
 
 /// What a party is told while a session goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

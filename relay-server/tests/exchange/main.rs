@@ -18,3 +18,4 @@ mod party;
 mod plane;
 mod restarts;
 mod ringing;
+mod whereabouts;

@@ -196,6 +196,12 @@ impl Office {
         self.accounts.relocate(account, place).unwrap();
     }
 
+    /// Where an account is registered.
+    pub(crate) fn location(&self, account: &str) -> Option<String> {
+        let account = self.accounts.lookup(account).unwrap();
+        account.location().map(ToString::to_string)
+    }
+
     /// The gateway behind a trunk, connected.
     pub(crate) async fn gateway(&mut self, trunk: &'static str) -> Party {
         let mut party = Party::new(trunk);

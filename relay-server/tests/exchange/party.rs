@@ -8,8 +8,9 @@ use relay_server::edge::{Arrival, Opened};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use vrs_sip::{
-    Body, CallHandle, Credentials, Endpoint, EndpointConfig, Event, FlowAddress, FlowId, FlowKind,
-    InviteParams, NameAddr, Output, RegisterParams, Request, Role, Uri,
+    Body, CallHandle, Credentials, Enclosure, Endpoint, EndpointConfig, Event, FlowAddress, FlowId,
+    FlowKind, Headers, InviteParams, NameAddr, Output, RegisterParams, RegistrationHandle, Request,
+    Role, Uri,
 };
 
 use super::office::{ANA, CALLER, DOMAIN, Office, PASSWORD, TRUNKS, pass, seconds};
@@ -35,6 +36,9 @@ pub(crate) struct Party {
     pub(crate) kind: FlowKind,
     /// What goes along with the calls it places.
     pub(crate) headers: Vec<(String, String)>,
+    /// What goes along when it signs in.
+    pub(crate) enclosure: Option<Enclosure>,
+    registration: Option<RegistrationHandle>,
 }
 
 struct Line {
@@ -70,6 +74,8 @@ impl Party {
             placed: None,
             kind: STREAM,
             headers: Vec::new(),
+            enclosure: None,
+            registration: None,
         }
     }
 
@@ -127,15 +133,36 @@ impl Party {
             reg_id: Some(1),
             expires_s: 600,
             headers: Vec::new(),
+            enclosure: self.enclosure.clone(),
             credentials: Some(self.credentials()),
         };
         let flow = self.line().flow;
+        let (tell, told) = tokio::sync::oneshot::channel();
         self.order(move |endpoint| {
-            endpoint.register(now(), flow, register);
+            tell.send(endpoint.register(now(), flow, register)).ok();
         })
         .await;
-        self.until(|event| matches!(event, Event::Registered { .. }).then_some(()))
+        self.registration = Some(told.await.unwrap());
+        if self.enclosure.is_none() {
+            self.granted().await;
+        }
+    }
+
+    /// The headers of the 200 to a REGISTER.
+    pub(crate) async fn granted(&mut self) -> Headers {
+        self.until(|event| match event {
+            Event::Registered { response, .. } => Some(response.headers.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Registers again with this; the headers of the 200.
+    pub(crate) async fn enclose(&mut self, enclosure: Enclosure) -> Headers {
+        let registration = self.registration.unwrap();
+        self.order(move |endpoint| endpoint.enclose(now(), registration, enclosure))
             .await;
+        self.granted().await
     }
 
     /// The connection breaks, at both ends at once.

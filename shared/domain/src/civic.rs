@@ -75,6 +75,22 @@ words! {
     }
 }
 
+words! {
+    /// Why a provider does not take the location that a subscriber's device tells it.
+    LocationRefusal, "reason to refuse a location" {
+        /// It cannot be understood, or is no civic address.
+        Unreadable = "unreadable",
+        /// It points at another server; only what comes along is taken (RFC 6442 section 4.1).
+        Elsewhere = "elsewhere",
+        /// The account was registered at another place just before.
+        TooSoon = "too_soon",
+        /// It could not be written down.
+        NotKept = "not_kept",
+        /// Only callers have one.
+        NotCaller = "not_caller",
+    }
+}
+
 /// A civic address (RFC 5139): each element once, in the order of the schema, with a country.
 ///
 /// Written `country=US;RD=Broadway;HNO=123;PC=10007`. It is personal data:
@@ -108,6 +124,9 @@ pub enum InvalidLocation {
     /// A value that is too long.
     #[error("{0} is longer than {CIVIC_VALUE_BYTES_MAX} bytes")]
     Value(CivicElement),
+    /// A value with a semicolon, which separates elements.
+    #[error("{0} has a semicolon in it")]
+    Semicolon(CivicElement),
     /// A value with signs that cannot be printed.
     #[error("{0} has control signs in it")]
     Control(CivicElement),
@@ -120,6 +139,32 @@ pub enum InvalidLocation {
 }
 
 impl CivicLocation {
+    /// A location of these elements, in any order; spaces around values are ignored and several
+    /// in a row are one (the values are tokens, RFC 5139 section 4).
+    ///
+    /// # Errors
+    /// [`InvalidLocation`], which names the element.
+    pub fn from_elements(
+        given: impl IntoIterator<Item = (CivicElement, String)>,
+    ) -> Result<Self, InvalidLocation> {
+        let mut elements: Vec<(CivicElement, String)> = Vec::new();
+        for (element, value) in given {
+            if elements.iter().any(|(there, _)| *there == element) {
+                return Err(InvalidLocation::Twice(element));
+            }
+            elements.push((element, checked(element, &value)?));
+        }
+        elements.sort_by_key(|(element, _)| *element);
+        let location = Self(elements);
+        if location.get(CivicElement::Country).is_none() {
+            return Err(InvalidLocation::NoCountry);
+        }
+        if location.to_string().len() > CIVIC_LOCATION_BYTES_MAX {
+            return Err(InvalidLocation::Length);
+        }
+        Ok(location)
+    }
+
     /// The elements that are there, with their values, in the order of the schema.
     pub fn elements(&self) -> impl Iterator<Item = (CivicElement, &str)> {
         self.0
@@ -147,27 +192,16 @@ impl FromStr for CivicLocation {
         if text.len() > CIVIC_LOCATION_BYTES_MAX {
             return Err(InvalidLocation::Length);
         }
-        let mut elements: Vec<(CivicElement, String)> = Vec::new();
-        for (index, part) in text.split(';').enumerate() {
-            if part.trim().is_empty() {
-                // A semicolon at the end, or two in a row, mean nothing.
-                continue;
-            }
+        let parts = text.split(';').enumerate();
+        // A semicolon at the end, or two in a row, mean nothing.
+        let parts = parts.filter(|(_, part)| !part.trim().is_empty());
+        let named = parts.map(|(index, part)| {
             let (name, value) = part
                 .split_once('=')
                 .ok_or(InvalidLocation::Part(index + 1))?;
-            let element = element(name.trim())?;
-            if elements.iter().any(|(there, _)| *there == element) {
-                return Err(InvalidLocation::Twice(element));
-            }
-            elements.push((element, checked(element, value)?));
-        }
-        elements.sort_by_key(|(element, _)| *element);
-        let location = Self(elements);
-        if location.get(CivicElement::Country).is_none() {
-            return Err(InvalidLocation::NoCountry);
-        }
-        Ok(location)
+            Ok((element(name.trim())?, value.to_owned()))
+        });
+        Self::from_elements(named.collect::<Result<Vec<_>, InvalidLocation>>()?)
     }
 }
 
@@ -183,7 +217,11 @@ fn checked(element: CivicElement, value: &str) -> Result<String, InvalidLocation
     if value.chars().any(is_control) {
         return Err(InvalidLocation::Control(element));
     }
-    let value = value.trim();
+    if value.contains(';') {
+        return Err(InvalidLocation::Semicolon(element));
+    }
+    let words: Vec<_> = value.trim().split(' ').filter(|w| !w.is_empty()).collect();
+    let value = words.join(" ");
     if value.is_empty() {
         return Err(InvalidLocation::Empty(element));
     }
@@ -191,7 +229,7 @@ fn checked(element: CivicElement, value: &str) -> Result<String, InvalidLocation
         return Err(InvalidLocation::Value(element));
     }
     if element != CivicElement::Country {
-        return Ok(value.to_owned());
+        return Ok(value);
     }
     if value.len() != 2 || !value.bytes().all(|b| b.is_ascii_alphabetic()) {
         return Err(InvalidLocation::Country);
@@ -275,6 +313,32 @@ mod tests {
         );
         let whole = format!("country=US;NAM={}", "x".repeat(CIVIC_LOCATION_BYTES_MAX));
         assert_eq!(refused(&whole), "a location has at most 1024 bytes");
+    }
+
+    #[test]
+    fn f22_a_location_of_elements_is_held_to_the_same_rules() {
+        let of = |value: &str| {
+            let country = (CivicElement::Country, "US".to_owned());
+            CivicLocation::from_elements([(CivicElement::Rd, value.to_owned()), country])
+        };
+        let location = of("  Fifth   Avenue ").unwrap();
+        assert_eq!(location.to_string(), "country=US;RD=Fifth Avenue");
+        let refused = [
+            ("a;HNO=1", InvalidLocation::Semicolon(CivicElement::Rd)),
+            ("a\tb", InvalidLocation::Control(CivicElement::Rd)),
+            (" ", InvalidLocation::Empty(CivicElement::Rd)),
+        ];
+        for (value, why) in refused {
+            assert_eq!(of(value), Err(why));
+        }
+        let long = "x".repeat(CIVIC_VALUE_BYTES_MAX);
+        let all = CivicElement::ALL.iter().skip(1).take(5);
+        let all = all.map(|element| (*element, long.clone()));
+        let country = (CivicElement::Country, "US".to_owned());
+        assert_eq!(
+            CivicLocation::from_elements(all.chain([country])),
+            Err(InvalidLocation::Length)
+        );
     }
 
     #[test]

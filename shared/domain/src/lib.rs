@@ -18,7 +18,7 @@ pub mod sensitive;
 pub mod state;
 
 pub use call::{CallCenter, CallKind, Legs, ReliefReason, Urgency};
-pub use civic::{CivicElement, CivicLocation, InvalidLocation};
+pub use civic::{CivicElement, CivicLocation, InvalidLocation, LocationRefusal};
 pub use id::{CaId, Epoch, SessionId};
 pub use language::{Gender, LanguagePair, SignLanguage, Skill, SpokenLanguage};
 pub use number::PhoneNumber;

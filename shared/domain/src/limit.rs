@@ -15,6 +15,13 @@ pub const CIVIC_VALUE_BYTES_MAX: usize = 255;
 /// escaped, stays far below what gateways take.
 pub const CIVIC_LOCATION_BYTES_MAX: usize = 1024;
 
+/// Largest PIDF-LO that is read, in bytes: the longest address with every sign escaped, and what
+/// others write around it.
+pub const PIDF_BYTES_MAX: usize = 16 * 1024;
+/// An account is registered at another place once in so much time, on average (RFC 9248 section
+/// 5.2.5 wants updates limited in rate).
+pub const LOCATION_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Largest SIP message or WebSocket frame, in bytes.
 pub const SIP_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// Most header fields in one SIP message.

@@ -28,9 +28,9 @@ pub mod transaction;
 
 pub use dialog::{Dialog, DialogId};
 pub use endpoint::{
-    Body, CallHandle, ClientTransactionHandle, Endpoint, EndpointConfig, Event, FlowAddress,
-    FlowId, FlowKind, InviteParams, Output, RegisterParams, RegistrationHandle, RequestParams,
-    Role, SavedCall, TransactionHandle,
+    Body, CallHandle, ClientTransactionHandle, Enclosure, Endpoint, EndpointConfig, Event,
+    FlowAddress, FlowId, FlowKind, InviteParams, Output, RegisterParams, RegistrationHandle,
+    RequestParams, Role, SavedCall, TransactionHandle,
 };
 pub use framer::{FrameError, Framed, StreamFramer};
 pub use message::{

@@ -3,10 +3,10 @@
 //! What it is: what a REGISTER says, what was granted, when to refresh. What it is not: a
 //! transaction; the endpoint sends what [`Registration::request`] writes.
 
-use crate::FlowId;
 use crate::digest::DigestSession;
 use crate::limit::EXPIRES_DEFAULT_S;
 use crate::message::{CSeq, Contacts, Headers, Method, NameAddr, Request, Response, Uri};
+use crate::{Enclosure, FlowId};
 use std::time::{Duration, Instant};
 
 /// Where a registration stands.
@@ -28,6 +28,10 @@ pub(crate) struct Registration {
     pub(crate) aor: NameAddr,
     pub(crate) contact: NameAddr,
     pub(crate) headers: Vec<(String, String)>,
+    /// Goes along until it is granted.
+    pub(crate) enclosure: Option<Enclosure>,
+    /// The REGISTER on its way, or the last one, has the enclosure.
+    pub(crate) enclosed: bool,
     pub(crate) expires_s: u32,
     pub(crate) call_id: String,
     pub(crate) from_tag: String,
@@ -70,11 +74,21 @@ impl Registration {
         for (name, value) in &self.headers {
             headers.push(name, value);
         }
+        let enclosure = self.enclosure.as_ref().filter(|_| !self.leaving);
+        self.enclosed = enclosure.is_some();
+        let mut body = Vec::new();
+        if let Some(enclosure) = enclosure {
+            for (name, value) in &enclosure.headers {
+                headers.push(name, value);
+            }
+            headers.push("Content-Type", &enclosure.body.content_type);
+            body.clone_from(&enclosure.body.bytes);
+        }
         Request {
             method: Method::Register,
             uri: self.registrar.clone(),
             headers,
-            body: Vec::new(),
+            body,
         }
     }
 

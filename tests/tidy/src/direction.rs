@@ -7,12 +7,13 @@ use crate::tree::File;
 const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("vrs-domain", &[], &[]),
     ("vrs-sip", &[], &[]),
+    ("vrs-pidf", &["vrs-domain"], &[]),
     ("vrs-media", &["vrs-domain"], &[]),
     ("vrs-telemetry", &[], &[]),
     ("relay-core", &["vrs-domain", "vrs-media"], &[]),
     (
         "vrs-client",
-        &["vrs-domain", "vrs-sip", "vrs-media"],
+        &["vrs-domain", "vrs-sip", "vrs-pidf", "vrs-media"],
         &["vrs-telephone", "vrs-e2e"],
     ),
     ("vrs-ui", &["vrs-domain", "vrs-media"], &[]),
@@ -22,6 +23,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
             "relay-core",
             "vrs-domain",
             "vrs-sip",
+            "vrs-pidf",
             "vrs-media",
             "vrs-telemetry",
         ],
@@ -67,7 +69,13 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
 ];
 
 /// Pure crates: bytes, time, randomness and ids are handed in.
-const PURE: [&str; 4] = ["vrs-domain", "vrs-sip", "vrs-media", "relay-core"];
+const PURE: [&str; 5] = [
+    "vrs-domain",
+    "vrs-sip",
+    "vrs-pidf",
+    "vrs-media",
+    "relay-core",
+];
 /// What a pure crate may not use: runtimes, sockets, threads, windows, entropy, stores.
 const IMPURE: [&str; 14] = [
     "async-std",

@@ -1,9 +1,9 @@
 //! The blocks of additional data (RFC 7852 section 4) that a relay provider knows.
 
 use vrs_domain::PhoneNumber;
+use vrs_pidf::Element;
 
 use super::Facts;
-use super::xml::Element;
 
 /// Namespaces of the blocks (RFC 7852 section 8) and of vCards in XML (RFC 6351).
 const PROVIDER: &str = "urn:ietf:params:xml:ns:EmergencyCallData:ProviderInfo";

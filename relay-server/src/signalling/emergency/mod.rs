@@ -9,10 +9,8 @@
 
 pub(super) mod bare;
 mod blocks;
-mod pidf;
 #[cfg(test)]
 mod tests;
-mod xml;
 
 use uuid::Uuid;
 use vrs_domain::{CaId, CivicLocation, PhoneNumber};
@@ -72,8 +70,8 @@ pub(super) fn enclose(sdp: &str, facts: &Facts<'_>) -> (Vec<(String, String)>, B
     if let Some(location) = facts.location {
         let caller = facts.caller.map_or("anonymous", PhoneNumber::as_str);
         let entity = format!("pres:{caller}@{}", facts.domain);
-        let document = pidf::document(entity, location, facts.utc_ms);
-        parts.push(enclosed("application/pidf+xml", "Location", document));
+        let document = vrs_pidf::write(entity, location, facts.utc_ms);
+        parts.push(enclosed(vrs_pidf::MEDIA_TYPE, "Location", document));
         let at = format!("<cid:Location.{id}@{host}>");
         headers.push(("Geolocation".to_owned(), at));
         // RFC 6442 section 4.2: whoever routes the call may look at it.

@@ -164,6 +164,16 @@ pub struct InviteParams {
     pub credentials: Option<Credentials>,
 }
 
+/// What is told once with a registration and not with each refresh, such as a location
+/// (RFC 6442, RFC 9248 section 5.2.5).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Enclosure {
+    /// Headers that belong to the body, such as Geolocation.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Body,
+}
+
 /// A registration to keep.
 #[derive(Clone)]
 pub struct RegisterParams {
@@ -181,6 +191,8 @@ pub struct RegisterParams {
     pub expires_s: u32,
     /// Further headers of every REGISTER.
     pub headers: Vec<(String, String)>,
+    /// What goes along until a REGISTER with it is granted.
+    pub enclosure: Option<Enclosure>,
     /// Answers challenges, on this flow only.
     pub credentials: Option<Credentials>,
 }
@@ -346,8 +358,17 @@ pub enum Event {
         registration: RegistrationHandle,
         /// Seconds granted.
         expires_s: u32,
+        /// The enclosure went along; refreshes go without it from now on.
+        enclosed: bool,
         /// The 200.
         response: Response,
+    },
+    /// A REGISTER was refused for what went along, and goes out once more without it.
+    EnclosureRefused {
+        /// Which.
+        registration: RegistrationHandle,
+        /// 400, 413, 415, 424 or 513.
+        status: u16,
     },
     /// A REGISTER failed; the handle is gone.
     RegistrationFailed {

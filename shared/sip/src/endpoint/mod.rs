@@ -27,9 +27,9 @@ mod uac;
 mod uas;
 
 pub use api::{
-    Body, CallHandle, ClientTransactionHandle, EndpointConfig, Event, FlowAddress, FlowId,
-    FlowKind, InviteParams, Output, RegisterParams, RegistrationHandle, RequestParams, Role,
-    TransactionHandle,
+    Body, CallHandle, ClientTransactionHandle, Enclosure, EndpointConfig, Event, FlowAddress,
+    FlowId, FlowKind, InviteParams, Output, RegisterParams, RegistrationHandle, RequestParams,
+    Role, TransactionHandle,
 };
 
 pub use saved::SavedCall;

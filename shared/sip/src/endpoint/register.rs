@@ -3,7 +3,7 @@
 use super::compose::add_headers;
 use super::timers::Owner;
 use super::transactions::Use;
-use super::{Endpoint, Event, FlowId, RegisterParams, RegistrationHandle};
+use super::{Enclosure, Endpoint, Event, FlowId, RegisterParams, RegistrationHandle};
 use crate::digest::{Answer, DigestSession};
 use crate::message::{NameAddr, Response, Uri};
 use crate::registration::{Registration, State};
@@ -11,6 +11,10 @@ use std::time::Instant;
 
 /// Longest interval a registrar may demand by 423, seconds.
 const MIN_EXPIRES_MAX_S: u32 = 24 * 3600;
+
+/// Answers that may mean the body of a REGISTER, its type or its size (RFC 3261 section 21.4, RFC
+/// 6442 section 4.3).
+const ENCLOSURE_REFUSED: [u16; 5] = [400, 413, 415, 424, 513];
 
 impl Endpoint {
     /// Registers a contact on a flow and keeps it registered: refreshed at half of what was
@@ -42,6 +46,8 @@ impl Endpoint {
             aor,
             contact,
             headers: clean_headers(&params.headers),
+            enclosure: params.enclosure.map(clean),
+            enclosed: false,
             expires_s: params.expires_s,
             call_id: self.random.word(),
             from_tag: self.random.word(),
@@ -85,6 +91,30 @@ impl Endpoint {
             return;
         };
         known.headers = clean_headers(&headers);
+        self.register_again(now, registration);
+    }
+
+    /// Registers again at once with this enclosure, in the place of an earlier one that was not
+    /// granted yet.
+    pub fn enclose(
+        &mut self,
+        now: Instant,
+        registration: RegistrationHandle,
+        enclosure: Enclosure,
+    ) {
+        let Some(known) = self.registrations.get_mut(&registration) else {
+            return;
+        };
+        known.enclosure = Some(clean(enclosure));
+        // What is on its way has another one.
+        known.enclosed = false;
+        self.register_again(now, registration);
+    }
+
+    fn register_again(&mut self, now: Instant, registration: RegistrationHandle) {
+        let Some(known) = self.registrations.get_mut(&registration) else {
+            return;
+        };
         match known.state {
             State::Registered { .. } => self.send_register(now, registration, true),
             State::Registering => known.again = true,
@@ -162,6 +192,16 @@ impl Endpoint {
                 return;
             }
         }
+        // Whoever cannot take a location must not cost anybody their telephone.
+        if registration.enclosed && ENCLOSURE_REFUSED.contains(&response.status) {
+            registration.enclosure = None;
+            self.emit(Event::EnclosureRefused {
+                registration: handle,
+                status: response.status,
+            });
+            self.send_register(now, handle, true);
+            return;
+        }
         self.registration_failed(handle, response.status, Some(response.clone()));
     }
 
@@ -174,6 +214,7 @@ impl Endpoint {
             self.emit(Event::Registered {
                 registration: handle,
                 expires_s: 0,
+                enclosed: false,
                 response: response.clone(),
             });
             return;
@@ -181,6 +222,10 @@ impl Endpoint {
         let expires_s = registration.granted_s(response);
         registration.granted(now, expires_s);
         registration.interval_raised = false;
+        let enclosed = std::mem::take(&mut registration.enclosed);
+        if enclosed {
+            registration.enclosure = None;
+        }
         let (again, at) = (
             registration.again || registration.leaving,
             registration.poll_timeout(),
@@ -189,6 +234,7 @@ impl Endpoint {
         self.emit(Event::Registered {
             registration: handle,
             expires_s,
+            enclosed,
             response: response.clone(),
         });
         if again {
@@ -221,6 +267,13 @@ impl Endpoint {
             flow.registrations.remove(&handle);
         }
         self.deadlines.set(Owner::Registration(handle), None);
+    }
+}
+
+fn clean(enclosure: Enclosure) -> Enclosure {
+    Enclosure {
+        headers: clean_headers(&enclosure.headers),
+        body: enclosure.body,
     }
 }
 

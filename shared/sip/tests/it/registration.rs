@@ -4,8 +4,8 @@ use super::pair::{CLIENT, FLOW, Pair, SERVER, WSS, Weather, credentials, uri};
 use std::time::Duration;
 use vrs_sip::digest::{Algorithm, AuthError, Authenticator, ha1};
 use vrs_sip::{
-    Event, FlowKind, NameAddr, RegisterParams, RegistrationHandle, Request, RequestParams, Secret,
-    TransactionHandle,
+    Body, Enclosure, Event, FlowKind, NameAddr, RegisterParams, RegistrationHandle, Request,
+    RequestParams, Secret, TransactionHandle,
 };
 
 const REALM: &str = "vrs.test";
@@ -29,6 +29,7 @@ fn params() -> RegisterParams {
         reg_id: Some(1),
         expires_s: 600,
         headers: vec![("VRS-Availability".to_owned(), "available".to_owned())],
+        enclosure: None,
         credentials: Some(credentials()),
     }
 }
@@ -288,6 +289,84 @@ fn a_change_during_a_register_is_sent_after_it() {
     }
     assert_eq!(last, (handle, 0));
     pair.assert_empty();
+}
+
+fn enclosure(body: &str) -> Enclosure {
+    Enclosure {
+        headers: vec![("Geolocation".to_owned(), "<cid:1@x>".to_owned())],
+        body: Body::new("application/pidf+xml", body),
+    }
+}
+
+/// What the next REGISTER has along; it is answered with this status.
+fn along(pair: &mut Pair, status: u16) -> Option<String> {
+    let (txn, request) = pair.until(SERVER, incoming);
+    let server = &mut pair.sides[SERVER].endpoint;
+    server.respond(pair.now, txn, status, Vec::new(), None);
+    let body = String::from_utf8(request.body).unwrap();
+    let is_there = request.headers.get("Geolocation").is_some();
+    assert_eq!(is_there, !body.is_empty());
+    assert_eq!(is_there, request.headers.get("Content-Type").is_some());
+    is_there.then_some(body)
+}
+
+fn granted_with(event: &Event) -> Option<bool> {
+    match event {
+        Event::Registered { enclosed, .. } => Some(*enclosed),
+        _ => None,
+    }
+}
+
+#[test]
+fn r30_what_is_enclosed_goes_along_until_it_is_granted_and_not_with_refreshes() {
+    let mut pair = Pair::wss();
+    let with = RegisterParams {
+        enclosure: Some(enclosure("one")),
+        expires_s: 20,
+        ..params()
+    };
+    let handle = pair.sides[CLIENT].endpoint.register(pair.now, FLOW, with);
+    let challenge = authenticator(&ALL, 300).challenge(pair.now);
+    let (txn, first) = pair.until(SERVER, incoming);
+    assert_eq!(first.body, b"one");
+    let headers = challenge
+        .into_iter()
+        .map(|c| ("WWW-Authenticate".into(), c));
+    let server = &mut pair.sides[SERVER].endpoint;
+    server.respond(pair.now, txn, 401, headers.collect(), None);
+    assert_eq!(along(&mut pair, 200).as_deref(), Some("one"));
+    assert!(pair.until(CLIENT, granted_with));
+    assert_eq!(along(&mut pair, 200), None, "a refresh");
+    assert!(!pair.until(CLIENT, granted_with));
+    let client = &mut pair.sides[CLIENT].endpoint;
+    client.update_headers(pair.now, handle, Vec::new());
+    // Changed while another one is on its way: it comes next, and the last one counts.
+    for text in ["two", "three"] {
+        let client = &mut pair.sides[CLIENT].endpoint;
+        client.enclose(pair.now, handle, enclosure(text));
+    }
+    assert_eq!(along(&mut pair, 200), None);
+    assert!(!pair.until(CLIENT, granted_with));
+    assert_eq!(along(&mut pair, 200).as_deref(), Some("three"));
+    assert!(pair.until(CLIENT, granted_with));
+}
+
+#[test]
+fn r30_whoever_refuses_what_is_enclosed_gets_the_registration_without_it() {
+    let mut pair = Pair::wss();
+    let with = RegisterParams {
+        enclosure: Some(enclosure("one")),
+        ..params()
+    };
+    pair.sides[CLIENT].endpoint.register(pair.now, FLOW, with);
+    assert!(along(&mut pair, 424).is_some());
+    assert_eq!(along(&mut pair, 200), None);
+    let refused = pair.until(CLIENT, |event| match event {
+        Event::EnclosureRefused { status, .. } => Some(*status),
+        _ => None,
+    });
+    assert_eq!(refused, 424);
+    assert!(!pair.until(CLIENT, granted_with));
 }
 
 #[test]

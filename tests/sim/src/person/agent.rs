@@ -124,6 +124,7 @@ impl Agent {
             reg_id: Some(1),
             expires_s: 600,
             headers: Vec::new(),
+            enclosure: None,
             credentials: Some(credentials(&account)),
         };
         self.registration = Some(self.endpoint.register(now(), flow, params));

@@ -91,6 +91,7 @@ impl Phone {
             reg_id: Some(1),
             expires_s: 600,
             headers: Vec::new(),
+            enclosure: None,
             credentials: Some(credentials(&account)),
         };
         self.endpoint.register(now(), flow, params);

@@ -4,7 +4,7 @@ use quick_xml::escape::escape;
 
 /// An element with its attributes and either text or children.
 #[derive(Debug)]
-pub(super) struct Element {
+pub struct Element {
     name: &'static str,
     attributes: Vec<(&'static str, String)>,
     text: String,
@@ -12,7 +12,9 @@ pub(super) struct Element {
 }
 
 impl Element {
-    pub(super) const fn new(name: &'static str) -> Self {
+    /// An element without anything in it, by its name with its prefix.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
         Self {
             name,
             attributes: Vec::new(),
@@ -22,30 +24,38 @@ impl Element {
     }
 
     /// An element that holds text.
-    pub(super) fn of(name: &'static str, text: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn of(name: &'static str, text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
             ..Self::new(name)
         }
     }
 
-    pub(super) fn attribute(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    /// The same element with one more attribute.
+    #[must_use]
+    pub fn attribute(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.attributes.push((name, value.into()));
         self
     }
 
-    pub(super) fn child(mut self, child: Self) -> Self {
+    /// The same element with one more child.
+    #[must_use]
+    pub fn child(mut self, child: Self) -> Self {
         self.children.push(child);
         self
     }
 
-    pub(super) fn children(mut self, children: impl IntoIterator<Item = Self>) -> Self {
+    /// The same element with all of these as further children.
+    #[must_use]
+    pub fn children(mut self, children: impl IntoIterator<Item = Self>) -> Self {
         self.children.extend(children);
         self
     }
 
-    /// The whole document in UTF-8.
-    pub(super) fn document(&self) -> Vec<u8> {
+    /// The whole document in UTF-8, with this element as its root.
+    #[must_use]
+    pub fn document(&self) -> Vec<u8> {
         let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n");
         self.write(&mut out);
         out.push_str("\r\n");

@@ -1,18 +1,20 @@
-//! The registered location as a PIDF-LO (RFC 4119, with the civic address of RFC 5139).
+//! A location as a document.
 
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 use vrs_domain::{CivicElement, CivicLocation};
 
-use super::xml::Element;
+use crate::{CIVIC, Element, GEOPRIV, PIDF, POLICY};
 
 /// Whoever gets it may keep it for so long (RFC 4119 section 2.2.2: a day when nothing is said).
 const RETENTION: Duration = Duration::hours(24);
 
 /// One tuple with one civic address, so that there is one way to read it (RFC 5491 section 3.1).
 ///
-/// `entity` is a URI of whom it is about, `utc_ms` now, in milliseconds since 1970.
-pub(super) fn document(entity: String, location: &CivicLocation, utc_ms: u64) -> Vec<u8> {
+/// `entity` is a URI of whom it is about, `utc_ms` now, in milliseconds since 1970. It may be passed
+/// on, for a day, and says that somebody typed it (RFC 4119 sections 2.2.2 and 6.1).
+#[must_use]
+pub fn write(entity: String, location: &CivicLocation, utc_ms: u64) -> Vec<u8> {
     let address = location
         .elements()
         .map(|(element, value)| Element::of(tag(element), value));
@@ -30,16 +32,10 @@ pub(super) fn document(entity: String, location: &CivicLocation, utc_ms: u64) ->
         // Somebody typed it; nothing measured it.
         .child(Element::of("gp:method", "Manual"));
     Element::new("presence")
-        .attribute("xmlns", "urn:ietf:params:xml:ns:pidf")
-        .attribute("xmlns:gp", "urn:ietf:params:xml:ns:pidf:geopriv10")
-        .attribute(
-            "xmlns:gbp",
-            "urn:ietf:params:xml:ns:pidf:geopriv10:basicPolicy",
-        )
-        .attribute(
-            "xmlns:ca",
-            "urn:ietf:params:xml:ns:pidf:geopriv10:civicAddr",
-        )
+        .attribute("xmlns", PIDF)
+        .attribute("xmlns:gp", GEOPRIV)
+        .attribute("xmlns:gbp", POLICY)
+        .attribute("xmlns:ca", CIVIC)
         .attribute("entity", entity)
         .child(
             Element::new("tuple")
