@@ -52,10 +52,14 @@ pub fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         tone_hz: 440.0,
     };
     let call_at_start = arguments.call;
-    glue::run(identity, arguments.flags, move |desk| Model {
-        desk,
-        call_at_start,
-        ..Model::default()
+    glue::run(identity, arguments.flags, move |mut desk| {
+        // Callers are asked where they are.
+        desk.place.get_or_insert_default();
+        Model {
+            desk,
+            call_at_start,
+            ..Model::default()
+        }
     })
 }
 

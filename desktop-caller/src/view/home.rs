@@ -1,8 +1,12 @@
 //! Dialling: a number, a pad, one green button, and how the interpreter will see you.
 
 use egui::accesskit::Role;
-use egui::{Id, Key, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
+use egui::{
+    Align, Frame, Id, Key, Layout, Margin, Panel, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2,
+};
+use vrs_ui::desk::DeskMessage;
 use vrs_ui::host::Seen;
+use vrs_ui::place::Place;
 use vrs_ui::screens::{Shown, first_page, top_strip, with_preview};
 use vrs_ui::situation::{Seat, call_strip};
 use vrs_ui::theme::size;
@@ -30,6 +34,10 @@ pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen, out: &mut
     let own = own_picture(kit, model, seen);
     let mut here = Vec::new();
     let contents = |ui: &mut Ui| {
+        let place = model.desk.place.as_ref();
+        if !model.adding && place.is_some_and(Place::is_wanted) {
+            address_wanted(ui, kit, &mut here);
+        }
         if ui.available_height() < BLOCK_HEIGHT + size::SPACE_XXL {
             low(ui, kit, model, &own, seen, &mut here);
             return;
@@ -59,6 +67,41 @@ pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen, out: &mut
         out.extend(left.map(Message::Desk));
     }
     out.append(&mut here);
+}
+
+/// Says that nobody will know where to send help, and leads to where that is changed.
+fn address_wanted(ui: &mut Ui, kit: &Kit, out: &mut Vec<Message>) {
+    let margin = Margin::symmetric(size::SPACE_L as i8, size::SPACE_S as i8);
+    let frame = Frame::new().fill(kit.palette.surface).inner_margin(margin);
+    let panel = Panel::top("address-wanted")
+        .resizable(false)
+        .show_separator_line(false)
+        .frame(frame);
+    let (sentence, word) = (kit.t("address-wanted"), kit.t("address-add"));
+    let say = |ui: &mut Ui| {
+        let ink = kit.palette.ink;
+        let said = words::with_icon(ui, glyph::MAP_PIN, &sentence, size::BODY, ink);
+        words::tell_politely(ui, &said, &sentence);
+    };
+    let button = |ui: &mut Ui| Button::new(&word).show(ui, kit).clicked();
+    let pressed = panel.show(ui, |ui| {
+        if ui.available_width() < size::TINY {
+            say(ui);
+            return button(ui);
+        }
+        ui.horizontal(|ui| {
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let pressed = button(ui);
+                ui.with_layout(Layout::left_to_right(Align::Center), say);
+                pressed
+            })
+            .inner
+        })
+        .inner
+    });
+    if pressed.inner {
+        out.push(Message::Desk(DeskMessage::OpenSettings(true)));
+    }
 }
 
 /// The page of a second call: over it stands the first, with the way back to it.

@@ -2,13 +2,13 @@
 
 use crate::rig::{CONTRAST, DARK_ES, ES_200, LIGHT, SOMEBODY};
 use crate::script::{
-    ANOTHER, ME, end_busy, incoming, now_it_is, parked, ringing, signed_in, signed_out, talking,
-    waiting, waiting_call,
+    ADDRESS_EN, ANOTHER, ME, end_busy, fill_in_address, incoming, located, now_it_is, parked,
+    ringing, signed_in, signed_out, talking, waiting, waiting_call,
 };
 use egui::Key;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{By, NodeT, Queryable};
 use vrs_client::{CallEnd, Command, Event, SignInProblem};
-use vrs_domain::{CallKind, EndReason, Leg, Urgency};
+use vrs_domain::{CallKind, CivicLocation, EndReason, Leg, LocationRefusal, Sensitive, Urgency};
 
 #[test]
 fn signing_in_takes_the_three_fields_and_tells_what_went_wrong() {
@@ -169,6 +169,95 @@ fn settings_change_the_look_at_once() {
     );
     rig.press("Marcar");
     rig.harness.get_by_label("Llamar");
+}
+
+fn location() -> Sensitive<CivicLocation> {
+    let text = "country=US;A1=NY;A3=New York;RD=Broadway;HNO=123;PC=10007";
+    Sensitive::new(text.parse().unwrap())
+}
+
+#[test]
+fn f22_an_address_is_told_by_hand_and_what_becomes_of_it_is_shown() {
+    let mut rig = signed_in(LIGHT);
+    located(&mut rig, false, None);
+    rig.harness
+        .get_by_label("911 will not be told where you are.");
+    rig.press("Add your address");
+    rig.press("Save address");
+    assert_eq!(rig.twin.take_asked(), [Command::SetLocation(None)]);
+    fill_in_address(&mut rig, &ADDRESS_EN[..5]);
+    rig.press("Save address");
+    assert_eq!(rig.twin.take_asked(), []);
+    rig.harness
+        .get_by_label("Fill in this field: House number.");
+    rig.write("House number", "123");
+    rig.keys(&[Key::Enter]);
+    assert_eq!(
+        rig.twin.take_asked(),
+        [Command::SetLocation(Some(location()))]
+    );
+    rig.harness.get_by_label("Sending it to your provider…");
+    located(&mut rig, false, Some(Err(LocationRefusal::Unreadable)));
+    rig.harness
+        .get_by_label("Your provider cannot read this address. Check it and save it again.");
+    rig.press("Save address");
+    located(&mut rig, true, Some(Ok(())));
+    rig.harness
+        .get_by_label("Saved by your provider. 911 will be told this address.");
+    rig.press("Dial");
+    assert!(rig.harness.query_by_label("Add your address").is_none());
+}
+
+#[test]
+fn r30_an_address_that_is_withheld_is_not_told_and_a_kept_one_goes_with_the_sign_in() {
+    let mut rig = signed_in(LIGHT);
+    located(&mut rig, false, None);
+    rig.press("Add your address");
+    fill_in_address(&mut rig, &ADDRESS_EN);
+    rig.press("Save address");
+    rig.press("Do not share it");
+    rig.harness
+        .get_by_label("Nothing is sent. 911 will not be told where you are.");
+    rig.press("Share my address");
+    let expected = [
+        Command::SetLocation(Some(location())),
+        Command::SetLocation(None),
+        Command::SetLocation(Some(location())),
+    ];
+    assert_eq!(rig.twin.take_asked(), expected);
+    rig.press("Sign out");
+    rig.say(Event::SignedOut);
+    drop(rig.twin.take_asked());
+    rig.write("Password", "correct horse");
+    rig.press("Sign in");
+    let asked = rig.twin.take_asked();
+    assert!(
+        matches!(&asked[..], [Command::SetLocation(Some(told)), Command::SignIn { .. }] if *told == location()),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn u17_tab_reaches_every_field_of_the_address() {
+    let mut rig = signed_in(LIGHT);
+    located(&mut rig, false, None);
+    rig.press("Add your address");
+    let mut reached = Vec::new();
+    for _ in 0..20 {
+        rig.keys(&[Key::Tab]);
+        let focused = rig
+            .harness
+            .query_all(By::new())
+            .find(|node| node.is_focused());
+        reached.extend(focused.and_then(|node| node.accesskit_node().label()));
+    }
+    let fields = ADDRESS_EN.iter().map(|(label, _)| *label);
+    for control in fields.chain(["Share my address", "Apartment or unit", "Save address"]) {
+        assert!(
+            reached.iter().any(|name| name == control),
+            "{control}: {reached:?}"
+        );
+    }
 }
 
 #[test]

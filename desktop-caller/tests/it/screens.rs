@@ -2,7 +2,8 @@
 
 use crate::rig::{CONTRAST, DARK_ES, ES_200, LIGHT};
 use crate::script::{
-    end_busy, incoming, now_it_is, parked, ringing, signed_in, talking, waiting, waiting_call,
+    ADDRESS_EN, ADDRESS_ES, end_busy, fill_in_address, incoming, located, now_it_is, parked,
+    ringing, signed_in, talking, waiting, waiting_call,
 };
 use egui::Key;
 use egui_kittest::SnapshotResults;
@@ -20,6 +21,46 @@ fn home_looks_as_it_should() {
         for digit in ["5", "5", "5", "0", "1", "0"] {
             rig.press(digit);
         }
+        rig.snapshot(&mut results, name);
+    }
+}
+
+#[test]
+fn a_missing_address_looks_as_it_should() {
+    let mut results = SnapshotResults::new();
+    for (name, skin) in [
+        ("address_wanted", LIGHT),
+        ("address_wanted_contrast", CONTRAST),
+        ("address_wanted_es_200", ES_200),
+    ] {
+        let mut rig = signed_in(skin);
+        located(&mut rig, false, None);
+        rig.snapshot(&mut results, name);
+    }
+}
+
+#[test]
+fn the_address_looks_as_it_should() {
+    let mut results = SnapshotResults::new();
+    let mut rig = signed_in(LIGHT);
+    located(&mut rig, false, None);
+    rig.press("Add your address");
+    rig.snapshot(&mut results, "address_empty");
+    fill_in_address(&mut rig, &ADDRESS_EN);
+    rig.press("Save address");
+    located(&mut rig, true, Some(Ok(())));
+    rig.snapshot(&mut results, "address_kept");
+    rig.press("Do not share it");
+    rig.snapshot(&mut results, "address_withheld");
+    for (name, skin) in [
+        ("address_wrong_dark_es", DARK_ES),
+        ("address_wrong_es_200", ES_200),
+    ] {
+        let mut rig = signed_in(skin);
+        located(&mut rig, false, None);
+        rig.press("Agregar su dirección");
+        fill_in_address(&mut rig, &ADDRESS_ES[..3]);
+        rig.press("Guardar dirección");
         rig.snapshot(&mut results, name);
     }
 }

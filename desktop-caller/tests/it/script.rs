@@ -2,17 +2,21 @@
 
 use desktop_caller::Model;
 use vrs_client::devices::Look;
-use vrs_client::{CallView, Direction, Event, Invitation};
-use vrs_domain::{EndReason, SessionId, SessionState, TelephoneState};
+use vrs_client::{CallView, Direction, Event, Invitation, LocationReport};
+use vrs_domain::{EndReason, LocationRefusal, SessionId, SessionState, TelephoneState};
+use vrs_ui::place::Place;
 
 use crate::rig::{Rig, SOMEBODY, Skin};
 
 pub(crate) const ME: &str = "+15550100001";
 
 pub(crate) fn signed_out(skin: Skin) -> Rig<Model> {
-    Rig::new(skin, ME, |desk| Model {
-        desk,
-        ..Model::default()
+    Rig::new(skin, ME, |mut desk| {
+        desk.place = Some(Place::default());
+        Model {
+            desk,
+            ..Model::default()
+        }
     })
 }
 
@@ -110,6 +114,43 @@ pub(crate) fn parked(rig: &mut Rig<Model>) {
         ..view
     })));
     rig.pass(200);
+}
+
+/// The provider says whether it has an address, and what it thinks of the one it was told.
+pub(crate) fn located(
+    rig: &mut Rig<Model>,
+    registered: bool,
+    answer: Option<Result<(), LocationRefusal>>,
+) {
+    rig.say(Event::Location(LocationReport {
+        registered: Some(registered),
+        answer,
+    }));
+}
+
+/// The fields of an address and what is typed into them.
+pub(crate) const ADDRESS_EN: [(&str, &str); 6] = [
+    ("Country", "us"),
+    ("State", "NY"),
+    ("City", "New York"),
+    ("Postal code", "10007"),
+    ("Street", "Broadway"),
+    ("House number", "123"),
+];
+/// The same in Spanish.
+pub(crate) const ADDRESS_ES: [(&str, &str); 6] = [
+    ("País", "us"),
+    ("Estado", "NY"),
+    ("Ciudad", "New York"),
+    ("Código postal", "10007"),
+    ("Calle", "Broadway"),
+    ("Número de casa", "123"),
+];
+
+pub(crate) fn fill_in_address(rig: &mut Rig<Model>, fields: &[(&str, &str)]) {
+    for (label, text) in fields {
+        rig.write(label, text);
+    }
 }
 
 /// A change of the call there is.

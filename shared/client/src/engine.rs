@@ -28,8 +28,8 @@ mod status;
 
 pub use command::Command;
 pub use event::{
-    CallEnd, CallStats, CallView, Connection, Direction, Event, Invitation, SeatRefusal, Seats,
-    SignInProblem, StateAt,
+    CallEnd, CallStats, CallView, Connection, Direction, Event, Invitation, LocationReport,
+    SeatRefusal, Seats, SignInProblem, StateAt,
 };
 pub(crate) use report::MediaReport;
 

@@ -18,6 +18,6 @@ mod transport;
 
 pub use engine::{
     CallEnd, CallStats, CallView, CameraChoice, Command, Connection, Direction, Engine,
-    EngineConfig, EngineError, Event, Invitation, MicrophoneChoice, Role, SeatRefusal, Seats,
-    SignInProblem, SpeakerChoice, StateAt, VideoSize,
+    EngineConfig, EngineError, Event, Invitation, LocationReport, MicrophoneChoice, Role,
+    SeatRefusal, Seats, SignInProblem, SpeakerChoice, StateAt, VideoSize,
 };

@@ -48,6 +48,10 @@ impl From<Event> for Told {
             Event::Connection(connection) => Self::Desk(DeskMessage::Link(link(connection))),
             Event::SignedIn { account } => Self::Desk(DeskMessage::SignedIn(account)),
             Event::SignInFailed(why) => Self::Desk(DeskMessage::SignInFailed(problem(why))),
+            Event::Location(report) => Self::Desk(DeskMessage::Located {
+                registered: report.registered,
+                answer: report.answer,
+            }),
             Event::SignedOut => Self::Desk(DeskMessage::SignedOut),
             Event::TextReceived(text) => Self::Desk(DeskMessage::Received(text)),
             Event::DeviceProblem(detail) => {

@@ -44,6 +44,7 @@ pub fn command(command: DeskCommand) -> Command {
             account,
             password,
         },
+        DeskCommand::SetLocation(place) => Command::SetLocation(place),
         DeskCommand::SignOut => Command::SignOut,
         DeskCommand::HangUp => Command::HangUp,
         DeskCommand::SendText(text) => Command::SendText(text),

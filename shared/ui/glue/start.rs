@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use vrs_client::keep::{Installation, KeepError, Keeper, PasswordKeeper, Settings, SettingsFile};
+use vrs_client::keep::{
+    Installation, KeepError, Keeper, KeptLocation, PasswordKeeper, Settings, SettingsFile,
+};
 use vrs_client::{
     CameraChoice, EngineConfig, MicrophoneChoice, Role, SpeakerChoice, VideoSize, devices,
 };
@@ -11,6 +13,7 @@ use vrs_domain::Sensitive;
 use vrs_ui::automation::{Flags, Script};
 use vrs_ui::desk::Desk;
 use vrs_ui::host::{Keeping, Program};
+use vrs_ui::place::Place;
 use vrs_ui::screens::{Choices, DeviceNames, Form};
 use vrs_ui::{Language, Theme};
 
@@ -91,7 +94,12 @@ pub fn start(app: &str, flags: &Flags) -> Result<Started, StartError> {
         password: password.unwrap_or_default(),
         ..form
     };
+    let place = settings.location.map(|kept| {
+        let address = kept.address.as_deref();
+        Place::kept(&kept.account, address, kept.withheld)
+    });
     let desk = Desk {
+        place,
         sign_in_at_start: form.is_complete(),
         form,
         choices,
@@ -165,6 +173,15 @@ fn choices(settings: &Settings) -> Choices {
     }
 }
 
+fn kept_location(place: &Place) -> Option<KeptLocation> {
+    let (account, address, withheld) = place.to_keep()?;
+    Some(KeptLocation {
+        account,
+        address,
+        withheld,
+    })
+}
+
 fn device_names() -> DeviceNames {
     DeviceNames {
         cameras: devices::cameras(),
@@ -215,6 +232,7 @@ impl<P: Program> Keeping<P> for Kept {
             theme: Some(choices.theme.word().to_owned()),
             language: Some(choices.language.code().to_owned()),
             installation: Some(self.installation),
+            location: program.desk().place.as_ref().and_then(kept_location),
         };
         self.write(&settings);
         if form.remember && program.desk().account.is_some() {

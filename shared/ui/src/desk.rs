@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use vrs_domain::Sensitive;
+use vrs_domain::{CivicLocation, LocationRefusal, Sensitive};
 
 use crate::automation::{Scene, Script, Step};
 use crate::conversation::Conversation;
 use crate::host::Effect;
+use crate::place::{Place, PlaceChange};
 use crate::screens::{Change, Choices, DeviceNames, Form, FormChange, Problem};
 use crate::situation::Link;
 use crate::widgets::{Note, Toasts, Typed};
@@ -31,6 +32,8 @@ pub struct Desk {
     pub choices: Choices,
     /// Which devices there are.
     pub devices: DeviceNames,
+    /// Where the user is; interpreters are not asked.
+    pub place: Option<Place>,
     /// The settings page is open.
     pub settings_open: bool,
     /// Real-time text of this call.
@@ -59,6 +62,8 @@ pub enum DeskCommand {
         /// The password.
         password: Sensitive<String>,
     },
+    /// Tell the provider where the user is, or nothing.
+    SetLocation(Option<Sensitive<CivicLocation>>),
     /// Sign out.
     SignOut,
     /// Hang up.
@@ -84,6 +89,13 @@ pub enum DeskMessage {
     SignInFailed(Problem),
     /// Signed out.
     SignedOut,
+    /// What the provider says of where the user is.
+    Located {
+        /// Whether it has an address, if it says so.
+        registered: Option<bool>,
+        /// What became of the one it was told just now.
+        answer: Option<Result<(), LocationRefusal>>,
+    },
     /// Something typed in the text pane.
     Typed(Typed),
     /// Characters from the other person.
@@ -113,6 +125,7 @@ impl Desk {
                 self.choices = *choices;
                 vec![Effect::Save]
             }
+            DeskMessage::Settings(Change::Place(change)) => self.moved(change),
             DeskMessage::Settings(Change::SignOut) => {
                 self.settings_open = false;
                 self.form.remember = false;
@@ -125,6 +138,9 @@ impl Desk {
             DeskMessage::SignedIn(account) => {
                 self.signing_in = false;
                 self.problem = None;
+                if let Some(place) = &mut self.place {
+                    place.signed_in(&account);
+                }
                 self.account = Some(account);
                 vec![Effect::Save]
             }
@@ -138,6 +154,15 @@ impl Desk {
                 self.account = None;
                 self.signing_in = false;
                 self.form.password = Sensitive::default();
+                if let Some(place) = &mut self.place {
+                    place.signed_out();
+                }
+                Vec::new()
+            }
+            DeskMessage::Located { registered, answer } => {
+                if let Some(place) = &mut self.place {
+                    place.answered(registered, answer);
+                }
                 Vec::new()
             }
             DeskMessage::Typed(typed) => self.typed(typed),
@@ -204,11 +229,25 @@ impl Desk {
         }
         self.problem = None;
         self.signing_in = true;
-        vec![Effect::Engine(DeskCommand::SignIn {
+        let place = self.place.as_ref();
+        let place = place.and_then(|place| place.to_tell(&self.form.account));
+        let mut effects = Vec::new();
+        effects.extend(place.map(|place| Effect::Engine(DeskCommand::SetLocation(Some(place)))));
+        effects.push(Effect::Engine(DeskCommand::SignIn {
             server: self.form.server.trim().to_owned(),
             account: self.form.account.trim().to_owned(),
             password: self.form.password.clone(),
-        })]
+        }));
+        effects
+    }
+
+    fn moved(&mut self, change: PlaceChange) -> DeskEffects {
+        let told = self.place.as_mut().and_then(|place| place.update(change));
+        let told = told.map(|place| {
+            let tell = Effect::Engine(DeskCommand::SetLocation(place));
+            vec![Effect::Save, tell]
+        });
+        told.unwrap_or_default()
     }
 
     fn open_settings(&mut self, open: bool) -> DeskEffects {

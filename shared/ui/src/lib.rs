@@ -13,6 +13,7 @@ pub mod desk;
 pub mod host;
 mod keys;
 mod kit;
+pub mod place;
 pub mod screens;
 pub mod situation;
 pub mod strings;

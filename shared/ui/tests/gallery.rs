@@ -383,6 +383,7 @@ fn settings_look_as_they_should() {
                         &choices,
                         &DeviceNames::default(),
                         Some("+1 555 010 0001"),
+                        None,
                     );
                 });
         });

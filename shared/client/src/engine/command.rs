@@ -1,6 +1,6 @@
 //! What the window asks of the engine: one closed enum.
 
-use vrs_domain::{Activity, PhoneNumber, ReliefReason, Seat, Sensitive};
+use vrs_domain::{Activity, CivicLocation, PhoneNumber, ReliefReason, Seat, Sensitive};
 
 /// One wish of the user. The engine answers with events, never with a return value.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +14,11 @@ pub enum Command {
         /// Kept in memory while signed in, to answer the server's challenges.
         password: Sensitive<String>,
     },
+    /// Callers: tell the provider where we are, for calls to emergency services (RFC 9248 section
+    /// 5.2.5). Signed in, at once, or when the last change is ten seconds past; otherwise with
+    /// the next sign-in. `None` tells nothing, and takes back what was not told yet: what the
+    /// provider has stays. Answered by [`super::Event::Location`].
+    SetLocation(Option<Sensitive<CivicLocation>>),
     /// Hang up, unregister, disconnect.
     SignOut,
     /// Place a call. One that there is already is parked: put on hold beside the new one. Ignored

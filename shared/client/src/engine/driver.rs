@@ -8,6 +8,7 @@ mod calls;
 mod hold;
 mod line;
 mod media;
+mod place;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ use vrs_sip::{Endpoint, EndpointConfig, FlowId, Output, RegistrationHandle};
 
 use self::calls::{ActiveCall, Place};
 use self::line::Line;
+use self::place::Whereabouts;
 use super::call::Switches;
 use super::media::{MediaInput, MediaSession};
 use super::outlet::Outlet;
@@ -80,6 +82,8 @@ pub(crate) struct Driver {
     next_flow: u64,
     sign_in: Option<SignIn>,
     registration: Option<RegistrationHandle>,
+    /// Where we are, as far as the provider is to be told.
+    whereabouts: Whereabouts,
     backoff: Backoff,
     connection: Connection,
     leaving: Option<Leaving>,
@@ -150,6 +154,7 @@ impl Driver {
             next_flow: 1,
             sign_in: None,
             registration: None,
+            whereabouts: Whereabouts::default(),
             backoff: Backoff::new(u64::from_be_bytes(wait_seed)),
             connection: Connection::Offline,
             leaving: None,
@@ -242,6 +247,7 @@ impl Driver {
                 account,
                 password,
             } => self.on_sign_in(now, &server, &account, &password),
+            Command::SetLocation(place) => self.set_location(now, place),
             Command::SignOut => self.leave(now, false),
             Command::Call { number } => self.place_call(now, number),
             Command::Answer => self.answer_call(now),
@@ -306,6 +312,7 @@ impl Driver {
             self.end_what_did_not_come_back(now);
             self.ask_hold_again(now);
             self.tell_countdown(now);
+            self.tell_location(now);
         }
     }
 
@@ -347,8 +354,15 @@ impl Driver {
             Sip::Registered {
                 registration,
                 expires_s,
-                ..
-            } => self.on_registered(now, registration, expires_s),
+                enclosed,
+                response,
+            } => {
+                self.on_registered(now, registration, expires_s);
+                self.on_location_answered(now, registration, enclosed, &response);
+            }
+            Sip::EnclosureRefused { registration, .. } => {
+                self.on_location_refused(registration);
+            }
             Sip::RegistrationFailed {
                 registration,
                 status,

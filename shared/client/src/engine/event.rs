@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use serde::Serialize;
 use vrs_domain::{
-    Activity, CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, Seat, SessionId,
-    SessionState, TelephoneState, Urgency,
+    Activity, CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, LocationRefusal, PhoneNumber,
+    Seat, SessionId, SessionState, TelephoneState, Urgency,
 };
 
 /// Something the window should know.
@@ -20,6 +20,9 @@ pub enum Event {
     },
     /// The sign-in is over; nothing is tried again until the next [`super::Command::SignIn`].
     SignInFailed(SignInProblem),
+    /// Callers: what the provider says of the location it has; told when that changes and whenever
+    /// a location was told.
+    Location(LocationReport),
     /// Signed out as asked.
     SignedOut,
     /// Somebody calls; answer, decline, or wait for [`Event::CallEnded`], or for
@@ -54,6 +57,16 @@ pub enum Event {
     Stats(CallStats),
     /// A camera, microphone or speaker cannot be used; the call goes on without it.
     DeviceProblem(String),
+}
+
+/// What the provider says of where we are registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocationReport {
+    /// Whether it has a location of ours; `None` when it does not say.
+    pub registered: Option<bool>,
+    /// What became of the one we told: kept, or why not; `None` when none was told just now. One
+    /// that came too soon is told again by itself.
+    pub answer: Option<Result<(), LocationRefusal>>,
 }
 
 /// The line to the server.

@@ -1,8 +1,10 @@
 //! Who is signed in where, and the SIP requests that follow from it: pure.
 
 use uuid::Uuid;
-use vrs_domain::{Activity, PhoneNumber, Sensitive};
-use vrs_sip::{Body, Credentials, InviteParams, NameAddr, RegisterParams, Response, Secret, Uri};
+use vrs_domain::{Activity, CivicLocation, PhoneNumber, Sensitive};
+use vrs_sip::{
+    Body, Credentials, Enclosure, InviteParams, NameAddr, RegisterParams, Response, Secret, Uri,
+};
 
 use super::status::PACKAGE;
 use super::{Role, SignInProblem};
@@ -82,6 +84,7 @@ impl SignIn {
             reg_id: Some(1),
             expires_s: REGISTER_EXPIRES_S,
             headers: self.register_headers(),
+            enclosure: None,
             credentials: Some(self.credentials()),
         }
     }
@@ -98,6 +101,20 @@ impl SignIn {
             headers: vec![recv_info(), session_id(call)],
             body: Body::sdp(offer),
             credentials: Some(self.credentials()),
+        }
+    }
+
+    /// A location to tell with a REGISTER (RFC 6442 section 4.1, RFC 8262); `id` is random.
+    pub(super) fn enclosure(&self, place: &CivicLocation, id: Uuid, utc_ms: u64) -> Enclosure {
+        let entity = format!("pres:{}@{}", self.account.user, self.account.domain);
+        let id = format!("location.{}@visavis.invalid", id.simple());
+        let document = vrs_pidf::write(entity, place, utc_ms);
+        Enclosure {
+            headers: vec![
+                ("Geolocation".into(), format!("<cid:{id}>")),
+                ("Content-ID".into(), format!("<{id}>")),
+            ],
+            body: Body::new(vrs_pidf::MEDIA_TYPE, document),
         }
     }
 
@@ -195,6 +212,25 @@ mod tests {
         );
         let id = "000000000000000000000000000000ab;remote=00000000000000000000000000000000";
         assert!(invite.headers.contains(&("Session-ID".into(), id.into())));
+    }
+
+    #[test]
+    fn r30_a_location_is_a_pidf_lo_that_geolocation_points_at() {
+        let place = "country=US;RD=Elm;HNO=7".parse().unwrap();
+        let id = Uuid::from_u128(0xab);
+        let enclosure = sign_in(Role::Caller, "+15550100001").enclosure(&place, id, 0);
+        let at = "location.000000000000000000000000000000ab@visavis.invalid";
+        assert_eq!(
+            enclosure.headers,
+            [
+                ("Geolocation".to_owned(), format!("<cid:{at}>")),
+                ("Content-ID".to_owned(), format!("<{at}>")),
+            ]
+        );
+        assert_eq!(enclosure.body.content_type, "application/pidf+xml");
+        assert_eq!(vrs_pidf::read(&enclosure.body.bytes), Ok(place));
+        let said = String::from_utf8(enclosure.body.bytes).unwrap();
+        assert!(said.contains("pres:+15550100001@relay.example"), "{said}");
     }
 
     #[test]

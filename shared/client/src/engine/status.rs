@@ -4,13 +4,15 @@
 
 use serde::Deserialize;
 use vrs_domain::{
-    CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, PhoneNumber, Seat, SessionId,
-    SessionState, TelephoneState, Urgency,
+    CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, LocationRefusal, PhoneNumber, Seat,
+    SessionId, SessionState, TelephoneState, Urgency,
 };
 use vrs_sip::Headers;
 
 use super::{SeatRefusal, Seats};
 
+/// What a 200 to REGISTER says of a caller's location.
+const LOCATION: &str = "VRS-Location";
 /// Largest status body we read, in bytes.
 const STATUS_BYTES_MAX: usize = 4096;
 /// Name of the INFO package (RFC 6086), as we announce it and as it comes.
@@ -21,6 +23,24 @@ const TEXT_CHARS_MAX: usize = 200;
 pub(super) const SEAT_PACKAGE: &str = "vrs-seat";
 /// Its media type.
 const MEDIA_TYPE: &str = "application/vrs-status+json";
+
+/// Whether the provider has a location of ours, and why it does not take the one we told.
+pub(super) fn location(headers: &Headers) -> (Option<bool>, Option<LocationRefusal>) {
+    let mut words = headers.get(LOCATION).unwrap_or_default().split(';');
+    let registered = match words.next().map(str::trim) {
+        Some("registered") => Some(true),
+        Some("missing") => Some(false),
+        Some(_) | None => None,
+    };
+    let refused = words.find_map(|word| word.trim().strip_prefix("refused="));
+    // Of another provider, or a word of later times.
+    let refused = match refused {
+        Some(word) => Some(word.parse().unwrap_or(LocationRefusal::Unreadable)),
+        None if headers.get("Geolocation-Error").is_some() => Some(LocationRefusal::Unreadable),
+        None => None,
+    };
+    (registered, refused)
+}
 
 /// One status report, as far as it makes sense.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -8,7 +8,7 @@ mod password;
 mod settings;
 
 pub use password::{Keeper, MemoryKeeper, PasswordKeeper, Place, SystemKeeper};
-pub use settings::{Installation, Settings, SettingsFile};
+pub use settings::{Installation, KeptLocation, Settings, SettingsFile};
 
 /// Why something could not be kept or read back.
 #[derive(Debug, thiserror::Error)]

@@ -58,6 +58,26 @@ pub struct Settings {
     pub language: Option<String>,
     /// Names this installation to servers.
     pub installation: Option<Installation>,
+    /// Where the caller is.
+    pub location: Option<KeptLocation>,
+}
+
+/// Where a caller is, as they typed it. `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeptLocation {
+    /// Whose it is: somebody else who signs in here lives elsewhere.
+    pub account: String,
+    /// The civic address in the words of `vrs_domain::CivicLocation`.
+    pub address: Option<String>,
+    /// The user does not want it to be told.
+    pub withheld: bool,
+}
+
+impl fmt::Debug for KeptLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeptLocation(«redacted»)")
+    }
 }
 
 /// Where one app's settings are.
@@ -176,11 +196,17 @@ mod tests {
             server: Some("relay.example:5061".into()),
             remember_password: true,
             theme: Some("dark".into()),
+            location: Some(KeptLocation {
+                account: "+15550100001".into(),
+                address: Some("country=US;RD=Elm \"x\"".into()),
+                withheld: true,
+            }),
             ..Settings::default()
         };
         file.save(&settings).unwrap();
         file.save(&settings).unwrap();
         assert_eq!(file.load().unwrap(), settings);
+        assert!(!format!("{settings:?}").contains("Elm"));
         #[cfg(unix)]
         {
             let mode = std::os::unix::fs::PermissionsExt::mode(

@@ -55,8 +55,16 @@ pub fn settings(
     account: Option<&str>,
 ) -> Option<DeskMessage> {
     let mut change = None;
-    let contents =
-        |ui: &mut Ui| change = settings_page(ui, kit, &desk.choices, &desk.devices, account);
+    let contents = |ui: &mut Ui| {
+        change = settings_page(
+            ui,
+            kit,
+            &desk.choices,
+            &desk.devices,
+            account,
+            desk.place.as_ref(),
+        )
+    };
     let left = paged(ui, kit, desk, strip, (first, 1), contents);
     left.or(change.map(DeskMessage::Settings))
 }

@@ -2,6 +2,7 @@
 //! divided.
 
 mod frame;
+mod place;
 mod settings;
 mod shown;
 mod sign_in;

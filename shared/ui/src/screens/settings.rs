@@ -3,7 +3,9 @@
 use egui::{Align, Layout, Ui, vec2};
 use egui_phosphor::bold as glyph;
 
+use super::place::place as place_fields;
 use crate::kit::Kit;
+use crate::place::{Place, PlaceChange};
 use crate::strings::Language;
 use crate::theme::{Theme, size};
 use crate::widgets::{Button, card, choice, words};
@@ -63,23 +65,34 @@ pub struct DeviceNames {
 pub enum Change {
     /// The choices are these now.
     Chosen(Box<Choices>),
+    /// Where the caller is.
+    Place(PlaceChange),
     /// Sign out.
     SignOut,
 }
 
-/// Draws the page over the room that is left; `account` is who is signed in.
+/// Draws the page over the room that is left; `account` is who is signed in, `place` where they
+/// are, for callers.
 pub fn settings_page(
     ui: &mut Ui,
     kit: &Kit,
     choices: &Choices,
     names: &DeviceNames,
     account: Option<&str>,
+    place: Option<&Place>,
 ) -> Option<Change> {
     let mut new = choices.clone();
+    let mut moved = None;
     let mut sign_out = false;
     page(ui, |ui| {
         ui.spacing_mut().item_spacing.y = size::SPACE_XL;
         words::strong(ui, &kit.t("settings"), size::TITLE, kit.palette.ink);
+        // It is whose it is: it has to be known who that is.
+        if let Some(place) = place.filter(|_| account.is_some()) {
+            section(ui, kit, "settings-address", |ui| {
+                moved = place_fields(ui, kit, place);
+            });
+        }
         section(ui, kit, "settings-look", |ui| look(ui, kit, &mut new));
         section(ui, kit, "settings-devices", |ui| {
             devices(ui, kit, names, &mut new)
@@ -96,6 +109,9 @@ pub fn settings_page(
             });
         }
     });
+    if let Some(moved) = moved {
+        return Some(Change::Place(moved));
+    }
     if sign_out {
         return Some(Change::SignOut);
     }

@@ -58,6 +58,16 @@ pub fn tell_at_once(ui: &Ui, response: &Response, spoken: &str) {
     });
 }
 
+/// Makes a screen reader tell this when it has a moment, in these words.
+pub fn tell_politely(ui: &Ui, response: &Response, spoken: &str) {
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_role(Role::Status);
+        node.set_live(Live::Polite);
+        node.set_label(spoken);
+        node.clear_value();
+    });
+}
+
 /// Strong words after an icon.
 pub fn with_icon(ui: &mut Ui, glyph: &str, text: &str, points: f32, color: Color32) -> Response {
     ui.horizontal(|ui| {

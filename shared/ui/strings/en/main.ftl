@@ -358,6 +358,39 @@ settings-account = Account
 settings-signed-in = Signed in as { $account }
 device-problem = A device does not work: { $detail }
 
+# Where the caller is
+settings-address = Your address for emergencies
+address-about = Your relay provider passes it on to 911 when you call for help, and to nobody else.
+address-told = Share my address
+address-withheld = Do not share it
+address-withheld-registered = Nothing is sent from here. Your provider keeps the address it has.
+address-withheld-missing = Nothing is sent. 911 will not be told where you are.
+address-country = Country
+address-country-hint = US
+address-state = State
+address-city = City
+address-postal-code = Postal code
+address-street = Street
+address-house = House number
+address-unit = Apartment or unit
+address-optional = If there is one
+address-save = Save address
+address-sending = Sending it to your provider…
+address-kept = Saved by your provider. 911 will be told this address.
+address-registered = Your provider has an address of yours. Save another one here when you move.
+address-missing = Your provider has no address of yours. 911 will not be told where you are.
+address-refused-unreadable = Your provider cannot read this address. Check it and save it again.
+address-refused-elsewhere = Your provider cannot read this address. Check it and save it again.
+address-refused-too_soon = You have just changed your address. It is sent again in a few seconds.
+address-refused-not_kept = Your provider did not say that it kept this address. Save it again in a minute.
+address-refused-not_caller = This account has no address.
+address-wrong-missing = Fill in this field: { $field }.
+address-wrong-signs = Take semicolons and unusual signs out of this field: { $field }.
+address-wrong-country = Write the country with two letters, such as US.
+address-wrong-long = This address is too long.
+address-wanted = 911 will not be told where you are.
+address-add = Add your address
+
 # Keys, as printed on keyboards
 key-enter = Enter
 key-space = Space

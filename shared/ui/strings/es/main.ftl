@@ -358,6 +358,39 @@ settings-account = Cuenta
 settings-signed-in = Sesión iniciada como { $account }
 device-problem = Un dispositivo no funciona: { $detail }
 
+# Where the caller is
+settings-address = Su dirección para emergencias
+address-about = Su proveedor la da al 911 cuando usted pide ayuda, y a nadie más.
+address-told = Compartir mi dirección
+address-withheld = No compartirla
+address-withheld-registered = Desde aquí no se envía nada. Su proveedor conserva la dirección que tiene.
+address-withheld-missing = No se envía nada. El 911 no sabrá dónde está usted.
+address-country = País
+address-country-hint = US
+address-state = Estado
+address-city = Ciudad
+address-postal-code = Código postal
+address-street = Calle
+address-house = Número de casa
+address-unit = Apartamento o unidad
+address-optional = Si lo hay
+address-save = Guardar dirección
+address-sending = Enviándola a su proveedor…
+address-kept = Guardada por su proveedor. El 911 recibirá esta dirección.
+address-registered = Su proveedor tiene una dirección suya. Guarde otra aquí cuando se mude.
+address-missing = Su proveedor no tiene ninguna dirección suya. El 911 no sabrá dónde está usted.
+address-refused-unreadable = Su proveedor no puede leer esta dirección. Revísela y guárdela otra vez.
+address-refused-elsewhere = Su proveedor no puede leer esta dirección. Revísela y guárdela otra vez.
+address-refused-too_soon = Acaba de cambiar su dirección. Se envía otra vez en unos segundos.
+address-refused-not_kept = Su proveedor no confirmó que guardó esta dirección. Guárdela otra vez en un minuto.
+address-refused-not_caller = Esta cuenta no tiene dirección.
+address-wrong-missing = Complete este campo: { $field }.
+address-wrong-signs = Quite los puntos y coma y signos raros de este campo: { $field }.
+address-wrong-country = Escriba el país con dos letras, como US.
+address-wrong-long = Esta dirección es demasiado larga.
+address-wanted = El 911 no sabrá dónde está usted.
+address-add = Agregar su dirección
+
 # Teclas, como están impresas
 key-enter = Intro
 key-space = Espacio

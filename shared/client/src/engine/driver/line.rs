@@ -8,6 +8,7 @@ use std::time::Instant;
 use vrs_domain::{Activity, Sensitive};
 use vrs_sip::{FlowAddress, FlowId, FlowKind, RegistrationHandle, Response};
 
+use super::place::Whereabouts;
 use super::{Driver, Input, LEAVE_WITHIN, Leaving};
 use crate::engine::sign_in::{SignIn, refusal};
 use crate::engine::{Connection, Event, SignInProblem};
@@ -105,7 +106,7 @@ impl Driver {
                     contact_host_port: String::new(),
                 };
                 self.endpoint.open_flow(flow, kind, local);
-                let register = sign_in.register();
+                let register = self.whereabouts.register(now, sign_in);
                 self.line = Line::Up(link);
                 self.flow = Some(flow);
                 self.registration = Some(self.endpoint.register(now, flow, register));
@@ -243,6 +244,7 @@ impl Driver {
     /// Closes the line and forgets who was signed in.
     fn disconnect(&mut self, now: Instant) {
         self.sign_in = None;
+        self.whereabouts = Whereabouts::default();
         self.registration = None;
         if let Some(flow) = self.flow.take() {
             self.endpoint.close_flow(now, flow);
