@@ -71,6 +71,7 @@ pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen, out: &mut
 
 /// Says that nobody will know where to send help, and leads to where that is changed.
 fn address_wanted(ui: &mut Ui, kit: &Kit, out: &mut Vec<Message>) {
+    const BESIDE_WIDTH_MIN: f32 = 500.0;
     let margin = Margin::symmetric(size::SPACE_L as i8, size::SPACE_S as i8);
     let frame = Frame::new().fill(kit.palette.surface).inner_margin(margin);
     let panel = Panel::top("address-wanted")
@@ -85,7 +86,7 @@ fn address_wanted(ui: &mut Ui, kit: &Kit, out: &mut Vec<Message>) {
     };
     let button = |ui: &mut Ui| Button::new(&word).show(ui, kit).clicked();
     let pressed = panel.show(ui, |ui| {
-        if ui.available_width() < size::TINY {
+        if ui.available_width() < BESIDE_WIDTH_MIN {
             say(ui);
             return button(ui);
         }

@@ -160,8 +160,8 @@ fn tab_reaches_every_control_of_every_screen() {
 fn settings_change_the_look_at_once() {
     let mut rig = signed_in(LIGHT);
     rig.press("Settings");
-    rig.press("Español");
-    rig.press("Oscuro");
+    rig.reach_and_press("Español");
+    rig.reach_and_press("Oscuro");
     let choices = &rig.harness.state().model().desk.choices;
     assert_eq!(
         (choices.language, choices.theme),
@@ -225,7 +225,7 @@ fn r30_an_address_that_is_withheld_is_not_told_and_a_kept_one_goes_with_the_sign
         Command::SetLocation(Some(location())),
     ];
     assert_eq!(rig.twin.take_asked(), expected);
-    rig.press("Sign out");
+    rig.reach_and_press("Sign out");
     rig.say(Event::SignedOut);
     drop(rig.twin.take_asked());
     rig.write("Password", "correct horse");

@@ -139,6 +139,16 @@ pub enum Wrong {
 }
 
 impl Wrong {
+    /// The field that has to be changed, if it is one.
+    #[must_use]
+    pub const fn field(self) -> Option<AddressField> {
+        match self {
+            Self::Missing(field) | Self::Signs(field) => Some(field),
+            Self::Country => Some(AddressField::Country),
+            Self::TooLong => None,
+        }
+    }
+
     fn of(error: &InvalidLocation) -> Self {
         let field = |element: &CivicElement| AddressField::of(*element);
         match error {
@@ -255,6 +265,8 @@ impl Place {
             }
             PlaceChange::Saved => match self.form.read() {
                 Ok(location) => {
+                    // As it is told, with the country in capitals.
+                    self.form = location.as_ref().map(AddressForm::of).unwrap_or_default();
                     (self.kept, self.wrong) = (location, None);
                     Some(self.told())
                 }

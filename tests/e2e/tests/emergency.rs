@@ -1,9 +1,12 @@
 //! What emergency services are told, by the real programs (47 CFR 9.14).
 
 use serde_json::{Value, json};
-use vrs_client::{CallView, Command, Event};
-use vrs_domain::{EndReason, Leg};
-use vrs_e2e::{CALLER, INTERPRETER, Party, Program, Service, ServiceBuilder, is_talking, server};
+use vrs_client::{CallView, Command, Event, LocationReport, Role};
+use vrs_domain::{EndReason, Leg, Sensitive};
+use vrs_e2e::{
+    CALLER, CALLER_PASSWORD, INTERPRETER, Party, Program, Service, ServiceBuilder, is_talking,
+    server,
+};
 
 const NEIGHBOUR: &str = "+15550100002";
 const NEIGHBOUR_PASSWORD: &str = "a neighbour's password";
@@ -125,4 +128,82 @@ fn f22_a_location_that_is_changed_while_the_server_runs_is_told_from_the_next_ca
     let place = json!({ "country": "US", "A3": "Albany", "RD": "Elm" });
     assert_eq!(told["location"], place, "{told}");
     service.stop_and_verify();
+}
+
+/// Types an address and saves it.
+fn move_to(caller: &Party, place: &str) {
+    let place = Sensitive::new(place.parse().expect("a location"));
+    caller.send(Command::SetLocation(Some(place)));
+}
+
+/// What the provider says of the address next.
+fn located(caller: &mut Party) -> LocationReport {
+    caller.wait("word of the location", |event| {
+        if let Event::Location(report) = event {
+            Some(*report)
+        } else {
+            None
+        }
+    })
+}
+
+/// The location that the telephone was told in the call of this number.
+fn told_in(service: &Service, call: u32) -> Value {
+    let telephone = service.telephone().expect("a telephone");
+    report(telephone, call)["emergency"]["location"].clone()
+}
+
+#[test]
+fn f22_callers_say_where_they_are_and_a_change_is_told_from_the_next_call_on() {
+    let mut service = ServiceBuilder::default()
+        .configure("level = \"info\"", "level = \"trace\"")
+        .configure(
+            "#file = \"relay-server.log\"",
+            "file = \"relay-server.log\"",
+        )
+        .start();
+    let kept = LocationReport {
+        registered: Some(true),
+        answer: Some(Ok(())),
+    };
+    let mut interpreter = service.interpreter();
+    let mut caller = Party::new(&service, Role::Caller, CALLER, 660.0);
+    move_to(&caller, "country=US;A1=NY;A3=Albany;RD=Elmwood;HNO=7");
+    caller.sign_in(&service, CALLER, CALLER_PASSWORD);
+    caller.signed_in();
+    assert_eq!(located(&mut caller), kept);
+    call_for_help(&mut caller, &mut interpreter);
+    // Somebody goes somewhere else, and says so while they are signed in.
+    move_to(
+        &caller,
+        "country=US;A1=NY;A3=Albany;RD=Pinegrove & 3rd;HNO=90",
+    );
+    assert_eq!(located(&mut caller), kept);
+    hang_up(&mut caller, &mut interpreter);
+    let albany = |street: &str, house: &str| json!({ "country": "US", "A1": "NY", "A3": "Albany", "RD": street, "HNO": house });
+    assert_eq!(told_in(&service, 1), albany("Elmwood", "7"));
+    call_for_help(&mut caller, &mut interpreter);
+    hang_up(&mut caller, &mut interpreter);
+    assert_eq!(told_in(&service, 2), albany("Pinegrove & 3rd", "90"));
+    // It outlives the server, and a device that does not share it changes nothing.
+    service.kill_server();
+    drop((caller, interpreter));
+    service.run_server();
+    let mut interpreter = service.interpreter();
+    let mut caller = service.caller();
+    let known = LocationReport {
+        registered: Some(true),
+        answer: None,
+    };
+    assert_eq!(located(&mut caller), known);
+    call_for_help(&mut caller, &mut interpreter);
+    hang_up(&mut caller, &mut interpreter);
+    assert_eq!(told_in(&service, 3), albany("Pinegrove & 3rd", "90"));
+    let log = service.dir().join("server/relay-server.log");
+    let said = std::fs::read_to_string(log).expect("a log");
+    let journal = service.stop_and_verify();
+    for private in ["Elmwood", "Pinegrove"] {
+        assert!(!said.contains(private), "'{private}' is in the log");
+        assert!(!journal.contains(private), "'{private}' is in the journal");
+    }
 }

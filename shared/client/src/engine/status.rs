@@ -245,4 +245,20 @@ mod tests {
         );
         assert_eq!(end_reason(&Headers::new()), (None, None, String::new()));
     }
+
+    #[test]
+    fn f22_what_a_provider_says_of_a_location_is_understood_as_far_as_it_goes() {
+        let said = |named: &[(&str, &str)]| location(&named.iter().copied().collect());
+        let none = None::<LocationRefusal>;
+        assert_eq!(said(&[]), (None, none));
+        assert_eq!(said(&[("VRS-Location", "registered")]), (Some(true), none));
+        assert_eq!(
+            said(&[("VRS-Location", "missing; refused=too_soon")]),
+            (Some(false), Some(LocationRefusal::TooSoon))
+        );
+        let strange = [("VRS-Location", "elsewhere;refused=whim")];
+        assert_eq!(said(&strange), (None, Some(LocationRefusal::Unreadable)));
+        let foreign = [("Geolocation-Error", "100;code=\"Cannot Process Location\"")];
+        assert_eq!(said(&foreign), (None, Some(LocationRefusal::Unreadable)));
+    }
 }

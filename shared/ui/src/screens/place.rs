@@ -1,10 +1,11 @@
 //! The part of the settings in which a caller says where they are.
 
-use egui::{Key, Ui};
+use egui::{Align, Id, Key, Ui};
 use egui_phosphor::bold as glyph;
+use vrs_domain::LocationRefusal;
 
 use crate::kit::Kit;
-use crate::place::{AddressField, Place, PlaceChange, Progress, Wrong};
+use crate::place::{AddressField, AddressForm, Place, PlaceChange, Progress, Wrong};
 use crate::theme::size;
 use crate::widgets::{Button, Field, Kind, choice, words};
 
@@ -12,6 +13,16 @@ use crate::widgets::{Button, Field, Kind, choice, words};
 const CHARS_MAX: usize = 120;
 /// Fields stand beside each other from this width on.
 const BESIDE_WIDTH_MIN: f32 = 520.0;
+
+const ROWS: [&[AddressField]; 3] = [
+    &[AddressField::Country, AddressField::State],
+    &[AddressField::City, AddressField::PostalCode],
+    &[
+        AddressField::Street,
+        AddressField::House,
+        AddressField::Unit,
+    ],
+];
 
 /// Draws what stands under the section's title.
 pub(super) fn place(ui: &mut Ui, kit: &Kit, place: &Place) -> Option<PlaceChange> {
@@ -31,37 +42,7 @@ pub(super) fn place(ui: &mut Ui, kit: &Kit, place: &Place) -> Option<PlaceChange
         return change;
     }
     let mut form = place.form.clone();
-    let mut entered = false;
-    let mut field = |ui: &mut Ui, which: AddressField| {
-        let (name, hint) = (kit.t(which.key()), hint(kit, which));
-        let field = Field::new(&name)
-            .hint(&hint)
-            .points(size::BODY)
-            .chars_max(CHARS_MAX)
-            .id(egui::Id::unique(which.key()));
-        let response = field.show(ui, kit, form.field_mut(which));
-        entered |= response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-    };
-    let rows: [&[AddressField]; 3] = [
-        &[AddressField::Country, AddressField::State],
-        &[AddressField::City, AddressField::PostalCode],
-        &[
-            AddressField::Street,
-            AddressField::House,
-            AddressField::Unit,
-        ],
-    ];
-    for row in rows {
-        if ui.available_width() < BESIDE_WIDTH_MIN {
-            row.iter().for_each(|which| field(ui, *which));
-        } else {
-            ui.columns(row.len(), |columns| {
-                for (column, which) in columns.iter_mut().zip(row) {
-                    field(column, *which);
-                }
-            });
-        }
-    }
+    let entered = fields(ui, kit, place, &mut form);
     if form != place.form {
         change = Some(PlaceChange::Edited(form));
     }
@@ -76,6 +57,56 @@ pub(super) fn place(ui: &mut Ui, kit: &Kit, place: &Place) -> Option<PlaceChange
     change
 }
 
+/// Draws the fields, what is wrong with one under it; says whether Enter was pressed in one.
+fn fields(ui: &mut Ui, kit: &Kit, place: &Place, form: &mut AddressForm) -> bool {
+    let wrong = place.wrong.and_then(Wrong::field);
+    // What turns out to be wrong gets the keyboard, once.
+    let memory = Id::unique("address-wrong");
+    let before: Option<AddressField> = ui.data(|data| data.get_temp(memory)).flatten();
+    ui.data_mut(|data| data.insert_temp(memory, wrong));
+    let news = wrong.filter(|_| wrong != before);
+    let mut entered = false;
+    let mut field = |ui: &mut Ui, which: AddressField| {
+        let (name, hint) = (kit.t(which.key()), hint(kit, which));
+        let field = Field::new(&name)
+            .hint(&hint)
+            .points(size::BODY)
+            .chars_max(CHARS_MAX);
+        let response = field.show(ui, kit, form.field_mut(which));
+        if news == Some(which) {
+            response.request_focus();
+            response.scroll_to_me(Some(Align::Center));
+        } else {
+            entered |= response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+        }
+    };
+    for row in ROWS {
+        if ui.available_width() < BESIDE_WIDTH_MIN {
+            for which in row {
+                field(ui, *which);
+                complain(ui, kit, place.wrong.filter(|_| wrong == Some(*which)));
+            }
+        } else {
+            ui.columns(row.len(), |columns| {
+                for (column, which) in columns.iter_mut().zip(row) {
+                    field(column, *which);
+                    column.spacing_mut().item_spacing.y = size::SPACE_S;
+                    complain(column, kit, place.wrong.filter(|_| wrong == Some(*which)));
+                }
+            });
+        }
+    }
+    entered
+}
+
+fn complain(ui: &mut Ui, kit: &Kit, wrong: Option<Wrong>) {
+    let Some(wrong) = wrong else { return };
+    let sentence = wrong_words(kit, wrong);
+    let danger = kit.palette.danger;
+    let said = words::with_icon(ui, glyph::WARNING, &sentence, size::BODY, danger);
+    words::tell_at_once(ui, &said, &sentence);
+}
+
 fn hint(kit: &Kit, field: AddressField) -> String {
     match field {
         AddressField::Country => kit.t("address-country-hint"),
@@ -86,33 +117,31 @@ fn hint(kit: &Kit, field: AddressField) -> String {
     }
 }
 
-/// What is wrong, how far the last change has come, or what the provider has.
+/// How far the last change has come, or what the provider has.
 fn outcome(ui: &mut Ui, kit: &Kit, place: &Place) {
     let palette = &kit.palette;
-    let (icon, sentence, color) = if let Some(wrong) = place.wrong {
-        (glyph::WARNING, wrong_words(kit, wrong), palette.danger)
-    } else {
-        let refused = |why: vrs_domain::LocationRefusal| kit.t(&format!("address-refused-{why}"));
-        match (place.progress, place.registered) {
-            (Some(Progress::Sending), _) => (
-                glyph::HOURGLASS_MEDIUM,
-                kit.t("address-sending"),
-                palette.ink_2,
-            ),
-            (Some(Progress::Kept), _) => (glyph::CHECK_CIRCLE, kit.t("address-kept"), palette.call),
-            (Some(Progress::Refused(why)), _) => (glyph::WARNING, refused(why), palette.danger),
-            (None, Some(true)) => (
-                glyph::CHECK_CIRCLE,
-                kit.t("address-registered"),
-                palette.ink_2,
-            ),
-            (None, Some(false)) => (glyph::WARNING, kit.t("address-missing"), palette.ink),
-            (None, None) => return,
-        }
+    if let Some(wrong) = place.wrong {
+        return complain(ui, kit, Some(wrong).filter(|wrong| wrong.field().is_none()));
+    }
+    let refused = |why: LocationRefusal| kit.t(&format!("address-refused-{why}"));
+    let (icon, sentence, color) = match (place.progress, place.registered) {
+        (Some(Progress::Sending), _) => (
+            glyph::HOURGLASS_MEDIUM,
+            kit.t("address-sending"),
+            palette.ink_2,
+        ),
+        (Some(Progress::Kept), _) => (glyph::CHECK_CIRCLE, kit.t("address-kept"), palette.call),
+        (Some(Progress::Refused(why)), _) => (glyph::WARNING, refused(why), palette.danger),
+        (None, Some(true)) => (
+            glyph::CHECK_CIRCLE,
+            kit.t("address-registered"),
+            palette.ink_2,
+        ),
+        (None, Some(false)) => (glyph::WARNING, kit.t("address-missing"), palette.ink),
+        (None, None) => return,
     };
     let said = words::with_icon(ui, icon, &sentence, size::BODY, color);
-    let urgent = place.wrong.is_some() || matches!(place.progress, Some(Progress::Refused(_)));
-    if urgent {
+    if matches!(place.progress, Some(Progress::Refused(_))) {
         words::tell_at_once(ui, &said, &sentence);
     } else {
         words::tell_politely(ui, &said, &sentence);
