@@ -60,7 +60,7 @@ fn the_address_looks_as_it_should() {
         located(&mut rig, false, None);
         rig.press("Agregar su dirección");
         fill_in_address(&mut rig, &ADDRESS_ES[..3]);
-        rig.press("Guardar dirección");
+        rig.reach_and_press("Guardar dirección");
         rig.snapshot(&mut results, name);
     }
 }

@@ -348,6 +348,7 @@ impl Driver {
             | Event::InfoFailed { .. }
             | Event::ReinviteResult { .. }
             | Event::Registered { .. }
+            | Event::EnclosureRefused { .. }
             | Event::RegistrationFailed { .. }
             | Event::Response { .. } => {}
         }

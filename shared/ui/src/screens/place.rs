@@ -1,6 +1,6 @@
 //! The part of the settings in which a caller says where they are.
 
-use egui::{Align, Id, Key, Ui};
+use egui::{Id, Key, Ui};
 use egui_phosphor::bold as glyph;
 use vrs_domain::LocationRefusal;
 
@@ -75,7 +75,7 @@ fn fields(ui: &mut Ui, kit: &Kit, place: &Place, form: &mut AddressForm) -> bool
         let response = field.show(ui, kit, form.field_mut(which));
         if news == Some(which) {
             response.request_focus();
-            response.scroll_to_me(Some(Align::Center));
+            response.scroll_to_me(None);
         } else {
             entered |= response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         }
@@ -84,14 +84,16 @@ fn fields(ui: &mut Ui, kit: &Kit, place: &Place, form: &mut AddressForm) -> bool
         if ui.available_width() < BESIDE_WIDTH_MIN {
             for which in row {
                 field(ui, *which);
-                complain(ui, kit, place.wrong.filter(|_| wrong == Some(*which)));
+                let here = place.wrong.filter(|_| wrong == Some(*which));
+                complain(ui, kit, here, news.is_some());
             }
         } else {
             ui.columns(row.len(), |columns| {
                 for (column, which) in columns.iter_mut().zip(row) {
                     field(column, *which);
                     column.spacing_mut().item_spacing.y = size::SPACE_S;
-                    complain(column, kit, place.wrong.filter(|_| wrong == Some(*which)));
+                    let here = place.wrong.filter(|_| wrong == Some(*which));
+                    complain(column, kit, here, news.is_some());
                 }
             });
         }
@@ -99,12 +101,16 @@ fn fields(ui: &mut Ui, kit: &Kit, place: &Place, form: &mut AddressForm) -> bool
     entered
 }
 
-fn complain(ui: &mut Ui, kit: &Kit, wrong: Option<Wrong>) {
+/// `new`: it was not there a moment ago, and is brought into view.
+fn complain(ui: &mut Ui, kit: &Kit, wrong: Option<Wrong>, new: bool) {
     let Some(wrong) = wrong else { return };
     let sentence = wrong_words(kit, wrong);
     let danger = kit.palette.danger;
     let said = words::with_icon(ui, glyph::WARNING, &sentence, size::BODY, danger);
     words::tell_at_once(ui, &said, &sentence);
+    if new {
+        said.scroll_to_me(None);
+    }
 }
 
 fn hint(kit: &Kit, field: AddressField) -> String {
@@ -121,7 +127,8 @@ fn hint(kit: &Kit, field: AddressField) -> String {
 fn outcome(ui: &mut Ui, kit: &Kit, place: &Place) {
     let palette = &kit.palette;
     if let Some(wrong) = place.wrong {
-        return complain(ui, kit, Some(wrong).filter(|wrong| wrong.field().is_none()));
+        let elsewhere = wrong.field().is_some();
+        return complain(ui, kit, Some(wrong).filter(|_| !elsewhere), false);
     }
     let refused = |why: LocationRefusal| kit.t(&format!("address-refused-{why}"));
     let (icon, sentence, color) = match (place.progress, place.registered) {
