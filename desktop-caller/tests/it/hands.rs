@@ -3,7 +3,7 @@
 use crate::rig::{CONTRAST, DARK_ES, ES_200, LIGHT, SOMEBODY};
 use crate::script::{
     ADDRESS_EN, ANOTHER, ME, end_busy, fill_in_address, incoming, located, now_it_is, parked,
-    ringing, signed_in, signed_out, talking, waiting, waiting_call,
+    reach_and_press, ringing, signed_in, signed_out, talking, waiting, waiting_call,
 };
 use egui::Key;
 use egui_kittest::kittest::{By, NodeT, Queryable};
@@ -160,8 +160,8 @@ fn tab_reaches_every_control_of_every_screen() {
 fn settings_change_the_look_at_once() {
     let mut rig = signed_in(LIGHT);
     rig.press("Settings");
-    rig.reach_and_press("Español");
-    rig.reach_and_press("Oscuro");
+    reach_and_press(&mut rig, "Español");
+    reach_and_press(&mut rig, "Oscuro");
     let choices = &rig.harness.state().model().desk.choices;
     assert_eq!(
         (choices.language, choices.theme),
@@ -225,7 +225,7 @@ fn r30_an_address_that_is_withheld_is_not_told_and_a_kept_one_goes_with_the_sign
         Command::SetLocation(Some(location())),
     ];
     assert_eq!(rig.twin.take_asked(), expected);
-    rig.reach_and_press("Sign out");
+    reach_and_press(&mut rig, "Sign out");
     rig.say(Event::SignedOut);
     drop(rig.twin.take_asked());
     rig.write("Password", "correct horse");

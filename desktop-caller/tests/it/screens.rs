@@ -3,7 +3,7 @@
 use crate::rig::{CONTRAST, DARK_ES, ES_200, LIGHT};
 use crate::script::{
     ADDRESS_EN, ADDRESS_ES, end_busy, fill_in_address, incoming, located, now_it_is, parked,
-    ringing, signed_in, talking, waiting, waiting_call,
+    reach_and_press, ringing, signed_in, talking, waiting, waiting_call,
 };
 use egui::Key;
 use egui_kittest::SnapshotResults;
@@ -60,7 +60,7 @@ fn the_address_looks_as_it_should() {
         located(&mut rig, false, None);
         rig.press("Agregar su dirección");
         fill_in_address(&mut rig, &ADDRESS_ES[..3]);
-        rig.reach_and_press("Guardar dirección");
+        reach_and_press(&mut rig, "Guardar dirección");
         rig.snapshot(&mut results, name);
     }
 }

@@ -1,6 +1,7 @@
 //! What may happen to a caller, as the engine would tell it.
 
 use desktop_caller::Model;
+use egui_kittest::kittest::Queryable;
 use vrs_client::devices::Look;
 use vrs_client::{CallView, Direction, Event, Invitation, LocationReport};
 use vrs_domain::{EndReason, LocationRefusal, SessionId, SessionState, TelephoneState};
@@ -146,6 +147,13 @@ pub(crate) const ADDRESS_ES: [(&str, &str); 6] = [
     ("Calle", "Broadway"),
     ("Número de casa", "123"),
 ];
+
+/// Presses what may have to be scrolled to.
+pub(crate) fn reach_and_press(rig: &mut Rig<Model>, label: &str) {
+    rig.harness.get_by_label(label).scroll_to_me();
+    rig.harness.run();
+    rig.press(label);
+}
 
 pub(crate) fn fill_in_address(rig: &mut Rig<Model>, fields: &[(&str, &str)]) {
     for (label, text) in fields {

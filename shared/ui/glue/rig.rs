@@ -216,13 +216,6 @@ impl<P: Program<Command = Command, Event = Event> + 'static> Rig<P> {
         self.harness.run();
     }
 
-    /// Presses what may have to be scrolled to.
-    pub(crate) fn reach_and_press(&mut self, label: &str) {
-        self.harness.get_by_label(label).scroll_to_me();
-        self.harness.run();
-        self.press(label);
-    }
-
     /// Presses keys, one after the other.
     pub(crate) fn keys(&mut self, keys: &[Key]) {
         for key in keys {
