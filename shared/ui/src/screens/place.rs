@@ -1,6 +1,6 @@
 //! The part of the settings in which a caller says where they are.
 
-use egui::{Id, Key, Ui};
+use egui::{Id, Key, Rect, Ui};
 use egui_phosphor::bold as glyph;
 use vrs_domain::LocationRefusal;
 
@@ -66,7 +66,7 @@ fn fields(ui: &mut Ui, kit: &Kit, place: &Place, form: &mut AddressForm) -> bool
     ui.data_mut(|data| data.insert_temp(memory, wrong));
     let news = wrong.filter(|_| wrong != before);
     let mut entered = false;
-    let mut field = |ui: &mut Ui, which: AddressField| {
+    let mut field = |ui: &mut Ui, which: AddressField| -> Rect {
         let (name, hint) = (kit.t(which.key()), hint(kit, which));
         let field = Field::new(&name)
             .hint(&hint)
@@ -75,25 +75,27 @@ fn fields(ui: &mut Ui, kit: &Kit, place: &Place, form: &mut AddressForm) -> bool
         let response = field.show(ui, kit, form.field_mut(which));
         if news == Some(which) {
             response.request_focus();
-            response.scroll_to_me(None);
         } else {
             entered |= response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         }
+        let mut whole = response.rect;
+        whole.min.y -= size::FIELD; // with its name
+        whole
     };
     for row in ROWS {
         if ui.available_width() < BESIDE_WIDTH_MIN {
             for which in row {
-                field(ui, *which);
+                let whole = field(ui, *which);
                 let here = place.wrong.filter(|_| wrong == Some(*which));
-                complain(ui, kit, here, news.is_some());
+                complain(ui, kit, here, news.map(|_| whole));
             }
         } else {
             ui.columns(row.len(), |columns| {
                 for (column, which) in columns.iter_mut().zip(row) {
-                    field(column, *which);
+                    let whole = field(column, *which);
                     column.spacing_mut().item_spacing.y = size::SPACE_S;
                     let here = place.wrong.filter(|_| wrong == Some(*which));
-                    complain(column, kit, here, news.is_some());
+                    complain(column, kit, here, news.map(|_| whole));
                 }
             });
         }
@@ -101,15 +103,15 @@ fn fields(ui: &mut Ui, kit: &Kit, place: &Place, form: &mut AddressForm) -> bool
     entered
 }
 
-/// `new`: it was not there a moment ago, and is brought into view.
-fn complain(ui: &mut Ui, kit: &Kit, wrong: Option<Wrong>, new: bool) {
+/// `news`: it was not there a moment ago, and is brought into view with its field.
+fn complain(ui: &mut Ui, kit: &Kit, wrong: Option<Wrong>, news: Option<Rect>) {
     let Some(wrong) = wrong else { return };
     let sentence = wrong_words(kit, wrong);
     let danger = kit.palette.danger;
     let said = words::with_icon(ui, glyph::WARNING, &sentence, size::BODY, danger);
     words::tell_at_once(ui, &said, &sentence);
-    if new {
-        said.scroll_to_me(None);
+    if let Some(field) = news {
+        ui.scroll_to_rect(field.union(said.rect), None);
     }
 }
 
@@ -128,7 +130,7 @@ fn outcome(ui: &mut Ui, kit: &Kit, place: &Place) {
     let palette = &kit.palette;
     if let Some(wrong) = place.wrong {
         let elsewhere = wrong.field().is_some();
-        return complain(ui, kit, Some(wrong).filter(|_| !elsewhere), false);
+        return complain(ui, kit, Some(wrong).filter(|_| !elsewhere), None);
     }
     let refused = |why: LocationRefusal| kit.t(&format!("address-refused-{why}"));
     let (icon, sentence, color) = match (place.progress, place.registered) {
