@@ -111,6 +111,8 @@ pub enum Message {
     CallerBack {
         /// Their new SDP offer.
         offer: String,
+        /// Its number; an answer to an earlier one is none.
+        offered: u32,
     },
     /// A party's media stands or fails.
     Media {

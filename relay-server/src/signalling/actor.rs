@@ -70,6 +70,8 @@ pub(super) struct Use {
     pub(super) incoming: bool,
     /// Whom they called, if another INVITE to the same number takes this call up.
     pub(super) resumes: Option<PhoneNumber>,
+    /// Which of the leg's offers came with it: 0, or later ones after a lost connection.
+    pub(super) offered: u32,
     /// Whether the final answer is given: from then on it ends by BYE.
     pub(super) answered: bool,
     /// When the grace ends, while the connection is gone.
@@ -94,6 +96,7 @@ impl Use {
             emergency: false,
             enclosed: None,
             incoming: false,
+            offered: 0,
             resumes: None,
             answered: false,
             gone_until: None,
@@ -116,6 +119,8 @@ pub struct Actor {
     pub(super) closing: Closing,
     /// Callers whose connection broke before their call was answered.
     pub(super) away: Away,
+    /// How many callers took up their place so far; numbers their offers.
+    pub(super) taken_up_times: u32,
     /// Legs whose peers are being told that they are over.
     pub(super) departing: Departing,
     /// Subscribers whose devices ring.
@@ -183,6 +188,7 @@ impl Actor {
             legs: BTreeMap::new(),
             closing: Closing::default(),
             away: Away::default(),
+            taken_up_times: 0,
             departing: Departing::default(),
             rung: BTreeMap::new(),
             numbers: config.numbers,

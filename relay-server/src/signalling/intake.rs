@@ -328,9 +328,15 @@ impl Actor {
                 used.instance = self.registrar.instance_on(flow);
                 used.correlation = Some(place.correlation.clone());
                 used.wants_status = wants_status(&request.headers);
+                if taken_up.is_some() {
+                    self.taken_up_times = self.taken_up_times.wrapping_add(1).max(1);
+                    used.offered = self.taken_up_times;
+                }
+                let offered = used.offered;
                 self.remember(call, used);
                 if taken_up.is_some() {
-                    let back = Message::CallerBack { offer: place.offer };
+                    let offer = place.offer;
+                    let back = Message::CallerBack { offer, offered };
                     self.directory().tell(session, back);
                 } else {
                     driver::spawn(self.services.clone(), place);

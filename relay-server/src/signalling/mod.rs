@@ -58,6 +58,9 @@ pub enum Command {
         session: SessionId,
         /// The calling leg.
         leg: Leg,
+        /// Which of its offers this answers: 0 for the first, and what
+        /// [`CallerBack`](crate::session::Message::CallerBack) said of a later one.
+        offered: u32,
         /// The SDP answer.
         sdp: String,
     },

@@ -25,10 +25,19 @@ pub(super) fn on_command(actor: &mut Actor, now: Instant, command: Command) {
                 actor.endpoint.progress(now, call, 180, headers, None);
             }
         }
-        Command::AnswerCalling { session, leg, sdp } => {
+        Command::AnswerCalling {
+            session,
+            leg,
+            offered,
+            sdp,
+        } => {
             let Some(&call) = actor.legs.get(&(session, leg)) else {
                 return actor.answered_while_away(session);
             };
+            // The answer to an offer that another one has overtaken fits nobody.
+            if actor.calls.get(&call).map(|used| used.offered) != Some(offered) {
+                return;
+            }
             let mut headers = session_headers(session);
             headers.push(("Recv-Info".into(), String::new()));
             if let Some(used) = actor.calls.get_mut(&call) {
@@ -249,11 +258,10 @@ fn tell(actor: &mut Actor, now: Instant, session: SessionId, leg: Leg, status: &
     let Some(&call) = actor.legs.get(&(session, leg)) else {
         return;
     };
-    if !actor
-        .calls
-        .get(&call)
-        .is_some_and(|used| used.wants_status && used.gone_until.is_none())
-    {
+    // Before the answer there is no dialog to say it in: who is back from a broken connection may
+    // still wait for theirs.
+    let hears = |used: &Use| used.answered && used.wants_status && used.gone_until.is_none();
+    if !actor.calls.get(&call).is_some_and(hears) {
         return;
     }
     let Ok(bytes) = serde_json::to_vec(status) else {

@@ -1,5 +1,7 @@
 //! A caller whose connection breaks while they wait for an interpreter.
 
+use std::time::Duration;
+
 use vrs_sip::{CallHandle, Event};
 
 use super::office::{ANA, BEN, CALLER, OTHER, Office, TELEPHONE, TRUNKS, pass, seconds};
@@ -130,4 +132,34 @@ async fn f18_an_emergency_caller_who_calls_again_is_still_the_first() {
     let mut ana = office.sign_in(ANA).await;
     ana.answer_next().await;
     caller.answered(again).await;
+}
+
+/// The answer that was on its way when the caller came back belongs to an offer that nobody makes
+/// any more, and what the parties are told must not come before the right one.
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_is_back_the_moment_the_interpreter_answers_is_answered_once() {
+    for before_ms in 0..6 {
+        let mut office = Office::open().await;
+        let mut ana = office.sign_in(ANA).await;
+        let mut gateway = office.gateway(TRUNKS[0]).await;
+        let mut caller = office.sign_in(CALLER).await;
+        caller.call(TELEPHONE).await;
+        let (invitation, _) = ana.incoming().await;
+        caller.cut().await;
+        caller.sign_in(&mut office).await;
+        let answer = async {
+            pass(Duration::from_millis(before_ms)).await;
+            ana.accept(invitation, "v=0 test").await;
+        };
+        let back = async {
+            pass(Duration::from_millis(3)).await;
+            caller.call(TELEPHONE).await
+        };
+        let ((), again) = tokio::join!(answer, back);
+        caller.answered(again).await;
+        gateway.answer_next().await;
+        pass(seconds(60)).await;
+        assert_eq!(office.ends(), [""; 0], "{before_ms} ms");
+        office.assert_replays();
+    }
 }

@@ -73,7 +73,7 @@ impl Party {
             taken: Vec::new(),
             placed: None,
             kind: STREAM,
-            headers: Vec::new(),
+            headers: vec![("Recv-Info".into(), "vrs-status".into())],
             enclosure: None,
             registration: None,
         }

@@ -13,6 +13,9 @@ use vrs_domain::{Leg, SessionId};
 /// An answer that says this fits no offer.
 pub(crate) const UNFIT: &str = "unfit";
 
+/// Time enough for something else to happen meanwhile.
+const LATENCY: Duration = Duration::from_millis(2);
+
 #[derive(Clone, Default)]
 pub(crate) struct Rooms(Arc<Mutex<BTreeSet<(SessionId, Leg)>>>);
 
@@ -37,6 +40,7 @@ pub(crate) fn start(halt: &CancellationToken) -> (Sfu, mpsc::Receiver<MediaNews>
     };
     let running = async move {
         while let Some(command) = commands.recv().await {
+            tokio::time::sleep(LATENCY).await;
             plane.on_command(command);
         }
     };

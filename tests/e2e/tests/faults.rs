@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use vrs_client::{Command, Connection, Event, Role};
+use vrs_client::{CallView, Command, Connection, Event, Role};
 use vrs_domain::{EndReason, SessionState};
 use vrs_e2e::{CALLER, CALLER_PASSWORD, Cable, INTERPRETER_PASSWORD, NUMBER, Party, Service};
 
@@ -135,5 +135,36 @@ fn a32_neither_numbers_nor_content_nor_secrets_reach_the_log_and_no_content_any_
             .windows(CANARY.len())
             .any(|window| window == CANARY.as_bytes());
         assert!(!found, "text of the conversation is in {}", file.display());
+    }
+}
+
+#[test]
+fn r15_a_caller_whose_connection_breaks_in_the_queue_keeps_their_place_and_dials_no_second_time() {
+    for number in [NUMBER, "911"] {
+        let mut service = Service::start();
+        let cable = Cable::to(service.secure());
+        let mut interpreter = service.interpreter();
+        let mut caller = Party::new(&service, Role::Caller, CALLER, 660.0);
+        caller.sign_in_at(&cable.address(), CALLER, CALLER_PASSWORD);
+        caller.signed_in();
+        caller.call(number);
+        let invited = interpreter.invited();
+        cable.cut();
+        caller.wait("the next connection", |event| {
+            matches!(event, Event::Connection(Connection::Retrying { .. })).then_some(())
+        });
+        caller.wait("the next connection", |event| {
+            matches!(event, Event::Connection(Connection::Online)).then_some(())
+        });
+        interpreter.send(Command::Answer);
+        let talks =
+            |view: &CallView| view.state == Some(SessionState::RelayActive) && view.media_connected;
+        let talking = caller.call_where("the conversation", talks);
+        assert_eq!(talking.session, invited.session, "the same session");
+        interpreter.call_where("the conversation", talks);
+        caller.send(Command::HangUp);
+        assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
+        let journal = service.stop_and_verify();
+        assert_eq!(journal.matches("call_placed").count(), 1, "{journal}");
     }
 }

@@ -39,14 +39,19 @@ fn two_records(service: &Service, session: Option<SessionId>) {
     service.check_records(&[first, second]);
 }
 
-fn emergency_records(service: &Service, session: Option<SessionId>) {
-    let record = |number| Record {
-        number,
+/// Two records of a session to 911, the second one by this interpreter.
+fn emergency_records(service: &Service, session: Option<SessionId>, then: Option<&'static str>) {
+    let first = Record {
         outbound: "911",
         url: "sip:911@".to_owned(),
         ..Record::ordinary(session.expect("an id"))
     };
-    service.check_records(&[record(1), record(2)]);
+    let second = Record {
+        number: 2,
+        ca: then.or(first.ca),
+        ..first.clone()
+    };
+    service.check_records(&[first, second]);
 }
 
 /// How a caller sees the interpreter.
@@ -192,7 +197,7 @@ fn f21_a_caller_who_is_lost_in_an_emergency_is_called_back_and_the_call_goes_on(
     assert_eq!(tablet.ended().reason, Some(EndReason::HearingHungUp));
     service.stop_and_verify();
     // Before and after the loss; what lay between is not conversation.
-    emergency_records(&service, talking.session);
+    emergency_records(&service, talking.session, None);
 }
 
 #[test]
@@ -222,7 +227,30 @@ fn f21_a_telephone_that_is_lost_in_an_emergency_is_called_again_and_the_call_goe
     assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
     let journal = service.stop_and_verify();
     assert_eq!(journal.matches("call_placed").count(), 1, "{journal}");
-    emergency_records(&service, talking.session);
+    emergency_records(&service, talking.session, None);
+}
+
+#[test]
+fn f21_an_interpreter_who_leaves_an_emergency_call_is_replaced_and_the_call_goes_on() {
+    let mut service = Service::start();
+    let mut interpreter = service.interpreter();
+    let mut caller = service.caller();
+    caller.call("911");
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    caller.call_where("the conversation", is_talking);
+    let mut other = second_interpreter(&service);
+    interpreter.send(Command::HangUp);
+    let end = interpreter.ended();
+    assert_eq!(end.reason, Some(EndReason::InterpreterHungUp));
+    let invited = other.invited();
+    assert_eq!(invited.urgency, Some(Urgency::Emergency));
+    other.send(Command::Answer);
+    caller.call_where("the other interpreter", interpreted_by(SECOND));
+    caller.send(Command::HangUp);
+    assert_eq!(other.ended().reason, Some(EndReason::CallerHungUp));
+    service.stop_and_verify();
+    emergency_records(&service, invited.session, Some(SECOND));
 }
 
 #[test]

@@ -276,7 +276,13 @@ impl Driver {
         };
         match answer {
             Ok(sdp) => {
-                let answer = Command::AnswerCalling { session, leg, sdp };
+                let offered = self.offered;
+                let answer = Command::AnswerCalling {
+                    session,
+                    leg,
+                    offered,
+                    sdp,
+                };
                 self.services.signalling.send(answer).await;
             }
             Err(error) => {
@@ -289,7 +295,8 @@ impl Driver {
 
     /// The caller is back on another connection: what they offer now counts. They hear their place
     /// again, or are answered if an interpreter was found meanwhile.
-    pub(super) async fn caller_back(&mut self, offer: String) {
+    pub(super) async fn caller_back(&mut self, offer: String, offered: u32) {
+        self.offered = offered;
         if let Err(error) = self.services.sfu.try_offer(offer.clone()).await {
             info!(%error, "the caller's new offer cannot be answered");
             let reason = EndReason::MediaFailed;

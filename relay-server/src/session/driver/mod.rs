@@ -139,6 +139,8 @@ struct Driver {
     /// Between subscribers: what a change of media that the other one is asked about would mean
     /// for hold.
     reoffered_hold: Option<(Leg, bool)>,
+    /// Which offer of the caller counts.
+    offered: u32,
     /// How often parties who are back after a restart were offered a path.
     offered_anew: BTreeMap<Leg, u32>,
     pending: VecDeque<Input>,
@@ -162,6 +164,7 @@ impl Driver {
             trunk: 0,
             position: None,
             reoffered_hold: None,
+            offered: 0,
             offered_anew: BTreeMap::new(),
             pending: VecDeque::new(),
             later: Vec::new(),
@@ -307,7 +310,9 @@ impl Driver {
             Message::Party { who, news } => return self.on_news(who, news).await,
             Message::SeatAsked { seat, reason } => Input::SeatAsked { seat, reason },
             Message::SeatWithdrawn { seat } => Input::SeatWithdrawn { seat },
-            Message::CallerBack { offer } => return self.caller_back(offer).await,
+            Message::CallerBack { offer, offered } => {
+                return self.caller_back(offer, offered).await;
+            }
             Message::Media { leg, news } => return self.on_media(leg, news).await,
             Message::Stop => Input::Stop,
         };

@@ -238,6 +238,11 @@ impl Call {
         }
     }
 
+    /// Whom we called.
+    pub(super) const fn number(&self) -> Option<&PhoneNumber> {
+        self.number.as_ref()
+    }
+
     /// Whether it is about life and death: nothing may come between.
     pub(super) fn is_emergency(&self) -> bool {
         self.urgency == Some(Urgency::Emergency)

@@ -4,6 +4,7 @@
 //! then want done. Nothing here blocks, and no lock is shared with the window.
 //! Read on in `driver/line.rs` (connection and sign-in) and `driver/calls.rs` (calls).
 
+mod again;
 mod calls;
 mod hold;
 mod line;
@@ -311,6 +312,7 @@ impl Driver {
             self.tell_stats();
             self.end_what_did_not_come_back(now);
             self.ask_hold_again(now);
+            self.call_again(now);
             self.tell_countdown(now);
             self.tell_location(now);
         }

@@ -540,6 +540,7 @@ impl Audit {
             && session.is_emergency()
             && stage != "request_received"
             && tried < EMERGENCY_RECALLS_MAX;
+        let deserted = reason == "interpreter_hung_up" && session.is_emergency();
         let seats: Vec<_> = session.chairs.keys().cloned().collect();
         for seat in seats {
             self.clear(now, &key(id, &seat));
@@ -551,6 +552,9 @@ impl Audit {
         if given_up {
             let what = format!("F21: {reason} after {tried} attempts to call back");
             self.complain(id, &what);
+        }
+        if deserted {
+            self.complain(id, "F21: an interpreter ended an emergency call");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What happens to legs that were answered, and to an emergency call's that were lost.
 
-use vrs_domain::{EndReason, Leg, Urgency, limit};
+use vrs_domain::{EndReason, Leg, Seat, Urgency, limit};
 
 use super::Outcome::{self, End, Event};
 use super::reasons::called_failed;
@@ -42,8 +42,13 @@ pub(super) fn hold_changed(parties: &Parties, leg: Leg, held: bool) -> Result<Ou
     }
 }
 
+/// Whose wish ends a call: that of either party, and of the interpreter unless it is an emergency,
+/// in which only the parties know when it is over.
 pub(super) fn hung_up(parties: &Parties, leg: Leg) -> Result<Outcome, Why> {
     if let Some(seat) = leg.seat() {
+        if is_emergency(parties) {
+            return crew_gone(parties, seat);
+        }
         let over = End(EndReason::InterpreterHungUp);
         return Ok(crew::left(parties, seat)?.unwrap_or(over));
     }
@@ -66,12 +71,7 @@ pub(super) fn hung_up(parties: &Parties, leg: Leg) -> Result<Outcome, Why> {
 /// call waits for its parties, too (F21).
 pub(super) fn gone(parties: &Parties, leg: Leg) -> Result<Outcome, Why> {
     if let Some(seat) = leg.seat() {
-        let lead = parties.crew.taken(seat).ok_or(Why::NoSuchLeg)?;
-        let sought = EventKind::InterpreterLost {
-            ca: lead.ca.clone(),
-            epoch: lead.epoch,
-        };
-        return Ok(crew::left(parties, seat)?.unwrap_or(Event(sought)));
+        return crew_gone(parties, seat);
     }
     if !parties.has(leg) {
         return Err(Why::NoSuchLeg);
@@ -79,10 +79,26 @@ pub(super) fn gone(parties: &Parties, leg: Leg) -> Result<Outcome, Why> {
     if parties.missing.contains_key(&leg) {
         return Err(Why::AlreadySo);
     }
-    if parties.urgency == Urgency::Emergency && parties.kind.is_relayed() {
+    if is_emergency(parties) {
         return Ok(Event(EventKind::LegDropped { leg }));
     }
     Ok(End(lost(leg)))
+}
+
+/// An interpreter is no longer there and the call goes on: with the relief, or another one is
+/// sought.
+fn crew_gone(parties: &Parties, seat: Seat) -> Result<Outcome, Why> {
+    let gone = parties.crew.taken(seat).ok_or(Why::NoSuchLeg)?;
+    let sought = EventKind::InterpreterLost {
+        ca: gone.ca.clone(),
+        epoch: gone.epoch,
+    };
+    Ok(crew::left(parties, seat)?.unwrap_or(Event(sought)))
+}
+
+/// Help is being called, through an interpreter.
+fn is_emergency(parties: &Parties) -> bool {
+    parties.urgency == Urgency::Emergency && parties.kind.is_relayed()
 }
 
 pub(super) const fn lost(leg: Leg) -> EndReason {
@@ -117,7 +133,7 @@ pub(super) fn restore_failed(parties: &Parties, leg: Leg) -> Result<Outcome, Why
 /// hangs up: nobody who waits for help is sent away (F18, F21).
 pub(super) fn dialing_failed(parties: &Parties, reason: EndReason) -> Result<Outcome, Why> {
     let over = called_failed(parties.kind, reason)?;
-    if parties.urgency == Urgency::Emergency && parties.kind.is_relayed() {
+    if is_emergency(parties) {
         Ok(Event(EventKind::DialingFailed { reason }))
     } else {
         Ok(over)

@@ -193,6 +193,27 @@ fn f21_calling_back_ends_some_time_and_with_whoever_hangs_up() {
 }
 
 #[test]
+fn f21_an_interpreter_who_leaves_an_emergency_call_is_replaced_and_it_goes_on() {
+    let mut walk = emergency();
+    let lead = Input::HungUp(Leg::Interpreter);
+    let actions = walk.feed(at(10_000), lead.clone()).unwrap();
+    assert_eq!(legs(&actions), [Leg::Interpreter], "nobody else is hung up");
+    let seeks =
+        |action: &Action| matches!(action, Action::EnterQueue { seat, .. } if *seat == Seat::Lead);
+    assert!(actions.iter().any(seeks), "{actions:?}");
+    assert_eq!(walk.feed(at(11_000), lead.clone()), Err(Why::NoSuchLeg));
+    walk.feed(at(12_000), matched(2, 2)).unwrap();
+    walk.feed(at(13_000), accepted(2, 2)).unwrap();
+    walk.feed(at(14_000), Input::HungUp(Leg::Caller)).unwrap();
+    assert_eq!(walk.ended().0, EndReason::CallerHungUp);
+    assert_eq!(replay(&walk.events).unwrap(), walk.session);
+    // Any other call they may end.
+    let mut walk = active();
+    walk.feed(at(10_000), lead).unwrap();
+    assert_eq!(walk.ended().0, EndReason::InterpreterHungUp);
+}
+
+#[test]
 fn f18_an_emergency_number_that_does_not_answer_is_dialled_again() {
     let mut walk = Walk::of(CallKind::RelayOutbound, Urgency::Emergency).through([
         matched(1, 1),

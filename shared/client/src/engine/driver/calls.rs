@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use vrs_domain::{EndReason, PhoneNumber, ReliefReason, Seat};
 use vrs_sip::{Body, CallHandle, Headers, Method, Reason, Request, Response, TransactionHandle};
 
+use super::again::Again;
 use super::{Driver, Line};
 use crate::capture::camera::Captured;
 use crate::engine::call::{Call, Phase};
@@ -53,6 +54,8 @@ pub(super) struct ActiveCall {
     pub(super) hold_asked: Option<bool>,
     /// When it is to be asked again.
     pub(super) hold_again: Option<Instant>,
+    /// It waits for the next connection to be placed again.
+    pub(super) again: Option<Again>,
 }
 
 impl ActiveCall {
@@ -69,6 +72,7 @@ impl ActiveCall {
             hold_agreed: false,
             hold_asked: None,
             hold_again: None,
+            again: None,
         }
     }
 }
@@ -97,7 +101,7 @@ impl Driver {
     }
 
     /// Where the call of this handle stands.
-    fn place_of(&self, handle: CallHandle) -> Option<Place> {
+    pub(super) fn place_of(&self, handle: CallHandle) -> Option<Place> {
         let is = |call: &Option<ActiveCall>| {
             call.as_ref()
                 .is_some_and(|active| active.call.handle == handle)
@@ -111,7 +115,7 @@ impl Driver {
         }
     }
 
-    fn server_address(&self) -> Option<SocketAddr> {
+    pub(super) fn server_address(&self) -> Option<SocketAddr> {
         match &self.line {
             Line::Up(link) => Some(link.server),
             Line::Idle | Line::Connecting(_) | Line::Waiting(_) => None,
@@ -242,8 +246,13 @@ impl Driver {
     fn is_called_back(&self, request: &Request) -> bool {
         let session = SessionHeaders::of(&request.headers).session;
         let priority = request.headers.get("Priority").map(str::trim);
-        let ours = self.call.as_ref().and_then(|active| active.call.session);
-        session.is_some() && session == ours && priority == Some("emergency")
+        let ours = |active: &ActiveCall| {
+            // Who lost the connection at once may not know their session.
+            let unknown = active.call.session.is_none() && active.again.is_some();
+            active.call.session == session || unknown && active.call.is_emergency()
+        };
+        let ours = self.call.as_ref().is_some_and(ours);
+        session.is_some() && ours && priority == Some("emergency")
     }
 
     /// The server lost us in a call and calls us back: it is taken at once, in the place of the
@@ -321,7 +330,12 @@ impl Driver {
     }
 
     /// Ends the call of this handle, wherever it stands.
-    fn end_of(&mut self, now: Instant, handle: CallHandle, end: impl FnOnce(&mut Call) -> CallEnd) {
+    pub(super) fn end_of(
+        &mut self,
+        now: Instant,
+        handle: CallHandle,
+        end: impl FnOnce(&mut Call) -> CallEnd,
+    ) {
         let (Some(place), Some(active)) = (self.place_of(handle), self.call_of(handle)) else {
             return;
         };
@@ -408,6 +422,9 @@ impl Driver {
         response: Option<&Response>,
     ) {
         if self.call_of(handle).is_none() {
+            return;
+        }
+        if response.is_none() && self.waits_for_line(now, handle) {
             return;
         }
         let nothing = Headers::new();
@@ -572,6 +589,7 @@ impl Driver {
             }
         }
         self.tell_hold_again(now);
+        self.line_is_back(now);
     }
 
     pub(super) fn send_text(&mut self, now: Instant, text: &str) {
