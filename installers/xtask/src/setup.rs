@@ -63,6 +63,7 @@ const PEERS: &[Package] = &[
     program("npm", &["npm"]),
     program("openssl", &["openssl"]),
     program("xdotool", &["xdotool"]),
+    program("python3", &["python3"]),
 ];
 
 /// What `cargo demo` needs.
@@ -211,7 +212,7 @@ fn is_program(file: &Path) -> bool {
 fn elsewhere(names: &[&str]) -> String {
     if cfg!(target_os = "macos") {
         return "system packages: xcode-select --install && brew install cmake nasm pkg-config \
-                libvpx espeak-ng\n  (for the peers tests also: coturn sipp node, and a Chromium)"
+                libvpx espeak-ng\n  (for the peers tests also: coturn sipp node python3, and a Chromium)"
             .to_owned();
     }
     if cfg!(windows) {
@@ -225,10 +226,11 @@ fn elsewhere(names: &[&str]) -> String {
          Fedora:          sudo dnf install pkgconf cmake gcc-c++ nasm clang-devel alsa-lib-devel \
          libvpx-devel libxkbcommon-devel mesa-vulkan-drivers vulkan-loader \
          xorg-x11-server-Xvfb libxkbcommon-x11 mesa-dri-drivers espeak-ng coturn sipp chromium \
-         nodejs npm xdotool\n\
+         nodejs npm xdotool python3\n\
          Arch:            sudo pacman -S --needed pkgconf cmake gcc nasm clang alsa-lib libvpx \
          libxkbcommon libxkbcommon-x11 vulkan-swrast vulkan-icd-loader xorg-server-xvfb mesa \
-         libxcursor libxi libxrandr espeak-ng coturn sipp chromium nodejs npm xdotool",
+         libxcursor libxi libxrandr espeak-ng coturn sipp chromium nodejs npm xdotool \
+         python",
         names.join(" ")
     )
 }
