@@ -1,10 +1,10 @@
 //! Civic locations on the wire: PIDF-LO (RFC 4119, with the civic address of RFC 5139).
 //!
-//! What it is: [`write`] makes a document of a location, for emergency services and for one's own
-//! provider; [`read`] takes one from a stranger; [`Element`] is the XML that both others and this
+//! What it is: [`write()`] makes a document of a location, for emergency services and for one's own
+//! provider; [`read()`] takes one from a stranger; [`Element`] is the XML that both others and this
 //! crate's documents are written with.
 //! What it is not: it knows no SIP, resolves no reference and expands no entity; it reads no clock.
-//! Start reading at [`read`].
+//! Start reading at [`read()`].
 
 mod read;
 mod write;
