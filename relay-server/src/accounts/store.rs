@@ -327,10 +327,7 @@ mod tests {
         let by_hand = AccountStore::open(&file).unwrap();
         by_hand.relocate("+15550100001", place()).unwrap();
         let account = running.lookup("+15550100001").unwrap();
-        let Role::Caller { location, .. } = account.role() else {
-            panic!("a caller stays one");
-        };
-        assert_eq!(*location, Some(place()));
+        assert_eq!(account.location(), Some(place().expose()));
         assert_eq!(account.name(), Some("Ana"));
         assert!(account.ha1("relay.test", DigestAlgorithm::Sha256).is_some());
         let said = |result: Result<(), AccountError>| result.unwrap_err().to_string();

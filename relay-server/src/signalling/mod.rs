@@ -141,7 +141,7 @@ pub enum Command {
 }
 
 /// A call to a telephone.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Dial {
     /// For which session.
     pub session: SessionId,

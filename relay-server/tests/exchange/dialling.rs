@@ -2,18 +2,15 @@
 
 use relay_server::journal::Kind;
 
-use super::office::{ANA, CALLER, Office, TELEPHONE, TRUNKS, pass, seconds};
-use super::party::{Party, talking};
+use super::office::{Office, TELEPHONE, TRUNKS, pass, seconds};
+use super::party::{Party, caller_with_interpreter, goes_on_until_hung_up, talking};
 use super::plane::UNFIT;
 
 /// A caller who has an interpreter, and two gateways.
 async fn dialling(office: &mut Office, number: &str) -> (Party, Party, Party, Party) {
-    let mut ana = office.sign_in(ANA).await;
     let north = office.gateway(TRUNKS[0]).await;
     let south = office.gateway(TRUNKS[1]).await;
-    let mut caller = office.sign_in(CALLER).await;
-    caller.call(number).await;
-    ana.answer_next().await;
+    let (caller, ana) = caller_with_interpreter(office, number).await;
     (caller, ana, north, south)
 }
 
@@ -28,12 +25,7 @@ async fn f18_an_emergency_tries_every_trunk_and_then_all_again_whatever_they_say
         }
     }
     north.answer_next().await;
-    pass(seconds(5)).await;
-    assert_eq!(office.ends(), [""; 0]);
-    let call = caller.placed();
-    caller.hang_up(call).await;
-    pass(seconds(5)).await;
-    assert_eq!(office.ends(), ["caller_hung_up"]);
+    goes_on_until_hung_up(&office, &mut caller).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use vrs_sip::{FlowKind, Part, Request, multipart};
 
 use super::office::{ANA, BEN, CALLER, Office, TELEPHONE, TRUNKS, pass, seconds};
-use super::party::{Party, talking};
+use super::party::{Party, caller_with_interpreter, goes_on_until_hung_up, talking};
 
 /// The parts of an INVITE; none when its body is the SDP alone.
 fn parts(invite: &Request) -> Option<Vec<Part>> {
@@ -33,14 +33,6 @@ fn is_bare(invite: &Request) -> bool {
         && pointers
             .iter()
             .all(|name| invite.headers.get(name).is_none())
-}
-
-async fn caller_with_interpreter(office: &mut Office, number: &str) -> (Party, Party) {
-    let mut ana = office.sign_in(ANA).await;
-    let mut caller = office.sign_in(CALLER).await;
-    caller.call(number).await;
-    ana.answer_next().await;
-    (caller, ana)
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,12 +71,7 @@ async fn f20_a_gateway_that_cannot_take_what_goes_along_gets_the_call_without_it
     let (call, invite) = south.incoming().await;
     assert!(!is_bare(&invite), "the next gateway may know better");
     south.accept(call, "v=0 test").await;
-    pass(seconds(5)).await;
-    assert_eq!(office.ends(), [""; 0]);
-    let call = caller.placed();
-    caller.hang_up(call).await;
-    pass(seconds(5)).await;
-    assert_eq!(office.ends(), ["caller_hung_up"]);
+    goes_on_until_hung_up(&office, &mut caller).await;
     office.assert_replays();
 }
 

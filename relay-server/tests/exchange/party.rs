@@ -365,6 +365,25 @@ pub(crate) async fn talking(office: &mut Office, number: &str) -> (Party, Party,
     (caller, ana, gateway)
 }
 
+/// A caller who was answered by Ana; the telephone is being called.
+pub(crate) async fn caller_with_interpreter(office: &mut Office, number: &str) -> (Party, Party) {
+    let mut ana = office.sign_in(ANA).await;
+    let mut caller = office.sign_in(CALLER).await;
+    caller.call(number).await;
+    ana.answer_next().await;
+    (caller, ana)
+}
+
+/// Nothing has ended yet, and it ends when the caller wants it to.
+pub(crate) async fn goes_on_until_hung_up(office: &Office, caller: &mut Party) {
+    pass(seconds(5)).await;
+    assert_eq!(office.ends(), [""; 0]);
+    let call = caller.placed();
+    caller.hang_up(call).await;
+    pass(seconds(5)).await;
+    assert_eq!(office.ends(), ["caller_hung_up"]);
+}
+
 pub(crate) fn incoming(event: &Event) -> Option<(CallHandle, Request)> {
     match event {
         Event::IncomingInvite { call, request, .. } => Some((*call, request.clone())),
