@@ -8,7 +8,7 @@ use tracing::{debug, info};
 use vrs_domain::{Activity, CaId, CallCenter, EndReason, Leg, Urgency};
 use vrs_sip::{
     CallHandle, Contacts, Event, FlowId, Headers, Method, Reason, Request, Response,
-    TransactionHandle,
+    TransactionHandle, multipart,
 };
 
 use super::actor::{Actor, Use};
@@ -559,11 +559,7 @@ pub(super) fn challenge_headers(challenges: Vec<String>) -> Vec<(String, String)
 }
 
 pub(super) fn sdp(headers: &Headers, body: &[u8]) -> Option<String> {
-    let kind = headers.get("Content-Type")?;
-    let is_sdp = kind
-        .split(';')
-        .next()
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(SDP));
+    let is_sdp = multipart::is_type(headers.get("Content-Type")?, SDP);
     (is_sdp && !body.is_empty())
         .then(|| String::from_utf8(body.to_vec()).ok())
         .flatten()

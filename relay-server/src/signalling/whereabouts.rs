@@ -185,9 +185,8 @@ fn pointed_at(request: &Request, id: &str) -> Option<Vec<u8>> {
         };
         return parts.into_iter().find(is_it).map(|part| part.bytes);
     }
-    let media = content_type.split(';').next().unwrap_or(content_type);
     let named = request.headers.get("Content-ID").map(str::trim);
-    let is_it = media.trim().eq_ignore_ascii_case(vrs_pidf::MEDIA_TYPE)
+    let is_it = multipart::is_type(content_type, vrs_pidf::MEDIA_TYPE)
         && named.is_none_or(|named| named == id);
     is_it.then(|| request.body.clone())
 }

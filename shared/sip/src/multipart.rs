@@ -46,10 +46,18 @@ impl Part {
     /// plain text (RFC 2046 section 5.1).
     #[must_use]
     pub fn is(&self, content_type: &str) -> bool {
-        let said = self.header("Content-Type").unwrap_or("text/plain");
-        let media = said.split(';').next().unwrap_or(said);
-        media.trim().eq_ignore_ascii_case(content_type)
+        is_type(
+            self.header("Content-Type").unwrap_or("text/plain"),
+            content_type,
+        )
     }
+}
+
+/// Whether the value of a Content-Type header, its parameters left aside, is this type.
+#[must_use]
+pub fn is_type(value: &str, content_type: &str) -> bool {
+    let media = value.split(';').next().unwrap_or(value);
+    media.trim().eq_ignore_ascii_case(content_type)
 }
 
 /// Puts parts into one `multipart/mixed` body.

@@ -8,6 +8,7 @@ use vrs_client::{
 };
 use vrs_domain::{PhoneNumber, Sensitive, SessionState};
 
+use crate::cable::Cable;
 use crate::service::Service;
 
 /// Nothing in these tests takes longer than this.
@@ -24,17 +25,46 @@ impl Party {
     /// A caller whose microphone hums at 660 Hz, signed in.
     #[must_use]
     pub fn caller(service: &Service, account: &str, password: &str) -> Self {
-        let mut party = Self::new(service, Role::Caller, account, 660.0);
-        party.sign_in(service, account, password);
-        party.signed_in();
-        party
+        Self::signed_in_at(service.secure(), service, Role::Caller, account, password)
     }
 
     /// An interpreter whose microphone hums at 440 Hz, signed in and available.
     #[must_use]
     pub fn interpreter(service: &Service, account: &str, password: &str) -> Self {
-        let mut party = Self::new(service, Role::Interpreter, account, 440.0);
-        party.sign_in(service, account, password);
+        Self::signed_in_at(
+            service.secure(),
+            service,
+            Role::Interpreter,
+            account,
+            password,
+        )
+    }
+
+    /// Somebody whose way to the server is a cable that can be cut, signed in; they hum as above.
+    #[must_use]
+    pub fn over(
+        cable: &Cable,
+        service: &Service,
+        role: Role,
+        account: &str,
+        password: &str,
+    ) -> Self {
+        Self::signed_in_at(&cable.address(), service, role, account, password)
+    }
+
+    fn signed_in_at(
+        server: &str,
+        service: &Service,
+        role: Role,
+        account: &str,
+        password: &str,
+    ) -> Self {
+        let hz = match role {
+            Role::Caller => 660.0,
+            Role::Interpreter => 440.0,
+        };
+        let mut party = Self::new(service, role, account, hz);
+        party.sign_in_at(server, account, password);
         party.signed_in();
         party
     }

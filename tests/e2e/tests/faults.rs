@@ -9,9 +9,7 @@ use vrs_e2e::{CALLER, CALLER_PASSWORD, Cable, INTERPRETER_PASSWORD, NUMBER, Part
 /// A caller behind a cable that can be cut, in conversation.
 fn converse_over(cable: &Cable, service: &Service) -> (Party, Party) {
     let mut interpreter = service.interpreter();
-    let mut caller = Party::new(service, Role::Caller, CALLER, 660.0);
-    caller.sign_in_at(&cable.address(), CALLER, CALLER_PASSWORD);
-    caller.signed_in();
+    let mut caller = Party::over(cable, service, Role::Caller, CALLER, CALLER_PASSWORD);
     caller.converse_through(&mut interpreter);
     (caller, interpreter)
 }
@@ -144,9 +142,7 @@ fn r15_a_caller_whose_connection_breaks_in_the_queue_keeps_their_place_and_dials
         let mut service = Service::start();
         let cable = Cable::to(service.secure());
         let mut interpreter = service.interpreter();
-        let mut caller = Party::new(&service, Role::Caller, CALLER, 660.0);
-        caller.sign_in_at(&cable.address(), CALLER, CALLER_PASSWORD);
-        caller.signed_in();
+        let mut caller = Party::over(&cable, &service, Role::Caller, CALLER, CALLER_PASSWORD);
         caller.call(number);
         let invited = interpreter.invited();
         cable.cut();

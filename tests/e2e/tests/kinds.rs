@@ -178,9 +178,7 @@ fn f21_a_caller_who_is_lost_in_an_emergency_is_called_back_and_the_call_goes_on(
     let mut service = Service::start();
     let cable = Cable::to(service.secure());
     let mut interpreter = service.interpreter();
-    let mut caller = Party::new(&service, Role::Caller, CALLER, 660.0);
-    caller.sign_in_at(&cable.address(), CALLER, CALLER_PASSWORD);
-    caller.signed_in();
+    let mut caller = Party::over(&cable, &service, Role::Caller, CALLER, CALLER_PASSWORD);
     caller.call("911");
     assert_eq!(interpreter.invited().urgency, Some(Urgency::Emergency));
     interpreter.send(Command::Answer);
@@ -310,9 +308,13 @@ fn a_team_interpreter_joins_sees_and_leaves() {
 fn an_interpreter_who_is_lost_in_a_call_is_replaced_and_nobody_redials() {
     let mut service = Service::start();
     let cable = Cable::to(service.secure());
-    let mut interpreter = Party::new(&service, Role::Interpreter, INTERPRETER, 440.0);
-    interpreter.sign_in_at(&cable.address(), INTERPRETER, INTERPRETER_PASSWORD);
-    interpreter.signed_in();
+    let mut interpreter = Party::over(
+        &cable,
+        &service,
+        Role::Interpreter,
+        INTERPRETER,
+        INTERPRETER_PASSWORD,
+    );
     let mut caller = service.caller();
     caller.converse_through(&mut interpreter);
     let mut other = second_interpreter(&service);

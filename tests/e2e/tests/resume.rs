@@ -9,21 +9,6 @@ use vrs_e2e::{
     Service, is_talking,
 };
 
-/// A person whose way to the server survives the server.
-fn signed_in_over(
-    cable: &Cable,
-    service: &Service,
-    role: Role,
-    account: &str,
-    password: &str,
-) -> Party {
-    let hz = if role == Role::Caller { 660.0 } else { 440.0 };
-    let mut party = Party::new(service, role, account, hz);
-    party.sign_in_at(&cable.address(), account, password);
-    party.signed_in();
-    party
-}
-
 /// Waits until this party talks; which session it is.
 fn talking(party: &mut Party) -> Option<SessionId> {
     party.call_where("the conversation", is_talking).session
@@ -33,14 +18,14 @@ fn talking(party: &mut Party) -> Option<SessionId> {
 fn r02_a_conversation_goes_on_after_the_server_was_killed_and_nobody_redials() {
     let mut service = Service::start();
     let cable = Cable::to(service.secure());
-    let mut interpreter = signed_in_over(
+    let mut interpreter = Party::over(
         &cable,
         &service,
         Role::Interpreter,
         INTERPRETER,
         INTERPRETER_PASSWORD,
     );
-    let mut caller = signed_in_over(&cable, &service, Role::Caller, CALLER, CALLER_PASSWORD);
+    let mut caller = Party::over(&cable, &service, Role::Caller, CALLER, CALLER_PASSWORD);
     caller.call(NUMBER);
     interpreter.invited();
     interpreter.send(Command::Answer);
