@@ -9,6 +9,7 @@ use vrs_domain::{CallKind, Urgency};
 
 use super::fairness::Misses;
 use super::session::{Chair, LEAD, Missing, Phase, RELIEF, Session, rank};
+use super::witness::Sayings;
 use super::{Counts, Timeline, Verdict};
 
 /// Interpreters who are there all the time are signed in by then, in milliseconds.
@@ -41,8 +42,8 @@ pub(super) struct Audit {
     pub(super) free_since: BTreeMap<String, u64>,
     /// Invitations in a row that each interpreter let go by.
     pub(super) misses: BTreeMap<String, Misses>,
-    /// When each interpreter said that they work.
-    pub(super) available: BTreeMap<String, Vec<u64>>,
+    /// What each interpreter said of their work.
+    pub(super) sayings: Sayings,
     counts: Counts,
     hash: Sha256,
     pub(super) records: u64,
@@ -66,11 +67,7 @@ pub(super) fn key(id: &str, seat: &str) -> String {
 }
 
 impl Audit {
-    pub(super) fn new(
-        timeline: Timeline,
-        always_there: &[String],
-        available: BTreeMap<String, Vec<u64>>,
-    ) -> Self {
+    pub(super) fn new(timeline: Timeline, always_there: &[String], sayings: Sayings) -> Self {
         let free = always_there.iter().map(|ca| (ca.clone(), SIGNED_IN_MS));
         Self {
             timeline,
@@ -85,7 +82,7 @@ impl Audit {
             always_there: always_there.iter().cloned().collect(),
             free_since: free.collect(),
             misses: BTreeMap::new(),
-            available,
+            sayings,
             counts: Counts::new(),
             hash: Sha256::new(),
             records: 0,

@@ -81,8 +81,20 @@ impl Audit {
     /// Whether they may have become available anew since `at`.
     fn has_said_they_work(&self, interpreter: &str, at: u64, now: u64) -> bool {
         let since = at.saturating_sub(SIGN_IN_TAKES_MS);
-        let said = self.available.get(interpreter);
-        said.is_some_and(|said| said.iter().any(|at| (since..=now).contains(at)))
+        let said = self.sayings.get(interpreter).into_iter().flatten();
+        let mut works = said.filter(|(_, works)| *works);
+        works.any(|(at, _)| (since..=now).contains(at))
+    }
+
+    /// Since when somebody who has nothing to do can have been asked: a break is no idleness.
+    fn idle_since(&self, interpreter: &str, now: u64) -> Option<u64> {
+        let since = *self.free_since.get(interpreter)?;
+        let said = self.sayings.get(interpreter).into_iter().flatten();
+        match said.rev().find(|(at, _)| *at <= now) {
+            Some((at, true)) => Some(since.max(*at)),
+            Some((_, false)) => None,
+            None => Some(since),
+        }
     }
 
     /// Q8: nobody waits while somebody who could come has nothing to do.
@@ -98,11 +110,13 @@ impl Audit {
                 if session.ended || !waits || binds(session, chair, now) {
                     continue;
                 }
-                let free = self.free_since.iter().find(|(ca, since)| {
-                    let idle = now.saturating_sub(**since) >= FOUND_WITHIN_MS;
+                let free = self.free_since.keys().find(|ca| {
+                    let idle = self
+                        .idle_since(ca, now)
+                        .is_some_and(|since| now.saturating_sub(since) >= FOUND_WITHIN_MS);
                     idle && self.fits(now, id, seat, ca)
                 });
-                if let Some((ca, _)) = free {
+                if let Some(ca) = free {
                     left.push((id.clone(), seat.clone(), ca.clone()));
                 }
             }
@@ -132,7 +146,7 @@ impl Audit {
     /// Of those who are free, the one who has been so for longest is asked: among all, or, where
     /// there are wishes, among those who are alike.
     fn longest_idle(&mut self, now: u64, id: &str, seat: &str, interpreter: &str) {
-        let Some(chosen) = self.free_since.get(interpreter).copied() else {
+        let Some(chosen) = self.idle_since(interpreter, now) else {
             return;
         };
         let Some(session) = self.sessions.get(id) else {
@@ -144,10 +158,13 @@ impl Audit {
             let theirs = talents(ca);
             (theirs.skill, theirs.gender) == (mine.skill, mine.gender)
         };
-        let passed = self.free_since.iter().find(|(ca, since)| {
-            **since + AT_ONCE_MS < chosen && (!wishes || alike(ca)) && self.fits(now, id, seat, ca)
+        let passed = self.free_since.keys().find(|ca| {
+            let longer = self
+                .idle_since(ca, now)
+                .is_some_and(|since| since + AT_ONCE_MS < chosen);
+            longer && (!wishes || alike(ca)) && self.fits(now, id, seat, ca)
         });
-        if let Some((ca, _)) = passed {
+        if let Some(ca) = passed {
             let what =
                 format!("{id}: {interpreter} was asked although {ca} has been idle for longer");
             self.suspected.push((now, ca.clone(), what));

@@ -46,8 +46,8 @@ pub fn verdict(
     timeline: &Timeline,
     always_there: &[String],
 ) -> Verdict {
-    let available = std::mem::take(&mut witness.seen().available);
-    let mut audit = Audit::new(timeline.clone(), always_there, available);
+    let sayings = std::mem::take(&mut witness.seen().sayings);
+    let mut audit = Audit::new(timeline.clone(), always_there, sayings);
     let mut replay = Replay::default();
     let read = relay_server::journal::read(folder, |record| {
         replay.take(&record);

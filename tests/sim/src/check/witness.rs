@@ -48,8 +48,8 @@ pub(super) struct Seen {
     held: BTreeMap<String, BTreeMap<String, Instant>>,
     /// When a device declined for all devices of its account, by session.
     declined: BTreeMap<String, Instant>,
-    /// When each interpreter said that they work, in milliseconds into the run.
-    pub(super) available: BTreeMap<String, Vec<u64>>,
+    /// What each interpreter said of their work.
+    pub(super) sayings: Sayings,
     /// Session, who was in it (a CA id, or `caller`), when the server ended their
     /// call, and in which of its lives.
     pub(super) dismissed: Vec<(String, String, u64, u32)>,
@@ -64,6 +64,9 @@ pub(super) struct Seen {
     pub(super) unheard: Vec<(u32, u64, u64, u32)>,
     began: Option<Instant>,
 }
+
+/// By interpreter: when, in milliseconds into the run, and whether it was that they work.
+pub(super) type Sayings = BTreeMap<String, Vec<(u64, bool)>>;
 
 impl Seen {
     fn elapsed_ms(&self) -> u64 {
@@ -124,12 +127,12 @@ impl Witness {
         (seen.askings.clone(), seen.seated.clone())
     }
 
-    /// An interpreter says that they work.
-    pub fn available(&self, interpreter: &str) {
+    /// An interpreter says that they work, or that they take a break.
+    pub fn says(&self, interpreter: &str, works: bool) {
         let mut seen = self.seen();
         let at = seen.elapsed_ms();
-        let list = seen.available.entry(interpreter.to_owned());
-        list.or_default().push(at);
+        let list = seen.sayings.entry(interpreter.to_owned());
+        list.or_default().push((at, works));
     }
 
     /// The server ended the call of somebody who was in a session.

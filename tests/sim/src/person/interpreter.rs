@@ -169,8 +169,13 @@ impl Desk {
 
     /// They are asked from now on, whatever was before.
     fn works_again(&self) {
+        self.says(true);
+    }
+
+    /// That they work, or that they take a break.
+    fn says(&self, works: bool) {
         let account = self.agent.account.as_deref().unwrap_or_default();
-        self.agent.place.witness.available(account);
+        self.agent.place.witness.says(account, works);
     }
 
     fn after(&mut self, after: Duration, todo: Todo) {
@@ -368,6 +373,7 @@ impl Desk {
         match todo {
             Todo::TakeBreak => {
                 self.agent.choose("break");
+                self.says(false);
                 self.after(Duration::from_secs(5), Todo::EndBreak);
                 return true;
             }
