@@ -58,6 +58,7 @@ impl Desk {
         let number = |number: &str| Part::Caller {
             number: number.parse().unwrap(),
             location: None,
+            languages: None,
         };
         let password = Sensitive::new(PASSWORD.to_owned());
         for role in [number(CALLER), number(FRIEND), interpreter] {

@@ -27,6 +27,8 @@ pub enum Role {
         number: PhoneNumber,
         /// Where emergency services are sent (F22).
         location: Option<Sensitive<CivicLocation>>,
+        /// Of calls to them, and of their own that name none.
+        languages: Option<LanguagePair>,
     },
     /// An interpreter.
     Interpreter {
@@ -83,6 +85,9 @@ pub enum AccountError {
     /// The name is too long or not printable.
     #[error("a name has 1 to {NAME_SIGNS_MAX} printable signs")]
     Name,
+    /// Nobody's number: it is the same for everybody.
+    #[error("{0} is a service code, not a caller's number")]
+    ServiceCode(PhoneNumber),
     /// An interpreter without languages.
     #[error("an interpreter needs at least one language pair such as ase/en")]
     Languages,
@@ -119,7 +124,7 @@ impl Account {
     /// A new account; HA1 values are computed, the password is not kept.
     ///
     /// # Errors
-    /// When password, name or languages are not acceptable.
+    /// When password, name, number or languages are not acceptable.
     pub fn new(
         role: Role,
         name: Option<String>,
@@ -137,10 +142,14 @@ impl Account {
         if !name.as_ref().is_none_or(printable) {
             return Err(AccountError::Name);
         }
-        if let Role::Interpreter { languages, .. } = &role
-            && languages.is_empty()
-        {
-            return Err(AccountError::Languages);
+        match &role {
+            Role::Interpreter { languages, .. } if languages.is_empty() => {
+                return Err(AccountError::Languages);
+            }
+            Role::Caller { number, .. } if number.is_service_code() => {
+                return Err(AccountError::ServiceCode(number.clone()));
+            }
+            Role::Caller { .. } | Role::Interpreter { .. } => {}
         }
         let mut account = Self {
             role,
@@ -234,8 +243,13 @@ impl Account {
                 .collect(),
         };
         match &self.role {
-            Role::Caller { location, .. } => {
+            Role::Caller {
+                location,
+                languages,
+                ..
+            } => {
                 line.location = location.as_ref().map(|place| place.expose().to_string());
+                line.languages = languages.iter().map(ToString::to_string).collect();
             }
             Role::Interpreter {
                 languages,
@@ -273,6 +287,11 @@ impl Account {
                     .map(word)
                     .transpose()?
                     .map(Sensitive::new),
+                languages: match words(&line.languages)?.as_slice() {
+                    [] => None,
+                    [pair] => Some(*pair),
+                    _ => return Err("a caller has one language pair".into()),
+                },
             },
             RoleWord::Interpreter => Role::Interpreter {
                 ca_id: line.account.parse().map_err(|_| "account is not a CA id")?,

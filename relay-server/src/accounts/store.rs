@@ -256,6 +256,7 @@ mod tests {
             location: Some(Sensitive::new(
                 "country=US;A3=New York;RD=Broadway".parse().unwrap(),
             )),
+            languages: Some("ase/es".parse().unwrap()),
         };
         Account::new(
             role,
@@ -443,6 +444,7 @@ mod tests {
         let role = Role::Caller {
             number: "+15550100001".parse().unwrap(),
             location: None,
+            languages: None,
         };
         let short = Sensitive::new("short".to_owned());
         assert!(matches!(

@@ -48,6 +48,10 @@ pub enum AddCommand {
         number: PhoneNumber,
         #[arg(long, help = LOCATION_HELP)]
         location: Option<CivicLocation>,
+        /// Between which languages they call and are called unless a call names others, such as
+        /// ase/es; ase/en when it is not given
+        #[arg(long)]
+        languages: Option<LanguagePair>,
         #[command(flatten)]
         common: Common,
     },
@@ -138,10 +142,15 @@ fn add(store: &AccountStore, config: &Config, command: AddCommand) -> Result<(),
         AddCommand::Caller {
             number,
             location,
+            languages,
             common,
         } => {
-            let location = location.map(Sensitive::new);
-            (Role::Caller { number, location }, common)
+            let role = Role::Caller {
+                number,
+                location: location.map(Sensitive::new),
+                languages,
+            };
+            (role, common)
         }
         AddCommand::Interpreter {
             id,
@@ -190,12 +199,18 @@ fn add(store: &AccountStore, config: &Config, command: AddCommand) -> Result<(),
 fn list(store: &AccountStore, config: &Config) -> Result<(), CliError> {
     for account in store.list() {
         let what = match account.role() {
-            Role::Caller { location, .. } => {
+            Role::Caller {
+                location,
+                languages,
+                ..
+            } => {
                 let place = match location {
                     Some(_) => "location registered",
                     None => "no location",
                 };
-                format!("caller  {place}")
+                let mut what = vec!["caller".to_owned(), place.to_owned()];
+                what.extend(languages.iter().map(ToString::to_string));
+                what.join("  ")
             }
             Role::Interpreter {
                 languages,

@@ -218,6 +218,15 @@ impl Numbers {
     }
 }
 
+impl Numbers {
+    /// Whom to call for help when no number is named: 911 where it is one of them.
+    #[must_use]
+    pub fn foremost(&self) -> Option<&PhoneNumber> {
+        let usual = self.emergency.iter().find(|one| one.as_str() == "911");
+        usual.or_else(|| self.emergency.first())
+    }
+}
+
 impl Default for Numbers {
     /// 911 and 112; 988.
     fn default() -> Self {

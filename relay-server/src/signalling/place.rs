@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use relay_core::session::Placed;
-use vrs_domain::{CallKind, EndReason, LanguagePair, PhoneNumber, SessionId, Urgency};
+use vrs_domain::{
+    CallKind, EndReason, Gender, LanguagePair, PhoneNumber, SessionId, Skill, Urgency,
+};
 use vrs_sip::{FlowId, Headers, NameAddr, Request, Uri};
 
 use super::actor::{Actor, Use};
@@ -67,18 +69,17 @@ impl Actor {
     /// A gateway brings a call for one of our subscribers.
     fn telephones_call(&self, request: &Request) -> Result<Placed, Refusal> {
         let number = dialled(request)?;
-        let known = self.auth.account(number.as_str());
-        if !known.is_some_and(|account| matches!(account.role(), Role::Caller { .. })) {
-            return Err(Refusal::Reason(EndReason::NumberUnknown));
-        }
+        let called = self
+            .subscriber(&number)
+            .ok_or(Refusal::Reason(EndReason::NumberUnknown))?;
         let (caller, anonymous) = telephone_caller(&request.headers);
         Ok(Placed {
             kind: CallKind::RelayInbound,
             urgency: Urgency::Standard,
             caller,
             anonymous,
+            languages: languages_of(&called),
             number,
-            languages: LanguagePair::default(),
             skill: None,
             gender: None,
             address: None,
@@ -94,8 +95,13 @@ impl Actor {
         request: &Request,
     ) -> Result<Placed, Refusal> {
         let account = self.known_caller(now, flow, request)?;
-        // A09: nobody calls in another's name.
-        if user_of_from(&request.headers).as_deref() != Some(account.username()) {
+        let number = self.number_called(request)?;
+        let urgency = self.numbers.urgency(&number);
+        let for_help = urgency == Urgency::Emergency;
+        // A09: nobody calls in another's name. Help comes in the name of whoever signed in (F18).
+        let (from, own) = (user_of_from(&request.headers), account.username());
+        let nameless = from.as_deref().is_none_or(is_nobody);
+        if !nameless && !for_help && from.as_deref() != Some(own) {
             return Err(Refusal::Reason(EndReason::NotAllowed));
         }
         let Role::Caller { number: caller, .. } = account.role() else {
@@ -104,11 +110,9 @@ impl Actor {
                 "interpreters place no calls".into(),
             ));
         };
-        let number = dialled(request)?;
-        let urgency = self.numbers.urgency(&number);
-        // F18: whoever calls for help is not counted.
-        if urgency != Urgency::Emergency {
-            self.check_rate(now, account.username())?;
+        // F18: whoever calls for help is not counted, nor whoever calls a crisis line.
+        if urgency == Urgency::Standard {
+            self.check_rate(now, own)?;
         }
         if number == *caller {
             return Err(Refusal::Why(
@@ -116,24 +120,41 @@ impl Actor {
                 "this is the caller's own number".into(),
             ));
         }
-        let kind = self.kind_of_call(&request.headers, &number)?;
-        let languages = word(
-            &request.headers,
-            wire::LANGUAGES,
-            EndReason::LanguageUnknown,
-        )?;
+        let said = Wishes::read(&request.headers);
+        // F18: a word that nobody knows keeps no one from help.
+        let said = if for_help {
+            Ok(said.unwrap_or_default())
+        } else {
+            said
+        }?;
         Ok(Placed {
-            kind,
+            kind: self.kind_of_call(said.kind, &number, urgency)?,
             urgency,
             caller: Some(caller.clone()),
-            anonymous: wants_privacy(&request.headers),
+            anonymous: nameless || wants_privacy(&request.headers),
             number,
-            languages: languages.unwrap_or_default(),
-            skill: word(&request.headers, wire::SKILL, EndReason::RequestInvalid)?,
-            gender: word(&request.headers, wire::GENDER, EndReason::RequestInvalid)?,
+            languages: said.languages.unwrap_or_else(|| languages_of(&account)),
+            skill: said.skill,
+            gender: said.gender,
             address: None,
             url: url(&request.uri),
         })
+    }
+
+    /// The number that a subscriber calls; the service of RFC 5031 for emergencies is the first
+    /// number for them.
+    fn number_called(&self, request: &Request) -> Result<PhoneNumber, Refusal> {
+        let sos = self.numbers.foremost().filter(|_| request.uri.is_sos());
+        sos.cloned().map_or_else(|| dialled(request), Ok)
+    }
+
+    /// The account of a subscriber with this number: interpreters have none, whatever their CA id.
+    fn subscriber(&self, number: &PhoneNumber) -> Option<Arc<Account>> {
+        let account = self.auth.account(number.as_str())?;
+        match account.role() {
+            Role::Caller { .. } => Some(account),
+            Role::Interpreter { .. } => None,
+        }
     }
 
     fn known_caller(
@@ -169,9 +190,17 @@ impl Actor {
 
     /// A number of ours is a subscriber's, whom one calls directly, unless the caller wants an
     /// interpreter or says otherwise.
-    fn kind_of_call(&self, headers: &Headers, number: &PhoneNumber) -> Result<CallKind, Refusal> {
-        let ours = self.auth.account(number.as_str()).is_some();
-        let asked = word(headers, wire::KIND, EndReason::KindUnsupported)?;
+    fn kind_of_call(
+        &self,
+        asked: Option<CallKind>,
+        number: &PhoneNumber,
+        urgency: Urgency,
+    ) -> Result<CallKind, Refusal> {
+        // Help is at the telephone, and only there.
+        if urgency == Urgency::Emergency {
+            return Ok(CallKind::RelayOutbound);
+        }
+        let ours = self.subscriber(number).is_some();
         match asked {
             None if ours => Ok(CallKind::PointToPoint),
             None => Ok(CallKind::RelayOutbound),
@@ -187,6 +216,39 @@ impl Actor {
             Some(kind) => Ok(kind),
         }
     }
+}
+
+/// What a request says about its call.
+#[derive(Default)]
+struct Wishes {
+    kind: Option<CallKind>,
+    languages: Option<LanguagePair>,
+    skill: Option<Skill>,
+    gender: Option<Gender>,
+}
+
+impl Wishes {
+    fn read(headers: &Headers) -> Result<Self, Refusal> {
+        Ok(Self {
+            kind: word(headers, wire::KIND, EndReason::KindUnsupported)?,
+            languages: word(headers, wire::LANGUAGES, EndReason::LanguageUnknown)?,
+            skill: word(headers, wire::SKILL, EndReason::RequestInvalid)?,
+            gender: word(headers, wire::GENDER, EndReason::RequestInvalid)?,
+        })
+    }
+}
+
+/// Between which languages a subscriber talks when nothing else is said.
+fn languages_of(account: &Account) -> LanguagePair {
+    match account.role() {
+        Role::Caller { languages, .. } => languages.unwrap_or_default(),
+        Role::Interpreter { .. } => LanguagePair::default(),
+    }
+}
+
+/// Whether this is the user of somebody who is not to be seen (RFC 3323 section 4.1.1.3).
+fn is_nobody(user: &str) -> bool {
+    user.eq_ignore_ascii_case("anonymous")
 }
 
 /// The telephone number in a Request-URI: `sip:+1…@domain` or `tel:+1…` (R34, R35).
@@ -231,9 +293,7 @@ fn telephone_caller(headers: &Headers) -> (Option<PhoneNumber>, bool) {
         .and_then(NameAddr::parse)
         .and_then(|identity| identity.uri.user_decoded());
     let from = user_of_from(headers);
-    let hidden = from
-        .as_deref()
-        .is_none_or(|user| user.eq_ignore_ascii_case("anonymous"));
+    let hidden = from.as_deref().is_none_or(is_nobody);
     let number = [asserted, from]
         .into_iter()
         .flatten()

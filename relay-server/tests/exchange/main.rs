@@ -16,6 +16,7 @@ mod office;
 mod panics;
 mod party;
 mod plane;
+mod requests;
 mod restarts;
 mod ringing;
 mod whereabouts;

@@ -29,6 +29,11 @@ pub(crate) const OTHER: &str = "+15550100002";
 pub(crate) const TELEPHONE: &str = "+15550100199";
 pub(crate) const ANA: &str = "1001";
 pub(crate) const BEN: &str = "1002";
+/// An interpreter whose CA id reads like a number for help.
+pub(crate) const NED: &str = "112";
+/// Interprets between ASL and Spanish, for a subscriber who talks so.
+pub(crate) const EVA: &str = "1003";
+pub(crate) const SPANISH: &str = "+15550100003";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 /// The trunks, in order of preference.
 pub(crate) const TRUNKS: [&str; 2] = ["north", "south"];
@@ -58,13 +63,14 @@ impl Office {
     pub(crate) async fn open_on(disk: impl Disk) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let accounts = AccountStore::open(folder.path().join("accounts")).unwrap();
-        let number = |number: &str| Role::Caller {
+        let number = |number: &str, languages: &str| Role::Caller {
             number: number.parse().unwrap(),
             location: None,
+            languages: languages.parse().ok(),
         };
-        let interpreter = |ca: &str| Role::Interpreter {
+        let interpreter = |ca: &str, languages: &str| Role::Interpreter {
             ca_id: ca.parse().unwrap(),
-            languages: vec!["ase/en".parse().unwrap()],
+            languages: vec![languages.parse().unwrap()],
             skills: Vec::new(),
             gender: None,
             supervisor: false,
@@ -72,10 +78,13 @@ impl Office {
         };
         let password = Sensitive::new(PASSWORD.to_owned());
         let roles = [
-            number(CALLER),
-            number(OTHER),
-            interpreter(ANA),
-            interpreter(BEN),
+            number(CALLER, ""),
+            number(OTHER, ""),
+            number(SPANISH, "ase/es"),
+            interpreter(ANA, "ase/en"),
+            interpreter(BEN, "ase/en"),
+            interpreter(NED, "ase/en"),
+            interpreter(EVA, "ase/es"),
         ];
         for role in roles {
             let account = Account::new(role, None, DOMAIN, &password, Digests::Strong).unwrap();

@@ -236,7 +236,17 @@ impl Party {
 
     /// Calls with this display name for itself and for whom it calls.
     pub(crate) async fn call_named(&mut self, number: &str, name: Option<&str>) -> CallHandle {
-        let target = Uri::sip(number, DOMAIN);
+        let from = Uri::sip(self.account, DOMAIN);
+        self.call_as(from, Uri::sip(number, DOMAIN), name).await
+    }
+
+    /// Calls an address in somebody's name.
+    pub(crate) async fn call_as(
+        &mut self,
+        from: Uri,
+        target: Uri,
+        name: Option<&str>,
+    ) -> CallHandle {
         let named = |uri| NameAddr {
             display: name.map(str::to_owned),
             ..NameAddr::new(uri)
@@ -244,7 +254,7 @@ impl Party {
         let invite = InviteParams {
             to: named(target.clone()),
             target,
-            from: named(Uri::sip(self.account, DOMAIN)),
+            from: named(from),
             contact_user: name.unwrap_or(self.account).into(),
             headers: self.headers.clone(),
             body: Body::sdp("v=0 test"),

@@ -113,6 +113,7 @@ impl Cast {
         let subscribers = numbers.map(|number| Role::Caller {
             number: number.parse().expect("a number"),
             location: None,
+            languages: None,
         });
         for role in subscribers.chain((0..interpreters).map(interpreter)) {
             let account = Account::new(role, None, DOMAIN, &password, Digests::Strong)?;

@@ -148,7 +148,7 @@ impl Endpoint {
         if matches!(request.method, Method::Other(_)) {
             return Some((501, vec![("Allow", ALLOW.to_owned())]));
         }
-        if matches!(request.uri.scheme, Scheme::Other(_)) {
+        if matches!(request.uri.scheme, Scheme::Other(_)) && !request.uri.is_sos() {
             return Some((416, Vec::new()));
         }
         let required = request.headers.list("Require").unwrap_or_default();

@@ -172,6 +172,16 @@ impl Uri {
         matches!(self.scheme, Scheme::Sip | Scheme::Sips)
     }
 
+    /// Whether it names the emergency service: `urn:service:sos`, and what is more exact, such as
+    /// `urn:service:sos.police` (RFC 5031 section 4.2).
+    pub fn is_sos(&self) -> bool {
+        let urn =
+            matches!(&self.scheme, Scheme::Other(scheme) if scheme.eq_ignore_ascii_case("urn"));
+        let name = self.host.to_ascii_lowercase();
+        let rest = name.strip_prefix("service:sos");
+        urn && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
     /// `host` or `host:port`.
     pub fn host_port(&self) -> String {
         match self.port {
@@ -294,6 +304,16 @@ mod tests {
         let plain = Uri::parse("sip:+19005550100@x.test").unwrap();
         let hidden = Uri::parse("sip:+1%39005550100@X.test").unwrap();
         assert_eq!(plain, hidden);
+    }
+
+    #[test]
+    fn the_emergency_service_is_named_in_one_way() {
+        let names = |text: &str| Uri::parse(text).unwrap().is_sos();
+        assert!(names("urn:service:sos"));
+        assert!(names("URN:Service:SOS.animal-control"));
+        assert!(!names("urn:service:sosexample"));
+        assert!(!names("urn:service:counseling"));
+        assert!(!names("sip:service:sos@x.test"));
     }
 
     #[test]
