@@ -537,6 +537,8 @@ impl Audit {
             && session.is_emergency()
             && stage != "request_received"
             && tried < EMERGENCY_RECALLS_MAX;
+        let waited = session.missing.contains_key(HEARING) && !session.missing.contains_key(CALLER);
+        let given_up = given_up || (reason == "hearing_lost" && waited && session.is_emergency());
         let deserted = reason == "interpreter_hung_up" && session.is_emergency();
         let seats: Vec<_> = session.chairs.keys().cloned().collect();
         for seat in seats {

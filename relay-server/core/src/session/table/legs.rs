@@ -120,9 +120,13 @@ pub(super) fn restored(parties: &Parties, leg: Leg) -> Result<Outcome, Why> {
     }
 }
 
+/// Whoever waits for help is not given up: the telephone is called back for as long as its caller
+/// is there (F18, F21). A caller who cannot be reached is, some time.
 pub(super) fn restore_failed(parties: &Parties, leg: Leg) -> Result<Outcome, Why> {
+    let waits =
+        leg == parties.kind.called() && !parties.missing.contains_key(&parties.kind.calling());
     match parties.missing.get(&leg) {
-        Some(tries) if *tries >= limit::EMERGENCY_RECALLS_MAX => Ok(End(lost(leg))),
+        Some(tries) if *tries >= limit::EMERGENCY_RECALLS_MAX && !waits => Ok(End(lost(leg))),
         Some(_) => Ok(Event(EventKind::LegStillMissing { leg })),
         None if parties.has(leg) => Err(Why::AlreadySo),
         None => Err(Why::NoSuchLeg),

@@ -184,12 +184,33 @@ fn f21_calling_back_ends_some_time_and_with_whoever_hangs_up() {
             .unwrap();
     }
     assert_eq!(walk.ended().0, EndReason::CallerLost);
-    let tries = u64::from(vrs_domain::limit::EMERGENCY_RECALLS_MAX);
+    let tries = u64::from(limit::EMERGENCY_RECALLS_MAX);
     assert_eq!(now, 10_000 + 2_000 * (tries + 1));
     let mut walk = emergency();
     walk.feed(at(10_000), Input::Lost(Leg::Caller)).unwrap();
     let actions = walk.feed(at(12_000), Input::HungUp(Leg::Hearing)).unwrap();
     assert!(legs(&actions).contains(&Leg::Caller), "the ringing stops");
+}
+
+#[test]
+fn f21_the_telephone_is_called_back_for_as_long_as_the_caller_waits() {
+    let mut walk = emergency();
+    let (leg, most) = (Leg::Hearing, limit::EMERGENCY_RECALLS_MAX);
+    walk.feed(at(10_000), Input::Lost(leg)).unwrap();
+    let longest = limit::EMERGENCY_RECALL_PAUSE * most;
+    for minute in 1..=u64::from(3 * most) {
+        let now = at(10_000 + 60_000 * minute);
+        let actions = walk.feed(now, Input::RestoreFailed(leg)).unwrap();
+        let [Action::Recall { after, .. }] = actions.as_slice() else {
+            panic!("{actions:?}");
+        };
+        assert!(*after <= longest);
+    }
+    // Nobody waits any more.
+    let gone = 4_000_000;
+    walk.feed(at(gone), Input::Lost(Leg::Caller)).unwrap();
+    walk.feed(at(gone + 1), Input::RestoreFailed(leg)).unwrap();
+    assert_eq!(walk.ended().0, EndReason::HearingLost);
 }
 
 #[test]

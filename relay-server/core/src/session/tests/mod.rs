@@ -2,7 +2,7 @@
 
 use vrs_domain::{
     CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, Seat, SessionId, SessionState,
-    TelephoneState, Urgency,
+    TelephoneState, Urgency, limit,
 };
 
 use std::time::Duration;
