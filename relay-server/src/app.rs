@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use relay_core::Now;
 use relay_core::session::Session;
 use rustls::pki_types::ServerName;
 use sha2::{Digest, Sha256};
@@ -22,7 +23,7 @@ use crate::session::clock::Clock;
 use crate::session::views::Views;
 use crate::sfu::{self, SfuConfig};
 use crate::signalling::actor::ActorConfig;
-use crate::store::{self, Rebuild, Store};
+use crate::store::{self, Rebuild, SessionRow, Store, StoreError};
 use crate::switchboard::{self, Parts, goes_on};
 use crate::{alive, tls, turn};
 
@@ -131,9 +132,9 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     let tls = tls::server_config(&config.tls)?;
     let accounts = Arc::new(AccountStore::open(config.accounts_file())?);
     let _lock = DataLock::take(&config.server.data_dir)?;
-    let clock = Clock::start();
-    let alive_utc_ms = alive::last(&config.server.data_dir);
-    let records = open_records(&config, &clock).await?;
+    let alive = alive::last(&config.server.data_dir);
+    let clock = Clock::start().after(alive);
+    let records = open_records(&config, &clock, alive).await?;
 
     // `stop` is the wish to end; `halt` ends the parts, once every leg has been told.
     let halt = CancellationToken::new();
@@ -157,7 +158,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
         queue_rules: config.queue.rules,
         rules: config.queue.session,
         resumed: records.resumed,
-        alive_utc_ms,
+        alive,
     };
     let signalling = actor_config(&config, accounts, &stop)?;
     let switchboard = switchboard::start(parts, signalling, &halt);
@@ -245,17 +246,15 @@ struct Records {
 
 /// Opens the journal, checks all of it, rebuilds the views and finds what goes on, and ends
 /// whatever else a crash left open.
-async fn open_records(config: &Config, clock: &Clock) -> Result<Records, AppError> {
+async fn open_records(
+    config: &Config,
+    clock: &Clock,
+    alive: Option<Now>,
+) -> Result<Records, AppError> {
     let mut rebuild = Rebuild::default();
     let (journal, opened) = open_journal(config, &mut rebuild)?;
-    let (store, quarantined) = store::open(&config.store_dir())?;
-    if let Some(quarantined) = quarantined {
-        warn!(
-            ?quarantined,
-            "the store was damaged and is rebuilt from the journal"
-        );
-    }
-    let restored = rebuild.fill(&store)?;
+    let restored = rebuild.finish();
+    let store = open_store(config, &restored.rows)?;
     for fault in &restored.faults {
         warn!(?fault, "a session's record does not replay");
     }
@@ -263,20 +262,46 @@ async fn open_records(config: &Config, clock: &Clock) -> Result<Records, AppErro
     let mut stranded = restored.stranded;
     for session in cut {
         stranded.extend(Stranded::of(&session, EndReason::ServerRestarted));
-        if let Some(ended) = switchboard::end_after_restart(&journal, session, clock).await? {
-            store.put_session(&(&ended.view(clock.now())).into())?;
+        if let Some(ended) = switchboard::end_after_restart(&journal, session, clock, alive).await?
+        {
+            let row = (&ended.view(clock.now())).into();
+            if let Err(error) = store.put_session(&row) {
+                warn!(%error, "a view of a session that ended is stale");
+            }
         }
     }
     let (records, snapshot) = (opened.records, opened.snapshot);
     let resumes = resumed.len();
     info!(records, snapshot, resumes, "journal opened and verified");
-    let views = Views::start(Box::new(store)).map_err(AppError::Runtime)?;
+    let views = Views::start(store).map_err(AppError::Runtime)?;
     Ok(Records {
         journal: Arc::new(journal),
         views,
         resumed,
         stranded,
     })
+}
+
+/// The store with the views in it; one that is damaged, or a disk that is full, keeps nobody from
+/// calling.
+fn open_store(config: &Config, rows: &[SessionRow]) -> Result<Box<dyn Store>, AppError> {
+    let opened = match store::open(&config.store_dir()) {
+        Ok((store, None)) => Ok(store),
+        Ok((store, Some(quarantined))) => {
+            warn!(
+                ?quarantined,
+                "the store was damaged and is rebuilt from the journal"
+            );
+            Ok(store)
+        }
+        Err(error @ StoreError::Locked) => return Err(error.into()),
+        Err(error) => Err(error),
+    };
+    let (store, why) = store::filled(opened, rows);
+    if let Some(why) = why {
+        error!(event = "views_in_memory", %why, "the store cannot be used; the views are kept in memory until the next start");
+    }
+    Ok(store)
 }
 
 fn actor_config<'a>(

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use relay_core::clock::Now;
 use relay_core::queue::{Match, QueueRules};
 use relay_core::session::{Input, Rules, Session, State};
 use tokio::sync::mpsc;
@@ -58,8 +59,8 @@ pub struct Parts {
     pub rules: Rules,
     /// Conversations of an earlier process.
     pub resumed: Vec<Session>,
-    /// When that process is known to have been there last, in milliseconds UTC.
-    pub alive_utc_ms: u64,
+    /// When that process is known to have been there last.
+    pub alive: Option<Now>,
 }
 
 /// The running tasks.
@@ -100,7 +101,7 @@ pub fn start(parts: Parts, signalling: ActorConfig<'_>, halt: &CancellationToken
     };
     let (arrivals, arrived) = mpsc::channel(ARRIVALS_WAITING_MAX);
     for session in parts.resumed {
-        driver::resume(services.clone(), session, parts.alive_utc_ms);
+        driver::resume(services.clone(), session, parts.alive);
     }
     let actor = Actor::new(signalling, services);
     tokio::spawn(actor.run(arrived, commands, halt.clone()));
@@ -202,18 +203,25 @@ pub fn goes_on(session: &Session) -> bool {
 /// logged.
 ///
 /// # Errors
-/// When the journal does not take the event.
+/// When the journal can never take the event; a full disk takes it later (R03).
 pub async fn end_after_restart(
     journal: &Journal,
     mut session: Session,
     clock: &Clock,
+    alive: Option<Now>,
 ) -> Result<Option<Session>, AppendError> {
     let now = clock.now();
-    session.resume(now);
+    session.resume(now, alive);
     let id = session.id();
     match session.handle(now, &Input::Restarted) {
         Ok(step) => {
-            journal.append(Entry::from(&step.event)).await?;
+            match journal.append_or_keep(Entry::from(&step.event)).await {
+                Ok(_) => {}
+                Err(error @ AppendError::Kept(_)) => {
+                    warn!(session = %id, %error, "the end of a session is to be recorded");
+                }
+                Err(error) => return Err(error),
+            }
             info!(session = %id, "ended after a restart");
             Ok(Some(session))
         }

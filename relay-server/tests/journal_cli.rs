@@ -137,6 +137,7 @@ fn entry(call: u64, event: u64) -> Entry {
         event,
         at_ms: BEGINNING_MS + 1000 * (2 * call + event),
         session_ms: 1000 * event,
+        up_ms: 1000 * event,
         kind,
     }
 }

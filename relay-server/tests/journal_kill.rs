@@ -19,6 +19,7 @@ fn entry(session: u64) -> Entry {
         event: 0,
         at_ms: session,
         session_ms: 0,
+        up_ms: 0,
         kind: Kind::CallPlaced(Box::new(Placed::outbound(
             "+15550100001",
             "+15550100199",

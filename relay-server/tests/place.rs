@@ -209,7 +209,7 @@ fn parts(journal: Journal) -> Parts {
         queue_rules: QueueRules::default(),
         rules: Rules::default(),
         resumed: Vec::new(),
-        alive_utc_ms: 0,
+        alive: None,
     }
 }
 

@@ -10,7 +10,8 @@
 pub struct Now {
     /// Milliseconds since 1970-01-01T00:00:00Z; may step backwards.
     pub utc_ms: u64,
-    /// Milliseconds since an arbitrary moment of this process; never steps backwards.
+    /// Milliseconds that the server has been up, this process and those before it taken together;
+    /// never steps backwards.
     pub mono_ms: u64,
 }
 

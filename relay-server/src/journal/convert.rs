@@ -20,6 +20,7 @@ impl From<&CallEvent> for Entry {
             event: event.sequence,
             at_ms: event.at_ms,
             session_ms: event.session_ms,
+            up_ms: event.up_ms,
             kind: (&event.kind).into(),
         }
     }
@@ -151,6 +152,7 @@ impl TryFrom<&Entry> for CallEvent {
             sequence: entry.event,
             at_ms: entry.at_ms,
             session_ms: entry.session_ms,
+            up_ms: entry.up_ms,
             kind: (&entry.kind).try_into()?,
         })
     }
@@ -399,6 +401,7 @@ mod tests {
                 sequence: n,
                 at_ms: 1000 + n,
                 session_ms: n,
+                up_ms: 70 + n,
                 kind,
             };
             let record = Record {
@@ -423,6 +426,7 @@ mod tests {
             sequence: 0,
             at_ms: 1_790_000_000_000,
             session_ms: 0,
+            up_ms: 70,
             kind: kinds().remove(0),
         };
         let record = Record {
@@ -432,7 +436,7 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&record).unwrap(),
             "{\"sequence\":1,\"session\":\"00000000000000000000000000000007\",\"event\":0,\
-             \"at_ms\":1790000000000,\"session_ms\":0,\"kind\":\"call_placed\",\
+             \"at_ms\":1790000000000,\"session_ms\":0,\"up_ms\":70,\"kind\":\"call_placed\",\
              \"call\":\"relay_outbound\",\"urgency\":\"emergency\",\"caller\":\"+15550100001\",\"number\":\"911\",\"languages\":\"ase/en\"}"
         );
     }
@@ -444,6 +448,7 @@ mod tests {
             event: 1,
             at_ms: 0,
             session_ms: 0,
+            up_ms: 70,
             kind: Kind::LegConnected {
                 leg: "+1555".into(),
             },

@@ -70,11 +70,19 @@ impl DataLock {
             }
             Err(TryLockError::Error(error)) => return Err(fault(error)),
         }
-        file.set_len(0).map_err(fault)?;
-        file.seek(SeekFrom::Start(0)).map_err(fault)?;
-        writeln!(file, "{}", std::process::id()).map_err(fault)?;
+        if let Err(error) = sign(&mut file) {
+            // A full disk: no reason to drop the calls that a restart takes up again.
+            tracing::warn!(%error, "the lock of the data folder does not say whose it is");
+        }
         Ok(Self { _file: file })
     }
+}
+
+/// Leaves the number of this process for whoever finds the folder taken.
+fn sign(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    writeln!(file, "{}", std::process::id())
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub struct Entry {
     pub at_ms: u64,
     /// Session clock, milliseconds since the call was placed; monotonic.
     pub session_ms: u64,
+    /// For how long the server had been up, in milliseconds, all its lives taken together.
+    pub up_ms: u64,
     /// What.
     #[serde(flatten)]
     pub kind: Kind,

@@ -40,6 +40,7 @@ fn entry(session: u32, event: u64) -> Entry {
         event,
         at_ms: 1_790_000_000_000 + event,
         session_ms: event,
+        up_ms: event,
         kind,
     }
 }

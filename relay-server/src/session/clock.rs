@@ -19,13 +19,15 @@ pub fn instant() -> std::time::Instant {
 #[derive(Debug, Clone)]
 pub struct Clock {
     started: Instant,
+    /// For how long the server had been up before this process, in milliseconds.
+    before_ms: u64,
     wall: Wall,
 }
 
 #[derive(Debug, Clone)]
 enum Wall {
     System,
-    /// UTC in milliseconds when the monotonic clock showed 0.
+    /// UTC in milliseconds when this process began.
     Held(Arc<AtomicI64>),
 }
 
@@ -35,8 +37,16 @@ impl Clock {
     pub fn start() -> Self {
         Self {
             started: Instant::now(),
+            before_ms: 0,
             wall: Wall::System,
         }
+    }
+
+    /// Counts on from where an earlier process was last.
+    #[must_use]
+    pub fn after(mut self, earlier: Option<Now>) -> Self {
+        self.before_ms = earlier.map_or(0, |earlier| earlier.mono_ms);
+        self
     }
 
     /// A wall clock that runs with the monotonic one from `zero_ms` (UTC), and steps whenever
@@ -45,6 +55,7 @@ impl Clock {
     pub fn held(zero_ms: Arc<AtomicI64>) -> Self {
         Self {
             started: Instant::now(),
+            before_ms: 0,
             wall: Wall::Held(zero_ms),
         }
     }
@@ -52,14 +63,19 @@ impl Clock {
     /// This moment on both clocks.
     #[must_use]
     pub fn now(&self) -> Now {
-        let mono_ms = millis(self.started.elapsed());
+        let elapsed_ms = millis(self.started.elapsed());
         let utc_ms = match &self.wall {
             Wall::System => SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, millis),
-            Wall::Held(zero_ms) => mono_ms.saturating_add_signed(zero_ms.load(Ordering::Relaxed)),
+            Wall::Held(zero_ms) => {
+                elapsed_ms.saturating_add_signed(zero_ms.load(Ordering::Relaxed))
+            }
         };
-        Now { utc_ms, mono_ms }
+        Now {
+            utc_ms,
+            mono_ms: self.before_ms.saturating_add(elapsed_ms),
+        }
     }
 }
 

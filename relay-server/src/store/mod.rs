@@ -19,7 +19,7 @@ use std::fmt::Debug;
 
 pub use memory::MemoryStore;
 pub use open::{Quarantined, open};
-pub use rebuild::{ENDED_KEPT_MAX, Rebuild, Restored};
+pub use rebuild::{ENDED_KEPT_MAX, Rebuild, Restored, fill, filled};
 pub use rows::{PresenceRow, RegistrationRow, SessionRow};
 pub use sled_store::SledStore;
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use relay_core::Now;
 use relay_core::session::Session;
 
-use super::{SessionRow, Store, StoreResult};
+use super::{MemoryStore, SessionRow, SledStore, Store, StoreError, StoreResult};
 use crate::journal::{Record, Replay, SessionFault, Stranded};
 
 /// Ended sessions that the view keeps, newest last.
@@ -28,6 +28,8 @@ pub struct Restored {
     pub faults: Vec<SessionFault>,
     /// Legs that may have been left behind by the last sessions that ended.
     pub stranded: Vec<Stranded>,
+    /// What the view of sessions holds.
+    pub rows: Vec<SessionRow>,
 }
 
 impl Rebuild {
@@ -41,27 +43,47 @@ impl Rebuild {
         }
     }
 
-    /// Empties the store and writes what the journal knew. Registrations and presence start empty:
-    /// the connections they stood for are gone.
-    ///
-    /// # Errors
-    /// When the store cannot be written.
-    pub fn fill(mut self, store: &dyn Store) -> StoreResult<Restored> {
-        store.clear()?;
-        for row in &self.ended {
-            store.put_session(row)?;
-        }
+    /// What the journal knew.
+    #[must_use]
+    pub fn finish(mut self) -> Restored {
         let stranded = self.replay.stranded();
         let (open, faults) = self.replay.finish();
-        for session in &open {
-            store.put_session(&row(session))?;
-        }
-        Ok(Restored {
+        let rows = self.ended.into_iter().chain(open.iter().map(row));
+        Restored {
+            rows: rows.collect(),
             open,
             faults,
             stranded,
-        })
+        }
     }
+}
+
+/// Empties the store and writes what the journal knew. Registrations and presence start empty:
+/// the connections they stood for are gone.
+///
+/// # Errors
+/// When the store cannot be written.
+pub fn fill(store: &dyn Store, rows: &[SessionRow]) -> StoreResult<()> {
+    store.clear()?;
+    rows.iter().try_for_each(|row| store.put_session(row))
+}
+
+/// The store that was opened, filled; when it does not take that, one in memory, and why: the
+/// views are no reason not to serve.
+#[must_use]
+pub fn filled(
+    opened: StoreResult<SledStore>,
+    rows: &[SessionRow],
+) -> (Box<dyn Store>, Option<StoreError>) {
+    let filled = opened.and_then(|store| fill(&store, rows).map(|()| store));
+    let why = match filled {
+        Ok(store) => return (Box::new(store), None),
+        Err(why) => why,
+    };
+    let store = MemoryStore::default();
+    // Memory takes everything.
+    fill(&store, rows).ok();
+    (Box::new(store), Some(why))
 }
 
 fn row(session: &Session) -> SessionRow {

@@ -161,6 +161,7 @@ fn journalled(sessions: u32) -> Vec<Record> {
                 event,
                 at_ms: 5,
                 session_ms: event * 10,
+                up_ms: event * 10,
                 kind,
             };
             records.push(Record {
@@ -177,10 +178,24 @@ fn rebuilt(store: &dyn Store) -> Vec<SessionRow> {
     for record in journalled(30) {
         rebuild.take(&record);
     }
-    let restored = rebuild.fill(store).unwrap();
+    let restored = rebuild.finish();
+    fill(store, &restored.rows).unwrap();
     assert_eq!(restored.open.len(), 10);
     assert!(restored.faults.is_empty());
     store.sessions().unwrap()
+}
+
+#[test]
+fn r03_a_store_that_cannot_be_used_keeps_its_views_in_memory() {
+    let mut rebuild = Rebuild::default();
+    for record in journalled(30) {
+        rebuild.take(&record);
+    }
+    let rows = rebuild.finish().rows;
+    let full = StoreError::Engine("no space left on device".into());
+    let (store, why) = filled(Err(full), &rows);
+    assert!(why.unwrap().to_string().contains("no space left"));
+    assert_eq!(store.sessions().unwrap(), rebuilt(&MemoryStore::default()));
 }
 
 #[test]

@@ -113,7 +113,7 @@ impl Office {
     }
 
     /// As `relay_server::app` does it: the journal first, then what goes on and what does not.
-    async fn start_on(&mut self, disk: impl Disk) {
+    pub(crate) async fn start_on(&mut self, disk: impl Disk) {
         // What was halted lets go of the journal.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let mut replay = Replay::default();
@@ -132,7 +132,7 @@ impl Office {
         let (resumed, cut): (Vec<_>, Vec<_>) = open.into_iter().partition(switchboard::goes_on);
         for session in cut {
             stranded.extend(Stranded::of(&session, EndReason::ServerRestarted));
-            switchboard::end_after_restart(&journal, session, &self.clock)
+            switchboard::end_after_restart(&journal, session, &self.clock, None)
                 .await
                 .unwrap();
         }
@@ -148,7 +148,7 @@ impl Office {
             queue_rules: self.queue_rules,
             rules: self.rules,
             resumed,
-            alive_utc_ms: self.clock.now().utc_ms,
+            alive: Some(self.clock.now()),
         };
         let config = ActorConfig {
             domain: DOMAIN.into(),

@@ -1,9 +1,14 @@
 //! The server is killed: who goes on, and who is told that it is over.
 
-use relay_server::journal::{Entry, Kind};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use relay_server::journal::{Disk, Entry, Kind, RealDisk, SegmentFile};
 use vrs_domain::Leg;
 
-use super::office::{ANA, CALLER, Office, TELEPHONE, TRUNKS, pass, seconds};
+use super::office::{ANA, BEN, CALLER, OTHER, Office, TELEPHONE, TRUNKS, pass, seconds};
 use super::party::talking;
 
 #[tokio::test(start_paused = true)]
@@ -147,4 +152,79 @@ async fn f43_nothing_is_billed_from_a_restart_until_the_last_party_is_back() {
         (69_000..71_500).contains(&conversation_ms),
         "{conversation_ms}"
     );
+}
+
+/// A disk without room, until there is some.
+#[derive(Clone, Default)]
+struct FullDisk(Arc<AtomicBool>);
+
+struct FullFile(Box<dyn SegmentFile>, FullDisk);
+
+impl FullDisk {
+    fn make_room(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn has_room(&self) -> io::Result<()> {
+        let room = self.0.load(Ordering::Relaxed);
+        room.then_some(()).ok_or(io::ErrorKind::StorageFull.into())
+    }
+}
+
+impl Disk for FullDisk {
+    fn open(&mut self, path: &Path, length: u64) -> io::Result<Box<dyn SegmentFile>> {
+        let real = RealDisk.open(path, length)?;
+        Ok(Box::new(FullFile(real, self.clone())))
+    }
+}
+
+impl SegmentFile for FullFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.1.has_room()?;
+        self.0.append(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.1.has_room()?;
+        self.0.sync()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r03_a_server_that_comes_back_to_a_full_disk_takes_conversations_up_all_the_same() {
+    let mut office = Office::open().await;
+    let (mut caller, mut ana, mut gateway) = talking(&mut office, TELEPHONE).await;
+    // Another call only rings.
+    let mut ben = office.sign_in(BEN).await;
+    let mut other = office.sign_in(OTHER).await;
+    let call = other.call(TELEPHONE).await;
+    ben.answer_next().await;
+    other.answered(call).await;
+    pass(seconds(2)).await;
+    office.kill();
+    for party in [&mut caller, &mut ana, &mut gateway, &mut ben, &mut other] {
+        party.cut().await;
+    }
+    let disk = FullDisk::default();
+    office.start_on(disk.clone()).await;
+    gateway.connect(&mut office, Some(TRUNKS[0])).await;
+    for party in [&mut caller, &mut ana, &mut other] {
+        party.sign_in(&mut office).await;
+    }
+    assert!(
+        other.is_ended(call, seconds(5)).await,
+        "it was no conversation"
+    );
+    pass(seconds(10)).await;
+    assert!(office.ends().is_empty(), "nothing can be recorded yet");
+    disk.make_room();
+    pass(seconds(10)).await;
+    assert_eq!(office.ends(), ["server_restarted"]);
+    let telephone = gateway.calls()[0];
+    gateway.hang_up(telephone).await;
+    pass(seconds(5)).await;
+    let mut ends = office.ends();
+    ends.sort();
+    assert_eq!(ends, ["hearing_hung_up", "server_restarted"]);
+    office.assert_replays();
 }

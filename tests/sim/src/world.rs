@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use relay_core::Now;
 use relay_core::queue::QueueRules;
 use relay_core::session::Rules;
 use relay_server::config::{Emergency, Numbers};
@@ -92,8 +93,8 @@ struct World<'a> {
     began: Instant,
     disk: SimDisk,
     dice: StdRng,
-    /// When the server was last there, by the wall clock.
-    alive_utc_ms: u64,
+    /// When the server was last there.
+    alive: Option<Now>,
     wall: Arc<AtomicI64>,
     wrong_ms: i64,
     timeline: Timeline,
@@ -122,7 +123,7 @@ impl<'a> World<'a> {
             began: Instant::now(),
             disk: SimDisk::default(),
             dice: StdRng::seed_from_u64(plan.seed ^ 0x776f_726c_6421),
-            alive_utc_ms: 0,
+            alive: None,
             wall: Arc::default(),
             wrong_ms: 0,
             timeline: Timeline {
@@ -276,7 +277,11 @@ impl<'a> World<'a> {
         let lived = died - born.copied().unwrap_or(0);
         let noted = died - lived % NOTED_EVERY_MS;
         let utc_ms = BEGINNING_MS + noted;
-        self.alive_utc_ms = utc_ms.saturating_add_signed(self.timeline.wrong_ms(noted));
+        let up_ms = self.alive.map_or(0, |alive| alive.mono_ms);
+        self.alive = Some(Now {
+            utc_ms: utc_ms.saturating_add_signed(self.timeline.wrong_ms(noted)),
+            mono_ms: up_ms + lived - lived % NOTED_EVERY_MS,
+        });
         self.timeline.deaths.push(died);
         self.disk.die();
         self.place.network.set_server(None);
@@ -308,7 +313,7 @@ impl<'a> World<'a> {
         let utc = BEGINNING_MS + self.elapsed_ms();
         let utc = i64::try_from(utc).unwrap_or(i64::MAX) + self.wrong_ms;
         self.wall.store(utc, Ordering::Relaxed);
-        let clock = Clock::held(Arc::clone(&self.wall));
+        let clock = Clock::held(Arc::clone(&self.wall)).after(self.alive);
         let mut replay = Replay::default();
         let wall = Arc::clone(&self.wall);
         let options = Options {
@@ -341,7 +346,7 @@ impl<'a> World<'a> {
         let open = replay.finish().0.into_iter();
         let (resumed, cut): (Vec<_>, Vec<_>) = open.partition(switchboard::goes_on);
         for session in cut {
-            if switchboard::end_after_restart(&journal, session, &clock)
+            if switchboard::end_after_restart(&journal, session, &clock, self.alive)
                 .await
                 .is_err()
             {
@@ -361,7 +366,7 @@ impl<'a> World<'a> {
             queue_rules: QueueRules::default(),
             rules: Rules::default(),
             resumed,
-            alive_utc_ms: self.alive_utc_ms,
+            alive: self.alive,
         };
         let signalling = ActorConfig {
             domain: DOMAIN.into(),

@@ -59,6 +59,9 @@ pub struct CallEvent {
     pub at_ms: u64,
     /// When, in milliseconds on the session clock: 0 when the call was placed, monotonic.
     pub session_ms: u64,
+    /// When, in milliseconds that the server had been up, all its lives taken together: says for
+    /// how long a conversation went on after its last event, whatever the wall clock did.
+    pub up_ms: u64,
     /// What.
     pub kind: EventKind,
 }

@@ -182,6 +182,8 @@ pub struct Session {
     session_ms: u64,
     /// Of the last event, milliseconds UTC.
     last_at_ms: u64,
+    /// Of the last event, for how long the server had been up.
+    last_up_ms: u64,
     milestones: Milestones,
     clock: Option<Running>,
 }
@@ -195,6 +197,7 @@ impl PartialEq for Session {
             && self.sequence == other.sequence
             && self.session_ms == other.session_ms
             && self.last_at_ms == other.last_at_ms
+            && self.last_up_ms == other.last_up_ms
             && self.milestones == other.milestones
     }
 }
@@ -213,6 +216,7 @@ impl Session {
             sequence: 0,
             session_ms: 0,
             last_at_ms: now.utc_ms,
+            last_up_ms: now.mono_ms,
             milestones: Milestones::default(),
             clock: Some(Running::from(now, 0)),
         };
@@ -223,6 +227,7 @@ impl Session {
             sequence: 0,
             at_ms: now.utc_ms,
             session_ms: 0,
+            up_ms: now.mono_ms,
             kind,
         };
         (session, Step { event, actions })
@@ -241,6 +246,7 @@ impl Session {
             sequence: self.sequence.saturating_add(1),
             at_ms: now.utc_ms,
             session_ms,
+            up_ms: now.mono_ms,
             kind: transition.event,
         };
         Ok(Step { event, actions })
@@ -279,6 +285,7 @@ impl Session {
             sequence: 0,
             session_ms: 0,
             last_at_ms: event.at_ms,
+            last_up_ms: event.up_ms,
             milestones: Milestones::default(),
             clock: None,
         })
@@ -309,6 +316,7 @@ impl Session {
         self.sequence = sequence;
         self.session_ms = event.session_ms;
         self.last_at_ms = event.at_ms;
+        self.last_up_ms = event.up_ms;
         self.milestones.note(event);
         Ok(())
     }

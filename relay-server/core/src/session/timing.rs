@@ -47,18 +47,21 @@ impl Running {
 }
 
 impl Session {
-    /// Starts the clock of a replayed session: as much later than at its last event as the wall
-    /// clock says, an hour at most and never earlier.
-    pub fn resume(&mut self, now: Now) {
-        self.clock = Some(Running::from(now, self.session_ms_at(now.utc_ms)));
-    }
-
-    /// What the session clock showed when the wall clock showed `utc_ms`, going by the last event.
-    #[must_use]
-    pub fn session_ms_at(&self, utc_ms: u64) -> u64 {
-        let gone_ms = utc_ms.saturating_sub(self.last_at_ms);
-        self.session_ms
-            .saturating_add(gone_ms.min(millis(GONE_MAX)))
+    /// Starts the clock of a replayed session: later than at its last event by as long as the
+    /// server was up after it, until `alive`, and then gone by the wall clock, an hour at most.
+    /// Gives what the session clock showed at `alive`; where nobody knows when the server was
+    /// there last, that was at the last event.
+    pub fn resume(&mut self, now: Now, alive: Option<Now>) -> u64 {
+        let later = alive.filter(|alive| alive.mono_ms >= self.last_up_ms);
+        let (up_ms, last_at_ms) = later.map_or((self.last_up_ms, self.last_at_ms), |alive| {
+            (alive.mono_ms, alive.utc_ms)
+        });
+        let lived_ms = up_ms.saturating_sub(self.last_up_ms);
+        let alive_ms = self.session_ms.saturating_add(lived_ms);
+        let gone_ms = now.utc_ms.saturating_sub(last_at_ms);
+        let now_ms = alive_ms.saturating_add(gone_ms.min(millis(GONE_MAX)));
+        self.clock = Some(Running::from(now, now_ms));
+        alive_ms
     }
 
     /// When [`Self::due`] has something to say, in milliseconds on the monotonic clock.

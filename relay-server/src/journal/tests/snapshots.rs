@@ -10,7 +10,7 @@ use relay_core::session::Session;
 use super::super::recover::{Recovered, recover};
 use super::super::snapshot::{Snapshot, snapshot_name, snapshots};
 use super::*;
-use crate::store::{MemoryStore, Rebuild, Store};
+use crate::store::{MemoryStore, Rebuild, Store, fill};
 
 /// What an event of a history is.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +80,7 @@ impl History {
             return Entry {
                 event,
                 session_ms: event,
+                up_ms: event,
                 kind: life(3),
                 ..entry(session, event)
             };
@@ -102,6 +103,7 @@ impl History {
         Entry {
             event,
             session_ms: event,
+            up_ms: event,
             kind,
             ..entry(session, event)
         }
@@ -402,7 +404,8 @@ fn the_views_of_the_store_are_the_same_with_and_without_a_snapshot() {
         })
         .unwrap();
         let store = MemoryStore::default();
-        let restored = rebuild.fill(&store).unwrap();
+        let restored = rebuild.finish();
+        fill(&store, &restored.rows).unwrap();
         (store.sessions().unwrap(), restored.open, restored.faults)
     });
     assert_eq!(rows[0], rows[1]);

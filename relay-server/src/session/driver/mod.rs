@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use relay_core::clock::Now;
 use relay_core::queue::{Match, Request};
 use relay_core::session::{
     Action, Decline, EventKind, Input, Refusal, Rules, Session, State, Step, Why,
@@ -85,24 +86,23 @@ async fn run(services: Services, place: Place, inbox: mpsc::Receiver<Message>) {
 }
 
 /// Starts the task of a session that an earlier process had, in the middle of its conversation.
-/// `alive_utc_ms` is when the server is known to have been there last.
-pub fn resume(services: Services, session: Session, alive_utc_ms: u64) {
+/// `alive` is when the server is known to have been there last.
+pub fn resume(services: Services, session: Session, alive: Option<Now>) {
     let id = session.id();
     let inbox = services.directory.open(id);
     let span = info_span!("session", session = %id, resumed = true);
     let halt = services.halt.clone();
-    let running = run_resumed(services, session, alive_utc_ms, inbox).instrument(span);
+    let running = run_resumed(services, session, alive, inbox).instrument(span);
     tokio::spawn(halt.run_until_cancelled_owned(running));
 }
 
 async fn run_resumed(
     services: Services,
     mut session: Session,
-    alive_utc_ms: u64,
+    alive: Option<Now>,
     inbox: mpsc::Receiver<Message>,
 ) {
-    session.resume(services.clock.now());
-    let alive_ms = session.session_ms_at(alive_utc_ms);
+    let alive_ms = session.resume(services.clock.now(), alive);
     let sequence = session.sequence();
     let mut driver = Driver::new(services, session, String::new(), None);
     driver.written = Some(sequence);

@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use relay_server::journal::{
     Disk, Entry, Host, Journal, Kind, Options, Placed, RealDisk, Rotation, SegmentFile,
 };
-use relay_server::store::{ENDED_KEPT_MAX, MemoryStore, Rebuild};
+use relay_server::store::{self, ENDED_KEPT_MAX, MemoryStore, Rebuild};
 
 /// Tasks that append at once.
 const TASKS: u64 = 64;
@@ -114,6 +114,7 @@ fn entry(call: u64, event: u64) -> Entry {
         event,
         at_ms: 1_790_000_000_000 + call * 250 + event * 1000,
         session_ms: event * 1000,
+        up_ms: event * 1000,
         kind: kind(event, call),
     }
 }
@@ -249,7 +250,8 @@ fn measure_start(folder: &Path, snapshots: Option<usize>) -> Outcome<Start> {
     let began = Instant::now();
     let mut rebuild = Rebuild::default();
     let (journal, opened) = Journal::open_with(folder, options, |r| rebuild.take(&r))?;
-    let restored = rebuild.fill(&MemoryStore::default())?;
+    let restored = rebuild.finish();
+    store::fill(&MemoryStore::default(), &restored.rows)?;
     let seconds = began.elapsed().as_secs_f64();
     if opened.records != RECORDS || !restored.faults.is_empty() {
         let (records, faults) = (opened.records, restored.faults.len());

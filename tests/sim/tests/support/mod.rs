@@ -96,7 +96,8 @@ impl Place {
         let (journal, open) = self.journal();
         let (resumed, cut): (Vec<_>, Vec<_>) = open.into_iter().partition(switchboard::goes_on);
         for session in cut {
-            let ended = switchboard::end_after_restart(&journal, session, &self.clock()).await;
+            let ended =
+                switchboard::end_after_restart(&journal, session, &self.clock(), None).await;
             ended.expect("a journal that takes it");
         }
         self.serve(journal, resumed)
@@ -115,7 +116,7 @@ impl Place {
             queue_rules: QueueRules::default(),
             rules: Rules::default(),
             resumed,
-            alive_utc_ms: self.utc_ms(),
+            alive: None,
         };
         let signalling = ActorConfig {
             domain: DOMAIN.into(),

@@ -319,12 +319,11 @@ fn a_conversation_goes_on_after_a_restart_and_nobody_pays_for_the_gap() {
     // The server was last known to be there at 60 s and is back at 75 s, as another process.
     let now = |ms: u64| Now {
         utc_ms: at(ms).utc_ms,
-        mono_ms: ms - 70_000,
+        mono_ms: at(60_000).mono_ms + ms - 70_000,
     };
     let mut back = replay(&walk.events).unwrap();
     assert_eq!(back, walk.session);
-    back.resume(now(75_000));
-    let alive_ms = back.session_ms_at(at(60_000).utc_ms);
+    let alive_ms = back.resume(now(75_000), Some(at(60_000)));
     let step = back
         .handle(now(75_000), &Input::Resumed { alive_ms })
         .unwrap();
@@ -359,15 +358,51 @@ fn a_conversation_goes_on_after_a_restart_and_nobody_pays_for_the_gap() {
 fn r07_a_wall_clock_that_jumps_a_day_over_a_restart_bills_no_day() {
     for jump_ms in [-86_400_000_i64, 86_400_000] {
         let walk = active();
+        let alive = at(59_000);
         let utc_ms = at(60_000).utc_ms.checked_add_signed(jump_ms).unwrap();
-        let now = Now { utc_ms, mono_ms: 5 };
+        let now = Now {
+            utc_ms,
+            mono_ms: alive.mono_ms,
+        };
         let mut back = replay(&walk.events).unwrap();
-        back.resume(now);
-        let alive_ms = back.session_ms_at(at(59_000).utc_ms);
+        let alive_ms = back.resume(now, Some(alive));
         back.handle(now, &Input::Resumed { alive_ms }).unwrap();
         let view = back.view(now);
-        assert!(view.session_ms <= 3_600_000 + 5_000, "{view:?}");
-        assert!(view.conversation_ms <= 60_000, "{view:?}");
+        assert!(view.session_ms <= 3_600_000 + 60_000, "{view:?}");
+        assert_eq!(view.conversation_ms, 54_000, "answered at 5 s");
+    }
+}
+
+#[test]
+fn r07_a_wall_clock_that_jumped_a_day_before_the_server_was_killed_changes_no_clock() {
+    for jump_ms in [-86_400_000_i64, 86_400_000] {
+        let walk = active();
+        // Hours of conversation, without a record.
+        let jumped = |ms: u64| Now {
+            utc_ms: at(ms).utc_ms.checked_add_signed(jump_ms).unwrap(),
+            mono_ms: at(ms).mono_ms,
+        };
+        let (alive, now) = (jumped(9_000_000), jumped(9_010_000));
+        let mut back = replay(&walk.events).unwrap();
+        let alive_ms = back.resume(now, Some(alive));
+        back.handle(now, &Input::Resumed { alive_ms }).unwrap();
+        let view = back.view(now);
+        assert_eq!(view.session_ms, 9_010_000);
+        assert_eq!(view.conversation_ms, 9_000_000 - 5_000);
+    }
+}
+
+#[test]
+fn f43_where_nobody_knows_when_the_server_was_there_last_nobody_pays_past_the_last_record() {
+    let walk = active();
+    let mut back = replay(&walk.events).unwrap();
+    let stale = Now {
+        mono_ms: 0,
+        ..at(900_000)
+    };
+    for alive in [None, Some(stale)] {
+        let last_ms = walk.events.last().unwrap().session_ms;
+        assert_eq!(back.resume(at(60_000), alive), last_ms);
     }
 }
 
@@ -375,7 +410,7 @@ fn r07_a_wall_clock_that_jumps_a_day_over_a_restart_bills_no_day() {
 fn what_was_not_yet_a_conversation_is_not_resumed() {
     for walk in [Walk::begin(), assigned(), dialing()] {
         let mut back = replay(&walk.events).unwrap();
-        back.resume(at(60_000));
+        back.resume(at(60_000), None);
         let refused = back.handle(at(60_000), &Input::Resumed { alive_ms: 0 });
         assert_eq!(refused.unwrap_err().why, Why::TooEarly);
         back.handle(at(60_000), &Input::Restarted).unwrap();
@@ -389,7 +424,7 @@ fn an_invitation_that_was_out_at_a_restart_is_made_again() {
         .unwrap();
     walk.feed(at(11_000), matched(2, 2)).unwrap();
     let mut back = replay(&walk.events).unwrap();
-    back.resume(at(20_000));
+    back.resume(at(20_000), None);
     let step = back
         .handle(at(20_000), &Input::Resumed { alive_ms: 0 })
         .unwrap();
@@ -407,7 +442,7 @@ fn an_invitation_that_was_out_at_a_restart_is_made_again() {
 /// Restarts at `ms`, as if the server had been there until then.
 fn restarted(walk: Walk, ms: u64) -> Walk {
     let mut session = replay(&walk.events).unwrap();
-    session.resume(at(ms));
+    session.resume(at(ms), None);
     let mut back = Walk {
         session,
         events: walk.events,
