@@ -226,9 +226,18 @@ mod tests {
     fn session(kind: CallKind, story: Vec<(u64, Input)>) -> Session {
         let (mut session, _) = Session::place(SessionId(7), at(0), placed(kind));
         for (ms, input) in story {
-            session.handle(at(ms), &input).unwrap();
+            take(&mut session, at(ms), &input);
         }
         session
+    }
+
+    /// An interpreter who answers is seen at once.
+    fn take(session: &mut Session, now: Now, input: &Input) {
+        session.handle(now, input).unwrap();
+        if let Input::InvitationAccepted { seat, .. } = input {
+            let seen = Input::MediaConnected(seat.leg());
+            session.handle(now, &seen).unwrap();
+        }
     }
 
     fn dialled() -> Input {
@@ -341,7 +350,7 @@ mod tests {
         let [matched, accepted] = seated(Seat::Lead, "1", 1);
         let (mut session, _) = Session::place(SessionId(7), at(0), placed(CallKind::RelayOutbound));
         for input in [matched, accepted, dialled(), ANSWERED] {
-            session.handle(at(600), &input).unwrap();
+            take(&mut session, at(600), &input);
         }
         let stepped = Now {
             utc_ms: 1_000,

@@ -30,10 +30,12 @@ pub struct Parties {
 }
 
 impl Parties {
-    /// Whether all who have to be there for a conversation are.
+    /// Whether all who have to be there for a conversation are: an interpreter, above all, whom
+    /// the caller sees (47 CFR 64.604(c)(5)(iii)(E) pays for conversation, F33).
     #[must_use]
     pub fn are_complete(&self) -> bool {
-        let led = !self.kind.is_relayed() || self.crew.lead().is_some();
+        let seen = self.connected.has(Leg::Interpreter);
+        let led = !self.kind.is_relayed() || (self.crew.lead().is_some() && seen);
         let needed = [self.kind.calling(), self.kind.called(), Leg::Interpreter];
         led && self.missing.is_empty() && !needed.iter().any(|leg| self.absent.has(*leg))
     }

@@ -446,6 +446,7 @@ fn restarted(walk: Walk, ms: u64) -> Walk {
     let mut back = Walk {
         session,
         events: walk.events,
+        inputs: walk.inputs,
     };
     back.feed(at(ms), Input::Resumed { alive_ms: ms }).unwrap();
     back

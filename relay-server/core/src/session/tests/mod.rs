@@ -45,6 +45,8 @@ fn asked_for(kind: CallKind, urgency: Urgency) -> Placed {
 struct Walk {
     session: Session,
     events: Vec<CallEvent>,
+    /// How many inputs there were; that of an interpreter's media comes with their answer.
+    inputs: u64,
 }
 
 impl Walk {
@@ -57,6 +59,7 @@ impl Walk {
         Self {
             session,
             events: vec![step.event],
+            inputs: 1,
         }
     }
 
@@ -66,13 +69,19 @@ impl Walk {
             .handle(now, &input)
             .map_err(|refusal| refusal.why)?;
         self.events.push(step.event);
+        self.inputs += 1;
+        if let Input::InvitationAccepted { seat, .. } = input {
+            let seen = Input::MediaConnected(seat.leg());
+            let step = self.session.handle(now, &seen).unwrap();
+            self.events.push(step.event);
+        }
         Ok(step.actions)
     }
 
     /// Feeds what must be permitted, one input per second.
     fn through(mut self, inputs: impl IntoIterator<Item = Input>) -> Self {
         for input in inputs {
-            let now = at(self.events.len() as u64 * 1_000);
+            let now = at(self.inputs * 1_000);
             self.feed(now, input).unwrap();
         }
         self
@@ -140,7 +149,6 @@ fn a_relayed_call_goes_through_all_five_states() {
     let inputs = [
         matched(1, 1),
         accepted(1, 1),
-        Input::MediaConnected(Leg::Interpreter),
         DIALLED,
         Input::CalledRang,
         ANSWERED,
@@ -183,6 +191,23 @@ fn f32_f33_the_conversation_begins_when_the_telephone_is_answered_and_not_when_i
     assert_eq!(walk.ended(), (EndReason::CallerHungUp, 70_500, 65_500));
     let later = walk.session.view(at(900_000));
     assert_eq!((later.session_ms, later.conversation_ms), (70_500, 65_500));
+}
+
+#[test]
+fn f33_nobody_pays_for_an_interpreter_whom_the_caller_does_not_see() {
+    let mut walk = Walk::begin().through([matched(1, 1)]);
+    // Without the media that comes with every other answer here.
+    let step = walk.session.handle(at(2_000), &accepted(1, 1)).unwrap();
+    walk.events.push(step.event);
+    for input in [DIALLED, ANSWERED] {
+        walk.feed(at(3_000), input).unwrap();
+    }
+    assert_eq!(walk.session.view(at(20_000)).conversation_ms, 0);
+    let seen = Input::MediaConnected(Leg::Interpreter);
+    walk.feed(at(20_000), seen).unwrap();
+    walk.feed(at(50_000), Input::HungUp(Leg::Caller)).unwrap();
+    assert_eq!(walk.ended(), (EndReason::CallerHungUp, 50_000, 30_000));
+    assert_eq!(replay(&walk.events).unwrap(), walk.session);
 }
 
 #[test]
@@ -394,14 +419,14 @@ fn a_damaged_history_is_named_and_not_believed() {
     let mut longer = events;
     if let EventKind::Ended {
         conversation_ms, ..
-    } = &mut longer[6].kind
+    } = &mut longer[7].kind
     {
         *conversation_ms += 60_000;
     }
     assert_eq!(
         replay(&longer),
         Err(ReplayError::Misfit {
-            sequence: 6,
+            sequence: 7,
             kind: "ended"
         })
     );

@@ -89,8 +89,6 @@ fn a_relief_takes_over_without_a_gap_when_the_interpreter_leaves() {
     for input in seated(Seat::Relief, 2, 2) {
         walk.feed(at(11_000), input).unwrap();
     }
-    walk.feed(at(12_000), Input::MediaConnected(Leg::Relief))
-        .unwrap();
     let actions = walk
         .feed(at(20_000), Input::HungUp(Leg::Interpreter))
         .unwrap();
