@@ -325,19 +325,20 @@ impl<'a> World<'a> {
         let opened = Journal::open_with(self.folder, options, |record| {
             drop(replay.take(&record));
         });
-        let journal = match opened {
+        let (journal, head) = match opened {
             Ok((journal, opened)) => {
                 if opened.snapshot.is_some() {
                     self.place.witness.saw("from_snapshot");
                     self.compare(&replay);
                 }
-                Arc::new(journal)
+                (Arc::new(journal), opened.records)
             }
             // A full disk: an operator would try again.
             Err(_) => return self.try_again_later(),
         };
         // What is written from here on is this life's, even should it end before it takes calls.
         self.timeline.births.push(self.elapsed_ms());
+        self.timeline.heads.push(head);
         let open = replay.finish().0.into_iter();
         let (resumed, cut): (Vec<_>, Vec<_>) = open.partition(switchboard::goes_on);
         for session in cut {
@@ -348,7 +349,7 @@ impl<'a> World<'a> {
                 return self.try_again_later();
             }
         }
-        self.life += 1;
+        self.life = u32::try_from(self.timeline.births.len()).unwrap_or(u32::MAX);
         let halt = CancellationToken::new();
         let (sfu, media_news, rooms) = media::start(halt.clone());
         let parts = Parts {

@@ -2,10 +2,12 @@
 //!
 //! What it is: [`Witness`] takes down what people see; [`verdict`] reads the journal and holds it
 //! to the promises, record by record ([`audit`]), the queue's among them ([`fairness`]) and what
-//! must come through a restart ([`resumption`]).
+//! must come through a restart ([`resumption`]); what people were told, to what it knew by then
+//! ([`chronicle`]).
 //! Start reading at [`verdict`].
 
 mod audit;
+mod chronicle;
 mod fairness;
 mod resumption;
 mod session;
@@ -17,6 +19,7 @@ use std::path::Path;
 use relay_server::journal::Replay;
 
 use audit::Audit;
+use chronicle::Chronicle;
 pub use timeline::Timeline;
 pub use witness::{Asking, Counts, Witness};
 
@@ -48,10 +51,12 @@ pub fn verdict(
 ) -> Verdict {
     let sayings = std::mem::take(&mut witness.seen().sayings);
     let mut audit = Audit::new(timeline.clone(), always_there, sayings);
+    let mut chronicle = Chronicle::new(timeline.clone());
     let mut replay = Replay::default();
     let read = relay_server::journal::read(folder, |record| {
         replay.take(&record);
         audit.take(&record);
+        chronicle.take(&record);
     });
     let mut violations = std::mem::take(&mut witness.seen().violations);
     match read {
@@ -74,6 +79,7 @@ pub fn verdict(
             ));
         }
     }
+    chronicle.knows_of_askings(&seen, &mut violations);
     for (session, who, at, life) in std::mem::take(&mut seen.dismissed) {
         if !seen.forgiven.contains(&life) {
             audit.dismissed(&session, &who, at);

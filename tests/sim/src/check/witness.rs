@@ -25,6 +25,13 @@ pub struct Asking {
     pub epoch: u32,
 }
 
+/// When somebody heard something, in milliseconds into the run, and of which life of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub(super) at_ms: u64,
+    pub(super) life: u32,
+}
+
 /// What people saw.
 #[derive(Debug, Clone, Default)]
 pub struct Witness(Arc<Mutex<Seen>>);
@@ -39,9 +46,9 @@ pub(super) struct Seen {
     calls: u64,
     pub(super) counts: Counts,
     /// All invitations, in order.
-    askings: Vec<Asking>,
+    pub(super) askings: Vec<(Asking, Heard)>,
     /// Those that became a seat, in order.
-    seated: Vec<Asking>,
+    pub(super) seated: Vec<(Asking, Heard)>,
     /// Devices by the session they rang in.
     rang: BTreeMap<String, u32>,
     /// Who is in a session with an answered device, since when.
@@ -72,6 +79,16 @@ impl Seen {
     fn elapsed_ms(&self) -> u64 {
         let elapsed = self.began.map_or(0, |began| began.elapsed().as_millis());
         u64::try_from(elapsed).unwrap_or(u64::MAX)
+    }
+
+    /// Whether the server's word counts.
+    pub(super) fn counts(&self, heard: Heard) -> bool {
+        !self.forgiven.contains(&heard.life)
+    }
+
+    fn hears(&self, life: u32) -> Heard {
+        let at_ms = self.elapsed_ms();
+        Heard { at_ms, life }
     }
 }
 
@@ -108,15 +125,18 @@ impl Witness {
     }
 
     /// An invitation arrived.
-    pub fn asked(&self, asking: &Asking) {
-        self.seen().askings.push(asking.clone());
+    pub fn asked(&self, asking: &Asking, life: u32) {
+        let mut seen = self.seen();
+        let heard = seen.hears(life);
+        seen.askings.push((asking.clone(), heard));
     }
 
     /// Whoever was asked has the seat.
-    pub fn seated(&self, asking: &Asking) {
+    pub fn seated(&self, asking: &Asking, life: u32) {
         let mut seen = self.seen();
-        if !seen.seated.contains(asking) {
-            seen.seated.push(asking.clone());
+        if !seen.seated.iter().any(|(known, _)| known == asking) {
+            let heard = seen.hears(life);
+            seen.seated.push((asking.clone(), heard));
         }
     }
 
@@ -124,7 +144,8 @@ impl Witness {
     #[must_use]
     pub fn askings(&self) -> (Vec<Asking>, Vec<Asking>) {
         let seen = self.seen();
-        (seen.askings.clone(), seen.seated.clone())
+        let plain = |list: &[(Asking, Heard)]| list.iter().map(|(one, _)| one.clone()).collect();
+        (plain(&seen.askings), plain(&seen.seated))
     }
 
     /// An interpreter says that they work, or that they take a break.
