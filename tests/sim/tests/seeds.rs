@@ -13,7 +13,7 @@ const SEEDS: u64 = 200;
 /// See [`SEEDS`].
 const CALLS_OF_ALL_KINDS: u32 = 25;
 /// Everything that the simulation is to run through.
-const FEATURES: [&str; 51] = [
+const FEATURES: [&str; 52] = [
     "anonymous",
     "away",
     "callee_hung_up",
@@ -63,6 +63,7 @@ const FEATURES: [&str; 51] = [
     "taken_up_again",
     "team",
     "thawed",
+    "told",
     "urgent",
     "withdrawn",
 ];

@@ -21,7 +21,7 @@ use relay_server::journal::Replay;
 use audit::Audit;
 use chronicle::Chronicle;
 pub use timeline::Timeline;
-pub use witness::{Asking, Counts, Witness};
+pub use witness::{Asking, Counts, Status, Witness};
 
 /// The two clocks are read a moment apart, in milliseconds.
 const CLOCKS_APART_MS: u64 = 50;
@@ -56,7 +56,8 @@ pub fn verdict(
     let read = relay_server::journal::read(folder, |record| {
         replay.take(&record);
         audit.take(&record);
-        chronicle.take(&record);
+        let talk = audit.sessions.get(&record.entry.session);
+        chronicle.take(&record, talk.map(|session| &session.talk));
     });
     let mut violations = std::mem::take(&mut witness.seen().violations);
     match read {
@@ -71,15 +72,7 @@ pub fn verdict(
     }
     // What somebody was told must be in the journal, whatever died meanwhile.
     let mut seen = witness.seen();
-    let counts = |life: &u32| !seen.forgiven.contains(life);
-    for (session, state, _) in seen.told.iter().filter(|(_, _, life)| counts(life)) {
-        if !audit.has_reached(session, state) {
-            violations.push(format!(
-                "{session} was told {state}, of which the journal knows nothing"
-            ));
-        }
-    }
-    chronicle.knows_of_askings(&seen, &mut violations);
+    violations.extend(chronicle.knew_nothing_of(&seen));
     for (session, who, at, life) in std::mem::take(&mut seen.dismissed) {
         if !seen.forgiven.contains(&life) {
             audit.dismissed(&session, &who, at);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::Deserialize;
 use tokio::time::Instant;
 use vrs_domain::Seat;
 
@@ -25,6 +26,50 @@ pub struct Asking {
     pub epoch: u32,
 }
 
+/// How a session stands, as somebody was told; the words are those of docs/flows/wire.md.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[allow(missing_docs)] // the wire's names
+pub struct Status {
+    pub session: String,
+    pub state: String,
+    pub kind: String,
+    pub urgency: String,
+    pub telephone: String,
+    pub interpreter: Option<String>,
+    #[serde(default)]
+    pub relief: Option<String>,
+    #[serde(default)]
+    pub team: Option<String>,
+    #[serde(default)]
+    pub supervisor: Option<String>,
+    #[serde(default)]
+    pub missing: BTreeSet<String>,
+    #[serde(default)]
+    pub held: BTreeSet<String>,
+    pub number: Option<String>,
+    pub session_ms: u64,
+    pub conversation_ms: u64,
+    #[serde(default)]
+    pub refused: Option<serde_json::Value>,
+}
+
+impl Status {
+    /// Who sits where, by the words of the seats.
+    #[must_use]
+    pub fn crew(&self) -> BTreeMap<&'static str, &str> {
+        let seats = [
+            (Seat::Lead, &self.interpreter),
+            (Seat::Relief, &self.relief),
+            (Seat::Team, &self.team),
+            (Seat::Supervisor, &self.supervisor),
+        ];
+        let taken = seats
+            .into_iter()
+            .filter_map(|(seat, who)| Some((seat.word(), who.as_deref()?)));
+        taken.collect()
+    }
+}
+
 /// When somebody heard something, in milliseconds into the run, and of which life of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Heard {
@@ -38,8 +83,10 @@ pub struct Witness(Arc<Mutex<Seen>>);
 
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Session and canonical state, as a person was told, and in which life of the server.
-    pub(super) told: BTreeSet<(String, String, u32)>,
+    /// Session and canonical state, as headers told a person.
+    pub(super) told: Vec<(String, String, Heard)>,
+    /// What a person was told at length.
+    pub(super) statuses: Vec<(Status, Heard)>,
     /// Lives whose word does not count.
     pub(super) forgiven: BTreeSet<u32>,
     pub(super) violations: Vec<String>,
@@ -100,8 +147,17 @@ impl Witness {
 
     /// Somebody was told that a session is in a state.
     pub fn told(&self, session: &str, state: &str, life: u32) {
-        let told = (session.to_owned(), state.to_owned(), life);
-        self.seen().told.insert(told);
+        let mut seen = self.seen();
+        let heard = seen.hears(life);
+        seen.told.push((session.into(), state.into(), heard));
+    }
+
+    /// Somebody was told at length how a session stands.
+    pub fn told_status(&self, status: Status, life: u32) {
+        let mut seen = self.seen();
+        let heard = seen.hears(life);
+        seen.statuses.push((status, heard));
+        *seen.counts.entry("told").or_default() += 1;
     }
 
     /// The server died while its disk failed: what it had told people then, nobody could keep.

@@ -352,19 +352,21 @@ impl Desk {
             return;
         };
         let account = self.agent.account.as_deref();
-        let leads = status["interpreter"].as_str() == account;
-        if leads || status[ours.asking.seat.word()].as_str() == account {
+        let crew = status.crew();
+        let sits = |seat: Seat| crew.get(seat.word()).copied() == account;
+        let leads = sits(Seat::Lead);
+        if leads || sits(ours.asking.seat) {
             self.agent.place.witness.seated(&ours.asking, life);
             ours.seated = true;
         }
         if leads {
             ours.leg = Leg::Interpreter;
         }
-        if status["refused"]["why"].is_string() {
+        if status.refused.is_some() {
             self.agent.place.witness.saw("refused_request");
         }
         let ask = ours.ask;
-        if let (true, Some(_), Some(ask)) = (leads, status["relief"].as_str(), ask)
+        if let (true, Some(_), Some(ask)) = (leads, &status.relief, ask)
             && let Wanted::Relief(_) = ask.what
         {
             self.after(ms(ask.hand_over_ms), Todo::HangUp);
