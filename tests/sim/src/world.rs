@@ -175,13 +175,17 @@ impl<'a> World<'a> {
         }
         self.live_until(self.began + FAULTS_OVER).await;
         let end = self.began + RUN_MAX;
-        let calls_over = async { while callers.join_next().await.is_some() {} };
-        if tokio::time::timeout_at(end, calls_over).await.is_err() {
+        let calls_over = tokio::time::timeout_at(end, self.all_leave(&mut callers)).await;
+        if calls_over.is_err() {
             self.complain("callers are still busy after an hour");
         }
         sleep(REST).await;
         self.at_rest();
         self.place.over.cancel();
+        self.all_leave(&mut people).await;
+    }
+
+    async fn all_leave(&self, people: &mut JoinSet<()>) {
         while let Some(one) = people.join_next().await {
             if one.is_err() {
                 self.complain("a person panicked");
