@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -106,10 +106,38 @@ struct World<'a> {
 }
 
 struct Life {
-    journal: Arc<Journal>,
     halt: CancellationToken,
     switchboard: Switchboard,
     rooms: Rooms,
+    broken: Broken,
+}
+
+/// Since when the journal cannot be written, in milliseconds into the run.
+#[derive(Debug, Clone, Default)]
+struct Broken(Arc<Mutex<Option<u64>>>);
+
+impl Broken {
+    /// Looks after a journal until its server dies.
+    fn of(journal: &Journal, witness: Witness, halt: CancellationToken) -> Self {
+        let broken = Self::default();
+        let (noted, mut health) = (broken.clone(), journal.health());
+        tokio::spawn(async move {
+            while health.changed().await.is_ok() && !halt.is_cancelled() {
+                let failed = *health.borrow_and_update() != Health::Working;
+                let mut since = noted.since();
+                if failed && since.is_none() {
+                    witness.saw("disk_failed");
+                }
+                let now_ms = u64::try_from(elapsed_ms()).unwrap_or(u64::MAX);
+                *since = failed.then(|| since.unwrap_or(now_ms));
+            }
+        });
+        broken
+    }
+
+    fn since(&self) -> MutexGuard<'_, Option<u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<'a> World<'a> {
@@ -242,7 +270,10 @@ impl<'a> World<'a> {
                 }
             }
             Blow::Disk { failing } => self.disk.set_failing(failing),
-            Blow::Part { ms } => self.place.network.part(Duration::from_millis(ms)),
+            Blow::Part { ms } => {
+                self.place.witness.saw("partitioned");
+                self.place.network.part(Duration::from_millis(ms));
+            }
             Blow::Clock { by_ms } => {
                 self.wrong_ms += by_ms;
                 self.wall.fetch_add(by_ms, Ordering::Relaxed);
@@ -273,8 +304,8 @@ impl<'a> World<'a> {
         let Some(life) = self.running.take() else {
             return;
         };
-        if *life.journal.health().borrow() != Health::Working {
-            self.place.witness.forgive(self.life);
+        if let Some(since_ms) = *life.broken.since() {
+            self.place.witness.forgive(self.life, since_ms);
         }
         let (died, born) = (self.elapsed_ms(), self.timeline.births.last());
         let lived = died - born.copied().unwrap_or(0);
@@ -387,8 +418,10 @@ impl<'a> World<'a> {
             life: self.life,
             rooms: rooms.clone(),
         }));
+        let witness = self.place.witness.clone();
+        let broken = Broken::of(&journal, witness, halt.clone());
         self.running = Some(Life {
-            journal,
+            broken,
             halt,
             switchboard,
             rooms,

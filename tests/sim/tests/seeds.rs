@@ -13,7 +13,7 @@ const SEEDS: u64 = 200;
 /// See [`SEEDS`].
 const CALLS_OF_ALL_KINDS: u32 = 25;
 /// Everything that the simulation is to run through.
-const FEATURES: [&str; 52] = [
+const FEATURES: [&str; 54] = [
     "anonymous",
     "away",
     "callee_hung_up",
@@ -21,6 +21,7 @@ const FEATURES: [&str; 52] = [
     "cancelled_device",
     "declined_for_all",
     "died_with_a_record",
+    "disk_failed",
     "emergency",
     "forked",
     "from_snapshot",
@@ -33,6 +34,7 @@ const FEATURES: [&str; 52] = [
     "leg_restored",
     "nobody",
     "outbound",
+    "partitioned",
     "point_to_point",
     "redialled",
     "refused_request",

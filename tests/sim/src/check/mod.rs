@@ -73,9 +73,9 @@ pub fn verdict(
     // What somebody was told must be in the journal, whatever died meanwhile.
     let mut seen = witness.seen();
     violations.extend(chronicle.knew_nothing_of(&seen));
-    for (session, who, at, life) in std::mem::take(&mut seen.dismissed) {
-        if !seen.forgiven.contains(&life) {
-            audit.dismissed(&session, &who, at);
+    for (session, who, heard) in std::mem::take(&mut seen.dismissed) {
+        if seen.counts(heard) {
+            audit.dismissed(&session, &who, heard.at_ms);
         }
     }
     audit.nobody_is_left_behind(&seen);

@@ -87,8 +87,8 @@ pub(super) struct Seen {
     pub(super) told: Vec<(String, String, Heard)>,
     /// What a person was told at length.
     pub(super) statuses: Vec<(Status, Heard)>,
-    /// Lives whose word does not count.
-    pub(super) forgiven: BTreeSet<u32>,
+    /// Lives whose word does not count from some time on, in milliseconds into the run.
+    forgiven: BTreeMap<u32, u64>,
     pub(super) violations: Vec<String>,
     calls: u64,
     pub(super) counts: Counts,
@@ -104,18 +104,16 @@ pub(super) struct Seen {
     declined: BTreeMap<String, Instant>,
     /// What each interpreter said of their work.
     pub(super) sayings: Sayings,
-    /// Session, who was in it (a CA id, or `caller`), when the server ended their
-    /// call, and in which of its lives.
-    pub(super) dismissed: Vec<(String, String, u64, u32)>,
+    /// Session and who was in it (a CA id, or `caller`), when the server ended their call.
+    pub(super) dismissed: Vec<(String, String, Heard)>,
     /// Session (or line) and who has a part in it.
     there: BTreeSet<(String, String)>,
     /// When somebody took up their part in a session again, after the server had died.
     pub(super) returns: BTreeMap<(String, String), Vec<u64>>,
     /// When somebody gave up their part in a session, or their connection broke.
     pub(super) leaves: BTreeMap<(String, String), Vec<u64>>,
-    /// Telephones by number that the server left without sound, when, since when it was there,
-    /// and in which of its lives.
-    pub(super) unheard: Vec<(u32, u64, u64, u32)>,
+    /// Telephones by number that the server left without sound, when, and since when it was there.
+    pub(super) unheard: Vec<(u32, Heard, u64)>,
     began: Option<Instant>,
 }
 
@@ -130,7 +128,8 @@ impl Seen {
 
     /// Whether the server's word counts.
     pub(super) fn counts(&self, heard: Heard) -> bool {
-        !self.forgiven.contains(&heard.life)
+        let since = self.forgiven.get(&heard.life);
+        since.is_none_or(|since| heard.at_ms < *since)
     }
 
     fn hears(&self, life: u32) -> Heard {
@@ -160,9 +159,10 @@ impl Witness {
         *seen.counts.entry("told").or_default() += 1;
     }
 
-    /// The server died while its disk failed: what it had told people then, nobody could keep.
-    pub fn forgive(&self, life: u32) {
-        self.seen().forgiven.insert(life);
+    /// The server died while its journal could not be written, so many milliseconds into the run:
+    /// what it had told people since then, nobody could keep.
+    pub fn forgive(&self, life: u32, since_ms: u64) {
+        self.seen().forgiven.insert(life, since_ms);
     }
 
     /// A request was sent.
@@ -215,8 +215,8 @@ impl Witness {
     /// The server ended the call of somebody who was in a session.
     pub fn dismissed(&self, session: &str, who: &str, life: u32) {
         let mut seen = self.seen();
-        let at = seen.elapsed_ms();
-        seen.dismissed.push((session.into(), who.into(), at, life));
+        let heard = seen.hears(life);
+        seen.dismissed.push((session.into(), who.into(), heard));
     }
 
     /// A device rings.
@@ -312,10 +312,10 @@ impl Witness {
     /// A telephone has heard nothing for long from a server that has been there `since`.
     pub fn heard_nothing(&self, telephone: u32, since: Instant, life: u32) {
         let mut seen = self.seen();
-        let at = seen.elapsed_ms();
+        let heard = seen.hears(life);
         let there = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        seen.unheard
-            .push((telephone, at, at.saturating_sub(there), life));
+        let since = heard.at_ms.saturating_sub(there);
+        seen.unheard.push((telephone, heard, since));
     }
 
     /// How many requests were sent.
