@@ -100,8 +100,6 @@ struct World<'a> {
     place: Surroundings,
     life: u32,
     running: Option<Life>,
-    /// For how long the server will be away that dies with a record.
-    down: Duration,
     snapshots: bool,
 }
 
@@ -167,7 +165,6 @@ impl<'a> World<'a> {
             },
             life: 0,
             running: None,
-            down: Duration::ZERO,
             snapshots: plan.snapshots,
         }
     }
@@ -202,6 +199,7 @@ impl<'a> World<'a> {
             self.strike(blow).await;
         }
         self.live_until(self.began + FAULTS_OVER).await;
+        self.disk.spare();
         let end = self.began + RUN_MAX;
         let calls_over = tokio::time::timeout_at(end, self.all_leave(&mut callers)).await;
         if calls_over.is_err() {
@@ -261,8 +259,15 @@ impl<'a> World<'a> {
         match blow {
             Blow::Kill => self.kill_server(),
             Blow::KillWith { record, down_ms } => {
-                self.down = Duration::from_millis(down_ms);
-                self.disk.await_record(record);
+                let down = Duration::from_millis(down_ms);
+                self.disk.await_record(record, down);
+            }
+            Blow::Tear {
+                kept_permille,
+                down_ms,
+            } => {
+                let down = Duration::from_millis(down_ms);
+                self.disk.tear(kept_permille, down);
             }
             Blow::Revive => {
                 if self.running.is_none() {
@@ -318,18 +323,27 @@ impl<'a> World<'a> {
         life.halt.cancel();
     }
 
-    /// Lets people live, and the server die with the record that it is to die with.
+    /// Lets people live, and the server die with the write that it is to die with.
     async fn live_until(&mut self, at: Instant) {
         loop {
-            tokio::select! {
+            let death = tokio::select! {
                 biased;
-                () = self.disk.holds_record() => {}
+                death = self.disk.is_fatal() => death,
                 () = sleep_until(at) => return,
+            };
+            // Of a write that was torn it dies even while it starts.
+            if self.running.is_none() && !death.torn {
+                continue;
             }
-            if self.running.is_some() {
-                self.place.witness.saw("died_with_a_record");
-                self.kill_server();
-                sleep(self.down).await;
+            let what = if death.torn {
+                "died_in_a_write"
+            } else {
+                "died_with_a_record"
+            };
+            self.place.witness.saw(what);
+            self.kill_server();
+            sleep(death.down).await;
+            if self.running.is_none() {
                 self.start_server().await;
             }
         }
@@ -340,6 +354,8 @@ impl<'a> World<'a> {
         if self.disk.come_back(&mut self.dice).is_err() {
             return self.complain("the run's own files cannot be cut");
         }
+        let halt = CancellationToken::new();
+        self.disk.serves(halt.clone());
         let utc = BEGINNING_MS + self.elapsed_ms();
         let utc = i64::try_from(utc).unwrap_or(i64::MAX) + self.wrong_ms;
         self.wall.store(utc, Ordering::Relaxed);
@@ -362,6 +378,9 @@ impl<'a> World<'a> {
         });
         let (journal, head) = match opened {
             Ok((journal, opened)) => {
+                if opened.torn.is_some() {
+                    self.place.witness.saw("torn_tail");
+                }
                 if opened.snapshot.is_some() {
                     self.place.witness.saw("from_snapshot");
                     self.compare(&replay);
@@ -385,7 +404,6 @@ impl<'a> World<'a> {
             }
         }
         self.life = u32::try_from(self.timeline.births.len()).unwrap_or(u32::MAX);
-        let halt = CancellationToken::new();
         let (sfu, media_news, rooms) = media::start(halt.clone());
         let parts = Parts {
             journal: Arc::clone(&journal),
@@ -451,6 +469,7 @@ impl<'a> World<'a> {
 enum Blow {
     Kill,
     KillWith { record: &'static str, down_ms: u64 },
+    Tear { kept_permille: u32, down_ms: u64 },
     Revive,
     Disk { failing: bool },
     Part { ms: u64 },
@@ -469,6 +488,17 @@ fn blows(fault: Fault) -> Vec<(u64, Blow)> {
             record,
             down_ms,
         } => vec![(at_ms, Blow::KillWith { record, down_ms })],
+        Fault::DiesIn {
+            at_ms,
+            kept_permille,
+            down_ms,
+        } => {
+            let tear = Blow::Tear {
+                kept_permille,
+                down_ms,
+            };
+            vec![(at_ms, tear)]
+        }
         Fault::DiskFails { at_ms, for_ms } => vec![
             (at_ms, Blow::Disk { failing: true }),
             (at_ms + for_ms, Blow::Disk { failing: false }),

@@ -13,13 +13,14 @@ const SEEDS: u64 = 200;
 /// See [`SEEDS`].
 const CALLS_OF_ALL_KINDS: u32 = 25;
 /// Everything that the simulation is to run through.
-const FEATURES: [&str; 54] = [
+const FEATURES: [&str; 56] = [
     "anonymous",
     "away",
     "callee_hung_up",
     "caller_cancelled",
     "cancelled_device",
     "declined_for_all",
+    "died_in_a_write",
     "died_with_a_record",
     "disk_failed",
     "emergency",
@@ -66,6 +67,7 @@ const FEATURES: [&str; 54] = [
     "team",
     "thawed",
     "told",
+    "torn_tail",
     "urgent",
     "withdrawn",
 ];

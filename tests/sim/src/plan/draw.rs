@@ -78,7 +78,25 @@ impl Plan {
         }
         let mut dice = StdRng::seed_from_u64(seed ^ 0x6177_6179_2121);
         plan.without_a_server(&mut dice);
+        let mut dice = StdRng::seed_from_u64(seed ^ 0x746f_726e_2121);
+        plan.with_a_bad_disk(&mut dice);
         plan
+    }
+
+    /// The server dies in the midst of a write.
+    fn with_a_bad_disk(&mut self, dice: &mut StdRng) {
+        if self.calm {
+            return;
+        }
+        if dice.random_ratio(1, 2) {
+            // All or nothing of it is as likely as a part.
+            let kept_permille = dice.random_range(0..2_000_u32);
+            self.faults.push(Fault::DiesIn {
+                at_ms: dice.random_range(2_000..CALLS_WITHIN_MS),
+                kept_permille: kept_permille.saturating_sub(500).min(1_000),
+                down_ms: dice.random_range(100..20_000),
+            });
+        }
     }
 
     /// Who does what while the server is away; sometimes it is so for long, or again at once.

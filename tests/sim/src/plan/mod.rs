@@ -279,6 +279,15 @@ pub enum Fault {
         /// How long it is away.
         down_ms: u64,
     },
+    /// The server is killed in a write: a part of it is there, and acknowledged to nobody.
+    DiesIn {
+        /// From when on; the next write is the last.
+        at_ms: u64,
+        /// How much of it is there, in a thousand.
+        kept_permille: u32,
+        /// How long it is away.
+        down_ms: u64,
+    },
     /// The disk takes nothing.
     DiskFails {
         /// When.
