@@ -13,6 +13,9 @@ use relay_server::journal::{Disk, SegmentFile};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+/// What is wrong with a disk that takes everything and makes nothing durable.
+pub const CANNOT_SYNC: &str = "the disk cannot sync";
+
 /// The disk of one run; its files are real ones in a folder of the run's own.
 #[derive(Debug, Clone, Default)]
 pub struct SimDisk {
@@ -24,6 +27,8 @@ pub struct SimDisk {
 #[derive(Debug, Default)]
 struct State {
     failing: bool,
+    /// It takes everything and makes nothing durable.
+    failing_syncs: bool,
     dead: bool,
     /// How much of each file would survive a power cut.
     synced: BTreeMap<PathBuf, u64>,
@@ -64,6 +69,11 @@ impl SimDisk {
     /// From now on it takes nothing, or takes everything again.
     pub fn set_failing(&self, failing: bool) {
         self.state().failing = failing;
+    }
+
+    /// From now on it takes everything and can make nothing durable, or it can again.
+    pub fn set_failing_syncs(&self, failing: bool) {
+        self.state().failing_syncs = failing;
     }
 
     /// The server, and all that it does.
@@ -158,6 +168,9 @@ impl Disk for SimDisk {
             .open(path)?;
         file.set_len(length)?;
         file.seek(SeekFrom::End(0))?;
+        if state.failing_syncs {
+            return Err(io::Error::other(CANNOT_SYNC));
+        }
         state.synced.insert(path.to_owned(), length);
         Ok(Box::new(SimFile {
             file,
@@ -216,6 +229,9 @@ impl SegmentFile for SimFile {
     fn sync(&mut self) -> io::Result<()> {
         let length = self.file.metadata()?.len();
         let mut state = self.disk.usable()?;
+        if state.failing_syncs {
+            return Err(io::Error::other(CANNOT_SYNC));
+        }
         state.synced.insert(self.path.clone(), length);
         state.syncs += 1;
         if let Some(awaited) = state.awaited.take_if(|awaited| awaited.written) {

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cast::{CALLED, CALLING, Cast, DOMAIN, TELEPHONES, ca_id, number, trunk};
 use crate::check::{Timeline, Verdict, Witness, verdict};
-use crate::disk::SimDisk;
+use crate::disk::{CANNOT_SYNC, SimDisk};
 use crate::media::{self, Rooms};
 use crate::network::{Network, Server};
 use crate::person::device::{Owner, device};
@@ -121,13 +121,17 @@ impl Broken {
         let (noted, mut health) = (broken.clone(), journal.health());
         tokio::spawn(async move {
             while health.changed().await.is_ok() && !halt.is_cancelled() {
-                let failed = *health.borrow_and_update() != Health::Working;
+                let failed = match &*health.borrow_and_update() {
+                    Health::Working => None,
+                    Health::Failed(cause) if cause.contains(CANNOT_SYNC) => Some("sync_failed"),
+                    Health::Failed(_) => Some("disk_failed"),
+                };
                 let mut since = noted.since();
-                if failed && since.is_none() {
-                    witness.saw("disk_failed");
+                if since.is_none() {
+                    failed.into_iter().for_each(|what| witness.saw(what));
                 }
                 let now_ms = u64::try_from(elapsed_ms()).unwrap_or(u64::MAX);
-                *since = failed.then(|| since.unwrap_or(now_ms));
+                *since = failed.map(|_| since.unwrap_or(now_ms));
             }
         });
         broken
@@ -275,6 +279,7 @@ impl<'a> World<'a> {
                 }
             }
             Blow::Disk { failing } => self.disk.set_failing(failing),
+            Blow::Syncs { failing } => self.disk.set_failing_syncs(failing),
             Blow::Part { ms } => {
                 self.place.witness.saw("partitioned");
                 self.place.network.part(Duration::from_millis(ms));
@@ -472,6 +477,7 @@ enum Blow {
     Tear { kept_permille: u32, down_ms: u64 },
     Revive,
     Disk { failing: bool },
+    Syncs { failing: bool },
     Part { ms: u64 },
     Clock { by_ms: i64 },
     Word(StaleWord),
@@ -502,6 +508,11 @@ fn blows(fault: Fault) -> Vec<(u64, Blow)> {
         Fault::DiskFails { at_ms, for_ms } => vec![
             (at_ms, Blow::Disk { failing: true }),
             (at_ms + for_ms, Blow::Disk { failing: false }),
+            (at_ms + for_ms, Blow::Revive),
+        ],
+        Fault::SyncsFail { at_ms, for_ms } => vec![
+            (at_ms, Blow::Syncs { failing: true }),
+            (at_ms + for_ms, Blow::Syncs { failing: false }),
             (at_ms + for_ms, Blow::Revive),
         ],
         Fault::Partition { at_ms, for_ms } => vec![(at_ms, Blow::Part { ms: for_ms })],

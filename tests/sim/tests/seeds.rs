@@ -13,7 +13,7 @@ const SEEDS: u64 = 200;
 /// See [`SEEDS`].
 const CALLS_OF_ALL_KINDS: u32 = 25;
 /// Everything that the simulation is to run through.
-const FEATURES: [&str; 56] = [
+const FEATURES: [&str; 57] = [
     "anonymous",
     "away",
     "callee_hung_up",
@@ -63,6 +63,7 @@ const FEATURES: [&str; 56] = [
     "subscriber_no_answer",
     "subscriber_offline",
     "supervisor",
+    "sync_failed",
     "taken_up_again",
     "team",
     "thawed",

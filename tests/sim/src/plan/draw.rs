@@ -83,7 +83,7 @@ impl Plan {
         plan
     }
 
-    /// The server dies in the midst of a write.
+    /// The server dies in the midst of a write, or its disk makes nothing durable.
     fn with_a_bad_disk(&mut self, dice: &mut StdRng) {
         if self.calm {
             return;
@@ -95,6 +95,12 @@ impl Plan {
                 at_ms: dice.random_range(2_000..CALLS_WITHIN_MS),
                 kept_permille: kept_permille.saturating_sub(500).min(1_000),
                 down_ms: dice.random_range(100..20_000),
+            });
+        }
+        if dice.random_ratio(1, 3) {
+            self.faults.push(Fault::SyncsFail {
+                at_ms: dice.random_range(1_000..CALLS_WITHIN_MS),
+                for_ms: dice.random_range(100..40_000),
             });
         }
     }

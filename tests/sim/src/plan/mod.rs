@@ -295,6 +295,13 @@ pub enum Fault {
         /// For how long.
         for_ms: u64,
     },
+    /// The disk takes everything and can make none of it durable.
+    SyncsFail {
+        /// When.
+        at_ms: u64,
+        /// For how long.
+        for_ms: u64,
+    },
     /// Nothing gets through: streams stand still, datagrams are lost.
     Partition {
         /// When.
