@@ -5,37 +5,64 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rand::Rng;
 use rand::rngs::StdRng;
 use relay_server::journal::{Disk, SegmentFile};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// What is wrong with a disk that takes everything and makes nothing durable.
+pub const CANNOT_SYNC: &str = "the disk cannot sync";
 
 /// The disk of one run; its files are real ones in a folder of the run's own.
 #[derive(Debug, Clone, Default)]
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
-    /// Told when what was waited for is durable.
-    durable: Arc<Notify>,
+    /// Told when the server is to die.
+    fatal: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     failing: bool,
+    /// It takes everything and makes nothing durable.
+    failing_syncs: bool,
     dead: bool,
     /// How much of each file would survive a power cut.
     synced: BTreeMap<PathBuf, u64>,
     syncs: u64,
-    awaited: Awaited,
+    /// The record that the server dies with.
+    awaited: Option<Awaited>,
+    /// The write that it dies in.
+    torn: Option<Torn>,
+    /// Cancelled in the midst of that write, so that nobody does anything after it.
+    halt: CancellationToken,
+    death: Option<Death>,
 }
 
-/// A record that somebody waits for, as it stands in the file.
-#[derive(Debug, Default)]
-enum Awaited {
-    #[default]
-    Nothing,
-    Unwritten(String),
-    Written,
+#[derive(Debug, Clone)]
+struct Awaited {
+    /// As it stands in the file.
+    word: String,
+    written: bool,
+    down: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Torn {
+    kept_permille: u32,
+    down: Duration,
+}
+
+/// In what the server dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Death {
+    /// Its last write is there in part, and was acknowledged to nobody.
+    pub torn: bool,
+    /// How long it will be away.
+    pub down: Duration,
 }
 
 impl SimDisk {
@@ -44,14 +71,49 @@ impl SimDisk {
         self.state().failing = failing;
     }
 
-    /// From now on a record of this kind is waited for.
-    pub fn await_record(&self, kind: &str) {
-        self.state().awaited = Awaited::Unwritten(format!("\"kind\":\"{kind}\""));
+    /// From now on it takes everything and can make nothing durable, or it can again.
+    pub fn set_failing_syncs(&self, failing: bool) {
+        self.state().failing_syncs = failing;
     }
 
-    /// Waits until that record is durable.
-    pub async fn holds_record(&self) {
-        self.durable.notified().await;
+    /// The server, and all that it does.
+    pub fn serves(&self, halt: CancellationToken) {
+        self.state().halt = halt;
+    }
+
+    /// The server dies as soon as a record of this kind is durable.
+    pub fn await_record(&self, kind: &str, down: Duration) {
+        self.state().awaited = Some(Awaited {
+            word: format!("\"kind\":\"{kind}\""),
+            written: false,
+            down,
+        });
+    }
+
+    /// The server dies in its next write: so much of it is there afterwards, in a thousand.
+    pub fn tear(&self, kept_permille: u32, down: Duration) {
+        let torn = Torn {
+            kept_permille,
+            down,
+        };
+        self.state().torn = Some(torn);
+    }
+
+    /// It dies by itself no more.
+    pub fn spare(&self) {
+        let mut state = self.state();
+        state.awaited = None;
+        state.torn = None;
+    }
+
+    /// Waits until the server is to die.
+    pub async fn is_fatal(&self) -> Death {
+        loop {
+            self.fatal.notified().await;
+            if let Some(death) = self.state().death.take() {
+                return death;
+            }
+        }
     }
 
     /// The server dies: nothing it still wants to write gets anywhere.
@@ -106,6 +168,9 @@ impl Disk for SimDisk {
             .open(path)?;
         file.set_len(length)?;
         file.seek(SeekFrom::End(0))?;
+        if state.failing_syncs {
+            return Err(io::Error::other(CANNOT_SYNC));
+        }
         state.synced.insert(path.to_owned(), length);
         Ok(Box::new(SimFile {
             file,
@@ -121,6 +186,23 @@ struct SimFile {
     disk: SimDisk,
 }
 
+impl SimFile {
+    fn tear(&mut self, bytes: &[u8], torn: Torn) -> io::Result<()> {
+        let kept = bytes.len() * torn.kept_permille as usize / 1000;
+        self.file.write_all(&bytes[..kept])?;
+        let length = self.file.metadata()?.len();
+        let mut state = self.disk.state();
+        // What is there is there: no more of it is lost.
+        state.synced.insert(self.path.clone(), length);
+        state.dead = true;
+        state.halt.cancel();
+        let (torn, down) = (true, torn.down);
+        state.death = Some(Death { torn, down });
+        self.disk.fatal.notify_one();
+        Err(io::Error::from(io::ErrorKind::Interrupted))
+    }
+}
+
 impl SegmentFile for SimFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.disk.state().dead {
@@ -132,12 +214,13 @@ impl SegmentFile for SimFile {
             return Err(error);
         }
         let mut state = self.disk.state();
-        if let Awaited::Unwritten(word) = &state.awaited
-            && bytes
-                .windows(word.len())
-                .any(|part| part == word.as_bytes())
-        {
-            state.awaited = Awaited::Written;
+        if let Some(torn) = state.torn.take() {
+            drop(state);
+            return self.tear(bytes, torn);
+        }
+        if let Some(awaited) = &mut state.awaited {
+            let mut parts = bytes.windows(awaited.word.len());
+            awaited.written |= parts.any(|part| part == awaited.word.as_bytes());
         }
         drop(state);
         self.file.write_all(bytes)
@@ -146,11 +229,15 @@ impl SegmentFile for SimFile {
     fn sync(&mut self) -> io::Result<()> {
         let length = self.file.metadata()?.len();
         let mut state = self.disk.usable()?;
+        if state.failing_syncs {
+            return Err(io::Error::other(CANNOT_SYNC));
+        }
         state.synced.insert(self.path.clone(), length);
         state.syncs += 1;
-        if matches!(state.awaited, Awaited::Written) {
-            state.awaited = Awaited::Nothing;
-            self.disk.durable.notify_one();
+        if let Some(awaited) = state.awaited.take_if(|awaited| awaited.written) {
+            let (torn, down) = (false, awaited.down);
+            state.death = Some(Death { torn, down });
+            self.disk.fatal.notify_one();
         }
         Ok(())
     }

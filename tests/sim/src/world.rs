@@ -12,9 +12,8 @@ use relay_core::Now;
 use relay_core::queue::QueueRules;
 use relay_core::session::Rules;
 use relay_server::config::{Emergency, Numbers};
-use relay_server::journal::{Health, Host, Journal, Options, Replay, Rotation};
+use relay_server::journal::{Host, Journal, Options, Replay, Rotation};
 use relay_server::session::clock::Clock;
-use relay_server::session::views::Views;
 use relay_server::signalling::actor::ActorConfig;
 use relay_server::switchboard::{self, Parts, Switchboard};
 use tokio::task::JoinSet;
@@ -22,8 +21,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::cast::{CALLED, CALLING, Cast, DOMAIN, TELEPHONES, ca_id, number, trunk};
-use crate::check::{Timeline, Verdict, Witness, verdict};
+use crate::check::{Fit, Timeline, Verdict, Witness, unlike, verdict};
 use crate::disk::SimDisk;
+use crate::live::{Broken, Live};
 use crate::media::{self, Rooms};
 use crate::network::{Network, Server};
 use crate::person::device::{Owner, device};
@@ -101,16 +101,15 @@ struct World<'a> {
     place: Surroundings,
     life: u32,
     running: Option<Life>,
-    /// For how long the server will be away that dies with a record.
-    down: Duration,
     snapshots: bool,
 }
 
 struct Life {
-    journal: Arc<Journal>,
     halt: CancellationToken,
     switchboard: Switchboard,
     rooms: Rooms,
+    broken: Broken,
+    live: Live,
 }
 
 impl<'a> World<'a> {
@@ -140,7 +139,6 @@ impl<'a> World<'a> {
             },
             life: 0,
             running: None,
-            down: Duration::ZERO,
             snapshots: plan.snapshots,
         }
     }
@@ -167,6 +165,7 @@ impl<'a> World<'a> {
             .iter()
             .flat_map(|fault| blows(*fault))
             .chain(words)
+            .chain(plan.looks.iter().map(|at| (*at, Blow::Look)))
             .map(|(at, blow)| (self.began + Duration::from_millis(at), blow))
             .collect();
         faults.sort_by_key(|(at, _)| *at);
@@ -175,14 +174,19 @@ impl<'a> World<'a> {
             self.strike(blow).await;
         }
         self.live_until(self.began + FAULTS_OVER).await;
+        self.disk.spare();
         let end = self.began + RUN_MAX;
-        let calls_over = async { while callers.join_next().await.is_some() {} };
-        if tokio::time::timeout_at(end, calls_over).await.is_err() {
+        let calls_over = tokio::time::timeout_at(end, self.all_leave(&mut callers)).await;
+        if calls_over.is_err() {
             self.complain("callers are still busy after an hour");
         }
         sleep(REST).await;
         self.at_rest();
         self.place.over.cancel();
+        self.all_leave(&mut people).await;
+    }
+
+    async fn all_leave(&self, people: &mut JoinSet<()>) {
         while let Some(one) = people.join_next().await {
             if one.is_err() {
                 self.complain("a person panicked");
@@ -203,6 +207,24 @@ impl<'a> World<'a> {
         if life.rooms.count() > 0 {
             self.complain("rooms are left in the media plane");
         }
+        self.look(life, false, true);
+    }
+
+    /// What the server holds is what its journal tells, unless it dies in a write.
+    fn look(&self, life: &Life, torn: bool, at_rest: bool) {
+        let fit = Fit {
+            head: self.timeline.heads.last().copied().unwrap_or(0),
+            broken: torn || life.broken.since_ms().is_some(),
+            at_rest,
+        };
+        let Some(rows) = life.live.sessions() else {
+            return self.complain("the server's views are not written");
+        };
+        let mut right = 0;
+        for what in unlike(self.folder, &rows, fit, &mut right) {
+            self.complain(&what);
+        }
+        self.place.witness.saw_many("compared", right);
     }
 
     fn finish(mut self, plan: &Plan) -> Outcome {
@@ -228,10 +250,22 @@ impl<'a> World<'a> {
 
     async fn strike(&mut self, blow: Blow) {
         match blow {
-            Blow::Kill => self.kill_server(),
+            Blow::Kill => self.kill_server(false),
+            Blow::Look => {
+                if let Some(life) = &self.running {
+                    self.look(life, false, false);
+                }
+            }
             Blow::KillWith { record, down_ms } => {
-                self.down = Duration::from_millis(down_ms);
-                self.disk.await_record(record);
+                let down = Duration::from_millis(down_ms);
+                self.disk.await_record(record, down);
+            }
+            Blow::Tear {
+                kept_permille,
+                down_ms,
+            } => {
+                let down = Duration::from_millis(down_ms);
+                self.disk.tear(kept_permille, down);
             }
             Blow::Revive => {
                 if self.running.is_none() {
@@ -239,7 +273,11 @@ impl<'a> World<'a> {
                 }
             }
             Blow::Disk { failing } => self.disk.set_failing(failing),
-            Blow::Part { ms } => self.place.network.part(Duration::from_millis(ms)),
+            Blow::Syncs { failing } => self.disk.set_failing_syncs(failing),
+            Blow::Part { ms } => {
+                self.place.witness.saw("partitioned");
+                self.place.network.part(Duration::from_millis(ms));
+            }
             Blow::Clock { by_ms } => {
                 self.wrong_ms += by_ms;
                 self.wall.fetch_add(by_ms, Ordering::Relaxed);
@@ -266,12 +304,14 @@ impl<'a> World<'a> {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn kill_server(&mut self) {
+    /// Kills the server, if there is one; it may have died in a write that was `torn`.
+    fn kill_server(&mut self, torn: bool) {
         let Some(life) = self.running.take() else {
             return;
         };
-        if *life.journal.health().borrow() != Health::Working {
-            self.place.witness.forgive(self.life);
+        self.look(&life, torn, false);
+        if let Some(since_ms) = life.broken.since_ms() {
+            self.place.witness.forgive(self.life, since_ms);
         }
         let (died, born) = (self.elapsed_ms(), self.timeline.births.last());
         let lived = died - born.copied().unwrap_or(0);
@@ -288,18 +328,27 @@ impl<'a> World<'a> {
         life.halt.cancel();
     }
 
-    /// Lets people live, and the server die with the record that it is to die with.
+    /// Lets people live, and the server die with the write that it is to die with.
     async fn live_until(&mut self, at: Instant) {
         loop {
-            tokio::select! {
+            let death = tokio::select! {
                 biased;
-                () = self.disk.holds_record() => {}
+                death = self.disk.is_fatal() => death,
                 () = sleep_until(at) => return,
+            };
+            // Of a write that was torn it dies even while it starts.
+            if self.running.is_none() && !death.torn {
+                continue;
             }
-            if self.running.is_some() {
-                self.place.witness.saw("died_with_a_record");
-                self.kill_server();
-                sleep(self.down).await;
+            let what = if death.torn {
+                "died_in_a_write"
+            } else {
+                "died_with_a_record"
+            };
+            self.place.witness.saw(what);
+            self.kill_server(death.torn);
+            sleep(death.down).await;
+            if self.running.is_none() {
                 self.start_server().await;
             }
         }
@@ -310,6 +359,8 @@ impl<'a> World<'a> {
         if self.disk.come_back(&mut self.dice).is_err() {
             return self.complain("the run's own files cannot be cut");
         }
+        let halt = CancellationToken::new();
+        self.disk.serves(halt.clone());
         let utc = BEGINNING_MS + self.elapsed_ms();
         let utc = i64::try_from(utc).unwrap_or(i64::MAX) + self.wrong_ms;
         self.wall.store(utc, Ordering::Relaxed);
@@ -330,19 +381,23 @@ impl<'a> World<'a> {
         let opened = Journal::open_with(self.folder, options, |record| {
             drop(replay.take(&record));
         });
-        let journal = match opened {
+        let (journal, head) = match opened {
             Ok((journal, opened)) => {
+                if opened.torn.is_some() {
+                    self.place.witness.saw("torn_tail");
+                }
                 if opened.snapshot.is_some() {
                     self.place.witness.saw("from_snapshot");
                     self.compare(&replay);
                 }
-                Arc::new(journal)
+                (Arc::new(journal), opened.records)
             }
             // A full disk: an operator would try again.
             Err(_) => return self.try_again_later(),
         };
         // What is written from here on is this life's, even should it end before it takes calls.
         self.timeline.births.push(self.elapsed_ms());
+        self.timeline.heads.push(head);
         let open = replay.finish().0.into_iter();
         let (resumed, cut): (Vec<_>, Vec<_>) = open.partition(switchboard::goes_on);
         for session in cut {
@@ -353,12 +408,14 @@ impl<'a> World<'a> {
                 return self.try_again_later();
             }
         }
-        self.life += 1;
-        let halt = CancellationToken::new();
+        self.life = u32::try_from(self.timeline.births.len()).unwrap_or(u32::MAX);
+        let Ok(live) = Live::start() else {
+            return self.complain("the system gives no thread");
+        };
         let (sfu, media_news, rooms) = media::start(halt.clone());
         let parts = Parts {
             journal: Arc::clone(&journal),
-            views: Views::discarded(),
+            views: live.views(),
             sfu,
             media_news,
             clock,
@@ -387,8 +444,11 @@ impl<'a> World<'a> {
             life: self.life,
             rooms: rooms.clone(),
         }));
+        let witness = self.place.witness.clone();
+        let broken = Broken::of(&journal, witness, halt.clone());
         self.running = Some(Life {
-            journal,
+            broken,
+            live,
             halt,
             switchboard,
             rooms,
@@ -418,11 +478,14 @@ impl<'a> World<'a> {
 enum Blow {
     Kill,
     KillWith { record: &'static str, down_ms: u64 },
+    Tear { kept_permille: u32, down_ms: u64 },
     Revive,
     Disk { failing: bool },
+    Syncs { failing: bool },
     Part { ms: u64 },
     Clock { by_ms: i64 },
     Word(StaleWord),
+    Look,
 }
 
 /// When each effect comes, in milliseconds into the run.
@@ -436,9 +499,25 @@ fn blows(fault: Fault) -> Vec<(u64, Blow)> {
             record,
             down_ms,
         } => vec![(at_ms, Blow::KillWith { record, down_ms })],
+        Fault::DiesIn {
+            at_ms,
+            kept_permille,
+            down_ms,
+        } => {
+            let tear = Blow::Tear {
+                kept_permille,
+                down_ms,
+            };
+            vec![(at_ms, tear)]
+        }
         Fault::DiskFails { at_ms, for_ms } => vec![
             (at_ms, Blow::Disk { failing: true }),
             (at_ms + for_ms, Blow::Disk { failing: false }),
+            (at_ms + for_ms, Blow::Revive),
+        ],
+        Fault::SyncsFail { at_ms, for_ms } => vec![
+            (at_ms, Blow::Syncs { failing: true }),
+            (at_ms + for_ms, Blow::Syncs { failing: false }),
             (at_ms + for_ms, Blow::Revive),
         ],
         Fault::Partition { at_ms, for_ms } => vec![(at_ms, Blow::Part { ms: for_ms })],

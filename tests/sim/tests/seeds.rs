@@ -13,14 +13,17 @@ const SEEDS: u64 = 200;
 /// See [`SEEDS`].
 const CALLS_OF_ALL_KINDS: u32 = 25;
 /// Everything that the simulation is to run through.
-const FEATURES: [&str; 51] = [
+const FEATURES: [&str; 58] = [
     "anonymous",
     "away",
     "callee_hung_up",
     "caller_cancelled",
     "cancelled_device",
+    "compared",
     "declined_for_all",
+    "died_in_a_write",
     "died_with_a_record",
+    "disk_failed",
     "emergency",
     "forked",
     "from_snapshot",
@@ -33,6 +36,7 @@ const FEATURES: [&str; 51] = [
     "leg_restored",
     "nobody",
     "outbound",
+    "partitioned",
     "point_to_point",
     "redialled",
     "refused_request",
@@ -60,9 +64,12 @@ const FEATURES: [&str; 51] = [
     "subscriber_no_answer",
     "subscriber_offline",
     "supervisor",
+    "sync_failed",
     "taken_up_again",
     "team",
     "thawed",
+    "told",
+    "torn_tail",
     "urgent",
     "withdrawn",
 ];

@@ -30,7 +30,6 @@ pub(super) struct Audit {
     pub(super) busy: BTreeMap<String, String>,
     /// When an interpreter would not take a session.
     pub(super) declined: BTreeMap<(String, String), u64>,
-    reached: BTreeMap<String, BTreeSet<&'static str>>,
     /// Session and who is in it, from when until when the journal says so.
     held: BTreeMap<(String, String), Vec<Held>>,
     violations: Vec<String>,
@@ -75,7 +74,6 @@ impl Audit {
             sessions: BTreeMap::new(),
             busy: BTreeMap::new(),
             declined: BTreeMap::new(),
-            reached: BTreeMap::new(),
             held: BTreeMap::new(),
             violations: Vec::new(),
             suspected: Vec::new(),
@@ -89,11 +87,6 @@ impl Audit {
             lines: BTreeMap::new(),
             given_up: Vec::new(),
         }
-    }
-
-    pub(super) fn has_reached(&self, session: &str, state: &str) -> bool {
-        let reached = self.reached.get(session);
-        reached.is_some_and(|reached| reached.contains(state))
     }
 
     /// Whose call the server ended has no part in the session any more: least of all an interpreter
@@ -222,23 +215,9 @@ impl Audit {
                 self.ended(now, id, reason, stage);
             }
         }
-        self.reach(id, &entry.kind);
         if let Some(session) = self.sessions.get_mut(id) {
             session.settle(session_ms);
         }
-    }
-
-    fn reach(&mut self, id: &str, kind: &Kind) {
-        let reached = self.reached.entry(id.to_owned()).or_default();
-        let state = match kind {
-            Kind::CallPlaced(_) => "request_received",
-            Kind::InterpreterAssigned { .. } => "interpreter_assigned",
-            Kind::DialingStarted { .. } | Kind::DialingFailed { .. } => "hearing_party_dialing",
-            Kind::CalledAnswered { .. } => "relay_active",
-            Kind::Ended { .. } => "call_ended",
-            _ => return,
-        };
-        reached.insert(state);
     }
 
     fn count_placed(&mut self, placed: &relay_server::journal::Placed) {

@@ -2,11 +2,14 @@
 //!
 //! What it is: [`Witness`] takes down what people see; [`verdict`] reads the journal and holds it
 //! to the promises, record by record ([`audit`]), the queue's among them ([`fairness`]) and what
-//! must come through a restart ([`resumption`]).
+//! must come through a restart ([`resumption`]); what people were told, to what it knew by then
+//! ([`chronicle`]).
 //! Start reading at [`verdict`].
 
 mod audit;
+mod chronicle;
 mod fairness;
+mod live;
 mod resumption;
 mod session;
 mod timeline;
@@ -17,8 +20,10 @@ use std::path::Path;
 use relay_server::journal::Replay;
 
 use audit::Audit;
+use chronicle::Chronicle;
+pub use live::{Fit, unlike};
 pub use timeline::Timeline;
-pub use witness::{Asking, Counts, Witness};
+pub use witness::{Asking, Counts, Status, Witness};
 
 /// The two clocks are read a moment apart, in milliseconds.
 const CLOCKS_APART_MS: u64 = 50;
@@ -48,10 +53,13 @@ pub fn verdict(
 ) -> Verdict {
     let sayings = std::mem::take(&mut witness.seen().sayings);
     let mut audit = Audit::new(timeline.clone(), always_there, sayings);
+    let mut chronicle = Chronicle::new(timeline.clone());
     let mut replay = Replay::default();
     let read = relay_server::journal::read(folder, |record| {
         replay.take(&record);
         audit.take(&record);
+        let talk = audit.sessions.get(&record.entry.session);
+        chronicle.take(&record, talk.map(|session| &session.talk));
     });
     let mut violations = std::mem::take(&mut witness.seen().violations);
     match read {
@@ -66,17 +74,10 @@ pub fn verdict(
     }
     // What somebody was told must be in the journal, whatever died meanwhile.
     let mut seen = witness.seen();
-    let counts = |life: &u32| !seen.forgiven.contains(life);
-    for (session, state, _) in seen.told.iter().filter(|(_, _, life)| counts(life)) {
-        if !audit.has_reached(session, state) {
-            violations.push(format!(
-                "{session} was told {state}, of which the journal knows nothing"
-            ));
-        }
-    }
-    for (session, who, at, life) in std::mem::take(&mut seen.dismissed) {
-        if !seen.forgiven.contains(&life) {
-            audit.dismissed(&session, &who, at);
+    violations.extend(chronicle.knew_nothing_of(&seen));
+    for (session, who, heard) in std::mem::take(&mut seen.dismissed) {
+        if seen.counts(heard) {
+            audit.dismissed(&session, &who, heard.at_ms);
         }
     }
     audit.nobody_is_left_behind(&seen);

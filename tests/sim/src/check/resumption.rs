@@ -292,11 +292,12 @@ impl Audit {
                 self.complain(&id, &format!("R02: {who} came back and was given up"));
             }
         }
-        for &(line, at, since, life) in &seen.unheard {
+        for &(line, heard, since) in &seen.unheard {
+            let at = heard.at_ms;
             let sessions = self.lines.get(&line).cloned().unwrap_or_default();
             let long = at.saturating_sub(since) > OFFERED_WITHIN_MS;
             for id in sessions {
-                if long && !seen.forgiven.contains(&life) && self.is_held(&id, HEARING, since, at) {
+                if long && seen.counts(heard) && self.is_held(&id, HEARING, since, at) {
                     self.complain(&id, "R02: its telephone was left without sound");
                 }
             }

@@ -55,7 +55,7 @@ impl Chair {
 }
 
 /// Stretches of conversation: with whom, from and until on the session clock.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Talk {
     stretches: Vec<(String, u64, Option<u64>)>,
 }

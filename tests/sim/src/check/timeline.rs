@@ -11,6 +11,8 @@ pub struct Timeline {
     pub steps: Vec<(u64, i64)>,
     /// When the server began each of its lives, in milliseconds into the run.
     pub births: Vec<u64>,
+    /// How many records the journal held when each of them began.
+    pub heads: Vec<u64>,
     /// When it was killed, in the same way.
     pub deaths: Vec<u64>,
     /// The network never stands still.
@@ -37,6 +39,12 @@ impl Timeline {
     pub(super) fn lives(&self, elapsed_ms: u64) -> usize {
         let born = |birth: &&u64| **birth <= elapsed_ms + 1;
         self.births.iter().filter(born).count()
+    }
+
+    /// In which of the server's lives a record was made, counted from 1.
+    pub(super) fn life_of(&self, sequence: u64) -> u32 {
+        let before = self.heads.iter().filter(|head| **head < sequence).count();
+        u32::try_from(before).unwrap_or(u32::MAX)
     }
 
     /// Whether the clock was set in between.

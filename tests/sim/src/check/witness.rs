@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::Deserialize;
 use tokio::time::Instant;
 use vrs_domain::Seat;
 
@@ -25,23 +26,76 @@ pub struct Asking {
     pub epoch: u32,
 }
 
+/// How a session stands, as somebody was told; the words are those of docs/flows/wire.md.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[allow(missing_docs)] // the wire's names
+pub struct Status {
+    pub session: String,
+    pub state: String,
+    pub kind: String,
+    pub urgency: String,
+    pub telephone: String,
+    pub interpreter: Option<String>,
+    #[serde(default)]
+    pub relief: Option<String>,
+    #[serde(default)]
+    pub team: Option<String>,
+    #[serde(default)]
+    pub supervisor: Option<String>,
+    #[serde(default)]
+    pub missing: BTreeSet<String>,
+    #[serde(default)]
+    pub held: BTreeSet<String>,
+    pub number: Option<String>,
+    pub session_ms: u64,
+    pub conversation_ms: u64,
+    #[serde(default)]
+    pub refused: Option<serde_json::Value>,
+}
+
+impl Status {
+    /// Who sits where, by the words of the seats.
+    #[must_use]
+    pub fn crew(&self) -> BTreeMap<&'static str, &str> {
+        let seats = [
+            (Seat::Lead, &self.interpreter),
+            (Seat::Relief, &self.relief),
+            (Seat::Team, &self.team),
+            (Seat::Supervisor, &self.supervisor),
+        ];
+        let taken = seats
+            .into_iter()
+            .filter_map(|(seat, who)| Some((seat.word(), who.as_deref()?)));
+        taken.collect()
+    }
+}
+
+/// When somebody heard something, in milliseconds into the run, and of which life of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub(super) at_ms: u64,
+    pub(super) life: u32,
+}
+
 /// What people saw.
 #[derive(Debug, Clone, Default)]
 pub struct Witness(Arc<Mutex<Seen>>);
 
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Session and canonical state, as a person was told, and in which life of the server.
-    pub(super) told: BTreeSet<(String, String, u32)>,
-    /// Lives whose word does not count.
-    pub(super) forgiven: BTreeSet<u32>,
+    /// Session and canonical state, as headers told a person.
+    pub(super) told: Vec<(String, String, Heard)>,
+    /// What a person was told at length.
+    pub(super) statuses: Vec<(Status, Heard)>,
+    /// Lives whose word does not count from some time on, in milliseconds into the run.
+    forgiven: BTreeMap<u32, u64>,
     pub(super) violations: Vec<String>,
     calls: u64,
     pub(super) counts: Counts,
     /// All invitations, in order.
-    askings: Vec<Asking>,
+    pub(super) askings: Vec<(Asking, Heard)>,
     /// Those that became a seat, in order.
-    seated: Vec<Asking>,
+    pub(super) seated: Vec<(Asking, Heard)>,
     /// Devices by the session they rang in.
     rang: BTreeMap<String, u32>,
     /// Who is in a session with an answered device, since when.
@@ -50,18 +104,16 @@ pub(super) struct Seen {
     declined: BTreeMap<String, Instant>,
     /// What each interpreter said of their work.
     pub(super) sayings: Sayings,
-    /// Session, who was in it (a CA id, or `caller`), when the server ended their
-    /// call, and in which of its lives.
-    pub(super) dismissed: Vec<(String, String, u64, u32)>,
+    /// Session and who was in it (a CA id, or `caller`), when the server ended their call.
+    pub(super) dismissed: Vec<(String, String, Heard)>,
     /// Session (or line) and who has a part in it.
     there: BTreeSet<(String, String)>,
     /// When somebody took up their part in a session again, after the server had died.
     pub(super) returns: BTreeMap<(String, String), Vec<u64>>,
     /// When somebody gave up their part in a session, or their connection broke.
     pub(super) leaves: BTreeMap<(String, String), Vec<u64>>,
-    /// Telephones by number that the server left without sound, when, since when it was there,
-    /// and in which of its lives.
-    pub(super) unheard: Vec<(u32, u64, u64, u32)>,
+    /// Telephones by number that the server left without sound, when, and since when it was there.
+    pub(super) unheard: Vec<(u32, Heard, u64)>,
     began: Option<Instant>,
 }
 
@@ -73,6 +125,17 @@ impl Seen {
         let elapsed = self.began.map_or(0, |began| began.elapsed().as_millis());
         u64::try_from(elapsed).unwrap_or(u64::MAX)
     }
+
+    /// Whether the server's word counts.
+    pub(super) fn counts(&self, heard: Heard) -> bool {
+        let since = self.forgiven.get(&heard.life);
+        since.is_none_or(|since| heard.at_ms < *since)
+    }
+
+    fn hears(&self, life: u32) -> Heard {
+        let at_ms = self.elapsed_ms();
+        Heard { at_ms, life }
+    }
 }
 
 impl Witness {
@@ -83,13 +146,23 @@ impl Witness {
 
     /// Somebody was told that a session is in a state.
     pub fn told(&self, session: &str, state: &str, life: u32) {
-        let told = (session.to_owned(), state.to_owned(), life);
-        self.seen().told.insert(told);
+        let mut seen = self.seen();
+        let heard = seen.hears(life);
+        seen.told.push((session.into(), state.into(), heard));
     }
 
-    /// The server died while its disk failed: what it had told people then, nobody could keep.
-    pub fn forgive(&self, life: u32) {
-        self.seen().forgiven.insert(life);
+    /// Somebody was told at length how a session stands.
+    pub fn told_status(&self, status: Status, life: u32) {
+        let mut seen = self.seen();
+        let heard = seen.hears(life);
+        seen.statuses.push((status, heard));
+        *seen.counts.entry("told").or_default() += 1;
+    }
+
+    /// The server died while its journal could not be written, so many milliseconds into the run:
+    /// what it had told people since then, nobody could keep.
+    pub fn forgive(&self, life: u32, since_ms: u64) {
+        self.seen().forgiven.insert(life, since_ms);
     }
 
     /// A request was sent.
@@ -107,16 +180,24 @@ impl Witness {
         *self.seen().counts.entry(what).or_default() += 1;
     }
 
+    /// As [`Self::saw`], for many at once.
+    pub fn saw_many(&self, what: &'static str, count: u64) {
+        *self.seen().counts.entry(what).or_default() += count;
+    }
+
     /// An invitation arrived.
-    pub fn asked(&self, asking: &Asking) {
-        self.seen().askings.push(asking.clone());
+    pub fn asked(&self, asking: &Asking, life: u32) {
+        let mut seen = self.seen();
+        let heard = seen.hears(life);
+        seen.askings.push((asking.clone(), heard));
     }
 
     /// Whoever was asked has the seat.
-    pub fn seated(&self, asking: &Asking) {
+    pub fn seated(&self, asking: &Asking, life: u32) {
         let mut seen = self.seen();
-        if !seen.seated.contains(asking) {
-            seen.seated.push(asking.clone());
+        if !seen.seated.iter().any(|(known, _)| known == asking) {
+            let heard = seen.hears(life);
+            seen.seated.push((asking.clone(), heard));
         }
     }
 
@@ -124,7 +205,8 @@ impl Witness {
     #[must_use]
     pub fn askings(&self) -> (Vec<Asking>, Vec<Asking>) {
         let seen = self.seen();
-        (seen.askings.clone(), seen.seated.clone())
+        let plain = |list: &[(Asking, Heard)]| list.iter().map(|(one, _)| one.clone()).collect();
+        (plain(&seen.askings), plain(&seen.seated))
     }
 
     /// An interpreter says that they work, or that they take a break.
@@ -138,8 +220,8 @@ impl Witness {
     /// The server ended the call of somebody who was in a session.
     pub fn dismissed(&self, session: &str, who: &str, life: u32) {
         let mut seen = self.seen();
-        let at = seen.elapsed_ms();
-        seen.dismissed.push((session.into(), who.into(), at, life));
+        let heard = seen.hears(life);
+        seen.dismissed.push((session.into(), who.into(), heard));
     }
 
     /// A device rings.
@@ -235,10 +317,10 @@ impl Witness {
     /// A telephone has heard nothing for long from a server that has been there `since`.
     pub fn heard_nothing(&self, telephone: u32, since: Instant, life: u32) {
         let mut seen = self.seen();
-        let at = seen.elapsed_ms();
+        let heard = seen.hears(life);
         let there = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        seen.unheard
-            .push((telephone, at, at.saturating_sub(there), life));
+        let since = heard.at_ms.saturating_sub(there);
+        seen.unheard.push((telephone, heard, since));
     }
 
     /// How many requests were sent.

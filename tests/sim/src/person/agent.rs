@@ -12,6 +12,7 @@ use vrs_sip::{
 
 use super::{CONNECT_AGAIN, CONNECTS_MAX, Surroundings, credentials, now, wait};
 use crate::cast::{DOMAIN, TRUNK};
+use crate::check::Status;
 use crate::network::Connection;
 
 /// The longest wait between two attempts to connect, before it is shortened at random.
@@ -276,11 +277,19 @@ impl Agent {
         }
     }
 
-    pub(super) fn notice_status(&self, body: &[u8]) -> Option<serde_json::Value> {
-        let status: serde_json::Value = serde_json::from_slice(body).ok()?;
-        let (session, state) = (status["session"].as_str()?, status["state"].as_str()?);
-        self.place.witness.told(session, state, self.life());
-        Some(status)
+    pub(super) fn notice_status(&self, body: &[u8]) -> Option<Status> {
+        match serde_json::from_slice::<Status>(body) {
+            Ok(status) => {
+                let witness = &self.place.witness;
+                witness.told_status(status.clone(), self.life());
+                Some(status)
+            }
+            Err(error) => {
+                let what = format!("a status that nobody can read: {error}");
+                self.place.witness.violation(what);
+                None
+            }
+        }
     }
 }
 

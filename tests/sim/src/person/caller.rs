@@ -202,8 +202,8 @@ impl Story {
             }
             Event::Info { request, .. } => {
                 let status = agent.notice_status(&request.body);
-                let state = status.as_ref().and_then(|status| status["state"].as_str());
-                if state == Some("relay_active") && self.answered {
+                let active = status.is_some_and(|status| status.state == "relay_active");
+                if active && self.answered {
                     // Told again with every change of who is there: the first counts.
                     self.answered = false;
                     self.deadline = Instant::now() + ms(plan.talk_ms);

@@ -189,7 +189,7 @@ impl Desk {
                 self.agent.notice(&request.headers, "request_received");
                 self.invited(call, &request.headers);
             }
-            Event::Info { request, .. } => self.told(&request.body),
+            Event::Info { call, request, .. } => self.told(call, &request.body),
             Event::Reinvite { call, .. } => self.goes_on(call),
             Event::Registered { .. } => {
                 let ours = self.call.as_ref().filter(|ours| ours.taken);
@@ -287,7 +287,7 @@ impl Desk {
             interpreter: self.agent.account.clone().unwrap_or_default(),
             epoch: word(headers, "VRS-Epoch").unwrap_or(0),
         };
-        self.agent.place.witness.asked(&asking);
+        self.agent.place.witness.asked(&asking, life);
         self.due.clear();
         let endpoint = &mut self.agent.endpoint;
         endpoint.progress(now(), call, 180, wants_status(), None);
@@ -342,27 +342,31 @@ impl Desk {
     }
 
     /// What the service tells them of their session.
-    fn told(&mut self, body: &[u8]) {
+    fn told(&mut self, call: CallHandle, body: &[u8]) {
         let Some(status) = self.agent.notice_status(body) else {
             return;
         };
-        let Some(ours) = self.call.as_mut().filter(|ours| ours.taken) else {
+        let life = self.agent.life();
+        let theirs = |ours: &&mut Engagement| ours.taken && ours.call == call;
+        let Some(ours) = self.call.as_mut().filter(theirs) else {
             return;
         };
         let account = self.agent.account.as_deref();
-        let leads = status["interpreter"].as_str() == account;
-        if leads || status[ours.asking.seat.word()].as_str() == account {
-            self.agent.place.witness.seated(&ours.asking);
+        let crew = status.crew();
+        let sits = |seat: Seat| crew.get(seat.word()).copied() == account;
+        let leads = sits(Seat::Lead);
+        if leads || sits(ours.asking.seat) {
+            self.agent.place.witness.seated(&ours.asking, life);
             ours.seated = true;
         }
         if leads {
             ours.leg = Leg::Interpreter;
         }
-        if status["refused"]["why"].is_string() {
+        if status.refused.is_some() {
             self.agent.place.witness.saw("refused_request");
         }
         let ask = ours.ask;
-        if let (true, Some(_), Some(ask)) = (leads, status["relief"].as_str(), ask)
+        if let (true, Some(_), Some(ask)) = (leads, &status.relief, ask)
             && let Wanted::Relief(_) = ask.what
         {
             self.after(ms(ask.hand_over_ms), Todo::HangUp);

@@ -32,6 +32,8 @@ const LAST_RECORDS: [&str; 8] = [
 const AWAYS: usize = 3;
 /// Stray words of one run at most.
 const WORDS_MAX: u32 = 8;
+/// How often a run's live sessions are compared with its journal while nothing happens to them.
+const LOOKS_MAX: usize = 3;
 /// Stray words come within this time, in milliseconds.
 const WORDS_WITHIN_MS: u64 = 400_000;
 
@@ -56,6 +58,7 @@ impl Plan {
                 .map(|_| fault(&mut dice))
                 .collect(),
             words: Vec::new(),
+            looks: Vec::new(),
             weather,
             calm,
             snapshots: false,
@@ -78,7 +81,34 @@ impl Plan {
         }
         let mut dice = StdRng::seed_from_u64(seed ^ 0x6177_6179_2121);
         plan.without_a_server(&mut dice);
+        let mut dice = StdRng::seed_from_u64(seed ^ 0x746f_726e_2121);
+        plan.with_a_bad_disk(&mut dice);
+        let looks = dice.random_range(0..=LOOKS_MAX);
+        let at_ms = || dice.random_range(1_000..WORDS_WITHIN_MS);
+        plan.looks = std::iter::repeat_with(at_ms).take(looks).collect();
         plan
+    }
+
+    /// The server dies in the midst of a write, or its disk makes nothing durable.
+    fn with_a_bad_disk(&mut self, dice: &mut StdRng) {
+        if self.calm {
+            return;
+        }
+        if dice.random_ratio(1, 2) {
+            // All or nothing of it is as likely as a part.
+            let kept_permille = dice.random_range(0..2_000_u32);
+            self.faults.push(Fault::DiesIn {
+                at_ms: dice.random_range(2_000..CALLS_WITHIN_MS),
+                kept_permille: kept_permille.saturating_sub(500).min(1_000),
+                down_ms: dice.random_range(100..20_000),
+            });
+        }
+        if dice.random_ratio(1, 3) {
+            self.faults.push(Fault::SyncsFail {
+                at_ms: dice.random_range(1_000..CALLS_WITHIN_MS),
+                for_ms: dice.random_range(100..40_000),
+            });
+        }
     }
 
     /// Who does what while the server is away; sometimes it is so for long, or again at once.

@@ -23,6 +23,8 @@ pub struct Plan {
     pub weather: Weather,
     /// When a word that is none of anybody's reaches a session, in milliseconds.
     pub words: Vec<(u64, StaleWord)>,
+    /// When the server's sessions are compared with its journal, beside whenever it is killed.
+    pub looks: Vec<u64>,
     /// Nothing breaks and no interpreter vanishes: then a call must not wait without a cause.
     pub calm: bool,
     /// Whether the journal keeps snapshots, from which the server starts again.
@@ -279,8 +281,24 @@ pub enum Fault {
         /// How long it is away.
         down_ms: u64,
     },
+    /// The server is killed in a write: a part of it is there, and acknowledged to nobody.
+    DiesIn {
+        /// From when on; the next write is the last.
+        at_ms: u64,
+        /// How much of it is there, in a thousand.
+        kept_permille: u32,
+        /// How long it is away.
+        down_ms: u64,
+    },
     /// The disk takes nothing.
     DiskFails {
+        /// When.
+        at_ms: u64,
+        /// For how long.
+        for_ms: u64,
+    },
+    /// The disk takes everything and can make none of it durable.
+    SyncsFail {
         /// When.
         at_ms: u64,
         /// For how long.
