@@ -316,13 +316,15 @@ impl<'a> World<'a> {
         let (died, born) = (self.elapsed_ms(), self.timeline.births.last());
         let lived = died - born.copied().unwrap_or(0);
         let noted = died - lived % NOTED_EVERY_MS;
-        let utc_ms = BEGINNING_MS + noted;
+        let wrong_ms = self.timeline.wrong_ms(noted);
+        let utc_ms = (BEGINNING_MS + noted).saturating_add_signed(wrong_ms);
         let up_ms = self.alive.map_or(0, |alive| alive.mono_ms);
         self.alive = Some(Now {
-            utc_ms: utc_ms.saturating_add_signed(self.timeline.wrong_ms(noted)),
+            utc_ms,
             mono_ms: up_ms + lived - lived % NOTED_EVERY_MS,
         });
         self.timeline.deaths.push(died);
+        self.timeline.notes.push((noted, utc_ms));
         self.disk.die();
         self.place.network.set_server(None);
         life.halt.cancel();

@@ -216,7 +216,7 @@ impl Audit {
             }
         }
         if let Some(session) = self.sessions.get_mut(id) {
-            session.settle(session_ms);
+            session.settle(&entry.kind, session_ms);
         }
     }
 

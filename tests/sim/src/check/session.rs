@@ -2,10 +2,10 @@
 //!
 //! What it is not: the server's own machine; it is written anew, so that both must agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use relay_server::journal::Placed;
-use vrs_domain::{CallKind, Urgency};
+use relay_server::journal::{Kind, Placed};
+use vrs_domain::{CallKind, Leg, Urgency};
 
 use super::resumption::Endures;
 
@@ -131,6 +131,8 @@ pub(super) struct Session {
     pub(super) relief_why: Option<String>,
     /// The lead was lost, and nobody has come since.
     pub(super) orphaned: bool,
+    /// Legs whose media is there.
+    seen: BTreeSet<String>,
     /// How it comes through restarts.
     pub(super) endures: Endures,
     pub(super) ended: bool,
@@ -161,6 +163,7 @@ impl Session {
             missing: BTreeMap::new(),
             relief_why: None,
             orphaned: false,
+            seen: BTreeSet::new(),
             endures: Endures::new(now, at_ms, life),
             ended: false,
         }
@@ -184,12 +187,38 @@ impl Session {
         }
     }
 
-    /// Sets the conversation clock by who is there now.
-    pub(super) fn settle(&mut self, session_ms: u64) {
+    /// Whose media is there: nobody talks before the caller sees the lead.
+    fn sees(&mut self, kind: &Kind) {
+        let lead = Leg::Interpreter.word();
+        match kind {
+            Kind::LegConnected { leg } => {
+                self.seen.insert(leg.clone());
+            }
+            Kind::InterpreterLost { .. } => {
+                self.seen.remove(lead);
+            }
+            Kind::SeatLeft { seat } => {
+                self.seen.remove(seat);
+            }
+            Kind::InterpreterRelieved { .. } => {
+                self.seen.remove(lead);
+                if self.seen.remove(RELIEF) {
+                    self.seen.insert(lead.to_owned());
+                }
+            }
+            Kind::Resumed { .. } => self.seen.clear(),
+            _ => {}
+        }
+    }
+
+    /// Sets the conversation clock by who is there after a record.
+    pub(super) fn settle(&mut self, kind: &Kind, session_ms: u64) {
+        self.sees(kind);
         let alone = self.kind == CallKind::PointToPoint.word();
         let all_there = self.missing.is_empty() && !self.endures.is_torn();
         let complete = self.answered && all_there && !self.ended;
         let lead = self.lead().cloned();
+        let lead = lead.filter(|_| self.seen.contains(Leg::Interpreter.word()));
         let with = if alone { Some(String::new()) } else { lead };
         let with = with.filter(|_| complete);
         self.talk.set(with.as_deref(), session_ms);

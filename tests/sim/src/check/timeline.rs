@@ -15,6 +15,8 @@ pub struct Timeline {
     pub heads: Vec<u64>,
     /// When it was killed, in the same way.
     pub deaths: Vec<u64>,
+    /// When it had noted last that it was there, in the same way and in UTC.
+    pub notes: Vec<(u64, u64)>,
     /// The network never stands still.
     pub unparted: bool,
 }
@@ -47,15 +49,14 @@ impl Timeline {
         u32::try_from(before).unwrap_or(u32::MAX)
     }
 
-    /// Whether the clock was set in between.
-    pub(super) fn is_set(&self, since: u64, until: u64) -> bool {
-        let mut steps = self.steps.iter();
-        steps.any(|(at, _)| (since..=until).contains(at))
-    }
-
     /// When the server was killed whose lives had been counted up to this one.
     pub(super) fn died(&self, life: usize) -> Option<u64> {
         self.deaths.get(life.checked_sub(1)?).copied()
+    }
+
+    /// When the server had noted that it was there before that, and in UTC.
+    pub(super) fn alive(&self, life: usize) -> Option<(u64, u64)> {
+        self.notes.get(life.checked_sub(1)?).copied()
     }
 
     /// How long into the run a stamp was made, after one that was made `last_ms` into it: the
