@@ -125,7 +125,8 @@ pub struct Report {
     pub excluded: u64,
     /// Waiting now and not yet late; not counted yet.
     pub waiting: u64,
-    /// The whole month if the rest goes like the last seven days; `None` when it is over.
+    /// The whole month if the rest goes like the last seven days, or like all days of a younger
+    /// service; `None` when it is over.
     pub forecast: Option<Forecast>,
 }
 
@@ -147,6 +148,8 @@ pub struct Counter {
     now_ms: u64,
     to_date: Tally,
     recent: Tally,
+    /// When the first call was placed that is known.
+    since_ms: Option<u64>,
     excluded: u64,
     waiting: u64,
 }
@@ -160,6 +163,7 @@ impl Counter {
             now_ms,
             to_date: Tally::default(),
             recent: Tally::default(),
+            since_ms: None,
             excluded: 0,
             waiting: 0,
         }
@@ -177,6 +181,10 @@ impl Counter {
         if placed_ms >= now_ms {
             return;
         }
+        self.since_ms = Some(
+            self.since_ms
+                .map_or(placed_ms, |since| since.min(placed_ms)),
+        );
         let answer_ms = session.milestones().interpreter_answered_ms;
         let in_month = placed_ms >= first;
         match session.state() {
@@ -226,7 +234,9 @@ impl Counter {
             return None;
         }
         let left_days = (end - self.now_ms) as f64 / DAY_MS as f64;
-        let a_day = self.recent.calls as f64 / RECENT_DAYS as f64;
+        let age_ms = self.now_ms - self.since_ms.unwrap_or(self.now_ms).min(self.now_ms);
+        let days = (age_ms as f64 / DAY_MS as f64).clamp(1.0, RECENT_DAYS as f64);
+        let a_day = self.recent.calls as f64 / days;
         let rest = (a_day * left_days).round();
         let rest_in_time = rest * self.recent.percent() / 100.0;
         let calls = self.to_date.calls as f64 + rest;
@@ -403,6 +413,16 @@ mod tests {
         assert_eq!(forecast.calls, 295);
         assert!((forecast.percent - 271.0 * 100.0 / 295.0).abs() < 1e-9);
         assert_eq!(forecast.may_miss, 271 - 236);
+    }
+
+    #[test]
+    fn f1_a_young_service_is_forecast_from_the_days_that_it_has() {
+        for (days, expected) in [(1, 10 + 195), (2, 20 + 195)] {
+            let day = |day| (0..10).map(move |_| call(day * DAY_MS - 1, Some(1_000), OVER));
+            let calls: Vec<_> = (1..=days).flat_map(day).collect();
+            let forecast = report(&calls).forecast.unwrap();
+            assert_eq!(forecast.calls, expected, "{days} days");
+        }
     }
 
     #[test]

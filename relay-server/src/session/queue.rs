@@ -263,7 +263,7 @@ impl Actor {
                 info!(interpreter = %ca, "signed out");
                 self.chosen.remove(&ca);
                 self.views.absent(ca.as_str());
-                if let Some(asked) = self.queue.sign_out(&ca) {
+                if let Some(asked) = self.queue.sign_out(&ca, now) {
                     let (session, how) = (asked.session, Decline::Lost);
                     let refused = Message::InterpreterRefused { asked, how };
                     self.directory.tell(session, refused);

@@ -38,7 +38,7 @@
 //!
 //! # Who is asked again
 //! An interpreter who declined a session (or let it lapse, or was relieved in it) is passed over
-//! for every seat of that session for [`DECLINE_MEMORY`], or until they become available anew, or
+//! for every seat of that session for [`DECLINE_MEMORY`] ([`EMERGENCY_DECLINE_MEMORY`]), or until they become available anew, or
 //! sign out and in, or somebody accepts a seat of it.
 //! Meanwhile everybody else is asked; when all who are free have declined, the session keeps its
 //! place and waits, and those behind it may be served by the same interpreters. Declining ends an
@@ -101,6 +101,8 @@ pub use types::{
 
 /// For how long an interpreter who declined a session is passed over for it.
 pub const DECLINE_MEMORY: Duration = Duration::from_secs(30);
+/// The same in an emergency: where there is nobody else, whoever just missed it is asked again.
+pub const EMERGENCY_DECLINE_MEMORY: Duration = Duration::from_secs(5);
 /// Most declines remembered per session, and per interpreter.
 pub const DECLINES_REMEMBERED_MAX: usize = 16;
 /// Most interpreters signed in or in a call at once.
@@ -187,9 +189,9 @@ impl Queue {
     /// An interpreter signed out or was lost. An invitation that was out is returned: its session
     /// is to be told `InvitationDeclined { how: Lost }`. A seat that they have stays theirs until
     /// [`Self::vacate`], [`Self::relieve`] or [`Self::leave`]. All else about them is forgotten.
-    pub fn sign_out(&mut self, ca: &CaId) -> Option<Match> {
+    pub fn sign_out(&mut self, ca: &CaId, now: Instant) -> Option<Match> {
         let key = CaKey::from(ca);
-        let engagement = self.roster.sign_out(key);
+        let engagement = self.roster.sign_out(key, now);
         self.declines.forget_interpreter(key);
         let Some(Engagement::Invited(session, seat)) = engagement else {
             return None;
@@ -605,7 +607,9 @@ impl Queue {
 
     fn decline(&mut self, session: SessionId, seat: Seat, ca: CaKey, now: Instant) {
         self.wait_again(session, seat);
-        let until = now.checked_add(DECLINE_MEMORY).unwrap_or(now);
+        let chair = self.chairs.get(&(session, seat));
+        let urgency = chair.map_or(Urgency::Standard, |chair| chair.order.urgency);
+        let until = now.checked_add(decline_memory(urgency)).unwrap_or(now);
         self.declines.remember(session, ca, until);
         self.roster.set_free(ca, now);
     }
@@ -623,5 +627,12 @@ impl Queue {
         }
         chair.phase = Phase::Waiting;
         self.line.offer(chair);
+    }
+}
+
+const fn decline_memory(urgency: Urgency) -> Duration {
+    match urgency {
+        Urgency::Emergency => EMERGENCY_DECLINE_MEMORY,
+        Urgency::Urgent | Urgency::Standard => DECLINE_MEMORY,
     }
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use vrs_domain::{Activity, Availability, CaId, Epoch, LanguagePair, Seat, SessionId, Urgency};
 
 use super::{
-    DECLINE_MEMORY, InterpreterProfile, Match, QueueError, QueueRules, QueueSummary, Request,
+    DECLINE_MEMORY, EMERGENCY_DECLINE_MEMORY, InterpreterProfile, Match, QueueError, QueueRules,
+    QueueSummary, Request,
 };
 
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub(super) struct Model {
     pub(super) seats: Vec<ModelSeat>,
     interpreters: BTreeMap<CaId, ModelInterpreter>,
     declines: BTreeMap<(SessionId, CaId), Instant>,
+    /// The calls of those who signed out.
+    gone: BTreeMap<CaId, Vec<(Instant, Instant)>>,
 }
 
 impl Model {
@@ -51,21 +54,25 @@ impl Model {
             seats: Vec::new(),
             interpreters: BTreeMap::new(),
             declines: BTreeMap::new(),
+            gone: BTreeMap::new(),
         }
     }
 
     // ---- interpreters ----
 
     pub(super) fn sign_in(&mut self, ca: &CaId, profile: InterpreterProfile, now: Instant) {
+        let rules = self.rules;
         let one = self.interpreter(ca, now);
         if !one.present {
             one.present = true;
             one.activity = Activity::Available;
+            one.resting = one.is_too_busy(rules, now);
         }
         one.profile = profile;
     }
 
     fn interpreter(&mut self, ca: &CaId, now: Instant) -> &mut ModelInterpreter {
+        let gone = &mut self.gone;
         self.interpreters
             .entry(ca.clone())
             .or_insert_with(|| ModelInterpreter {
@@ -77,7 +84,7 @@ impl Model {
                 resting: false,
                 missed: 0,
                 call_since: None,
-                calls: Vec::new(),
+                calls: gone.remove(ca).unwrap_or_default(),
             })
     }
 
@@ -111,11 +118,17 @@ impl Model {
             one.present = false;
             return None;
         }
-        self.interpreters.remove(ca);
+        self.dismiss(ca);
         let seat = self.engaged(ca)?;
         let given_back = self.seats[seat].to_match();
         self.seats[seat].engaged = None;
         given_back
+    }
+
+    fn dismiss(&mut self, ca: &CaId) {
+        if let Some(one) = self.interpreters.remove(ca) {
+            self.gone.insert(ca.clone(), one.calls);
+        }
     }
 
     /// The seat for which somebody is asked or which they have.
@@ -307,7 +320,11 @@ impl Model {
     fn decline(&mut self, place: usize, now: Instant) {
         let id = self.seats[place].request.session;
         if let Some((ca, _)) = self.seats[place].engaged.take() {
-            self.declines.insert((id, ca.clone()), now + DECLINE_MEMORY);
+            let memory = match self.seats[place].request.urgency {
+                Urgency::Emergency => EMERGENCY_DECLINE_MEMORY,
+                Urgency::Urgent | Urgency::Standard => DECLINE_MEMORY,
+            };
+            self.declines.insert((id, ca.clone()), now + memory);
             self.free(&ca, now);
         }
     }
@@ -355,7 +372,7 @@ impl Model {
                 one.wrap_until = Some(now + rules.wrap_up);
             }
             if !one.present {
-                self.interpreters.remove(ca);
+                self.dismiss(ca);
             }
         }
     }

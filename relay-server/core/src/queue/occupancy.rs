@@ -2,12 +2,13 @@
 //!
 //! What it is not: it asks nobody and reads no clock.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use vrs_domain::limit;
 
-use super::Occupancy;
+use super::class::CaKey;
+use super::{INTERPRETERS_MAX, Occupancy};
 
 /// The calls of one interpreter that still count, oldest first; they never overlap (Q2).
 ///
@@ -69,6 +70,44 @@ impl Calls {
         {
             let earlier = next_since.checked_sub(until.saturating_duration_since(since));
             *next_since = earlier.unwrap_or(since);
+        }
+    }
+}
+
+/// The calls of those who signed out, for as long as they count.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    calls: BTreeMap<CaKey, (Instant, Calls)>,
+    until: BTreeSet<(Instant, CaKey)>,
+}
+
+impl Gone {
+    /// Keeps them until then; of very many those that count least go first.
+    pub(super) fn keep(&mut self, ca: CaKey, calls: Calls, until: Instant) {
+        if calls.recent.is_empty() {
+            return;
+        }
+        if self.calls.len() >= INTERPRETERS_MAX
+            && let Some((_, first)) = self.until.pop_first()
+        {
+            self.calls.remove(&first);
+        }
+        self.calls.insert(ca, (until, calls));
+        self.until.insert((until, ca));
+    }
+
+    pub(super) fn take(&mut self, ca: CaKey) -> Option<Calls> {
+        let (until, calls) = self.calls.remove(&ca)?;
+        self.until.remove(&(until, ca));
+        Some(calls)
+    }
+
+    pub(super) fn forget_until(&mut self, now: Instant) {
+        while let Some((until, ca)) = self.until.first().copied()
+            && until <= now
+        {
+            self.until.pop_first();
+            self.calls.remove(&ca);
         }
     }
 }

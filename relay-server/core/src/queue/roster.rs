@@ -8,7 +8,7 @@ use std::time::Instant;
 use vrs_domain::{Activity, Availability, LanguagePair, Seat, SessionId};
 
 use super::class::{CaKey, Class, Pool, Want};
-use super::occupancy::Calls;
+use super::occupancy::{Calls, Gone};
 use super::shelves::{Shelf, Shelves, Standing};
 use super::{CHANGES_PENDING_MAX, INTERPRETERS_MAX, InterpreterProfile, QueueError, QueueRules};
 
@@ -41,6 +41,8 @@ struct Known {
 #[derive(Debug)]
 pub(super) struct Roster {
     known: BTreeMap<CaKey, Known>,
+    /// How busy those were who signed out: nobody works off a rest by coming back.
+    gone: Gone,
     shelves: Shelves,
     rules: QueueRules,
 }
@@ -49,6 +51,7 @@ impl Roster {
     pub(super) fn new(rules: QueueRules) -> Self {
         Self {
             known: BTreeMap::new(),
+            gone: Gone::default(),
             shelves: Shelves::new(),
             rules,
         }
@@ -66,8 +69,9 @@ impl Roster {
             if full {
                 return Err(QueueError::Full);
             }
-            self.known.insert(ca, Known::absent(now));
+            self.newcomer(ca, now);
         }
+        let rules = self.rules;
         let Some(one) = self.known.get_mut(&ca) else {
             return Ok(());
         };
@@ -78,6 +82,7 @@ impl Roster {
         if !one.present {
             one.present = true;
             one.activity = Activity::Available;
+            one.rest(now, rules);
         }
         let after = one.standing();
         self.shelves.put(ca, &one.classes, after);
@@ -114,7 +119,7 @@ impl Roster {
     }
 
     /// Returns what they were bound to; in a call they are kept until [`Self::set_free`].
-    pub(super) fn sign_out(&mut self, ca: CaKey) -> Option<Engagement> {
+    pub(super) fn sign_out(&mut self, ca: CaKey, now: Instant) -> Option<Engagement> {
         let engagement = self.known.get(&ca).filter(|one| one.present)?.engagement;
         self.change(ca, |one| {
             one.present = false;
@@ -123,9 +128,7 @@ impl Roster {
         });
         match engagement {
             Engagement::InCall { .. } => {}
-            Engagement::Free | Engagement::Invited(..) => {
-                self.known.remove(&ca);
-            }
+            Engagement::Free | Engagement::Invited(..) => self.dismiss(ca, now),
         }
         Some(engagement)
     }
@@ -148,9 +151,7 @@ impl Roster {
                 return Err(QueueError::Engaged);
             }
             None if self.known.len() >= INTERPRETERS_MAX => return Err(QueueError::Full),
-            None => {
-                self.known.insert(ca, Known::absent(now));
-            }
+            None => self.newcomer(ca, now),
         }
         self.accept(ca, now);
         Ok(())
@@ -191,12 +192,31 @@ impl Roster {
             one.present
         });
         if present == Some(false) {
-            self.known.remove(&ca);
+            self.dismiss(ca, now);
+        }
+    }
+
+    /// Somebody who is not signed in, with what is remembered of them.
+    fn newcomer(&mut self, ca: CaKey, now: Instant) {
+        let mut one = Known::absent(now);
+        one.calls = self.gone.take(ca).unwrap_or_default();
+        self.known.insert(ca, one);
+    }
+
+    fn dismiss(&mut self, ca: CaKey, now: Instant) {
+        let calls = self.known.remove(&ca).map(|one| one.calls);
+        let until = self
+            .rules
+            .occupancy
+            .map(|rule| now.checked_add(rule.window));
+        if let (Some(calls), Some(Some(until))) = (calls, until) {
+            self.gone.keep(ca, calls, until);
         }
     }
 
     /// Ends the wrap-ups and rests that are over at `now`.
     pub(super) fn advance(&mut self, now: Instant) {
+        self.gone.forget_until(now);
         while let Some(ca) = self.shelves.first_due(now) {
             let ended = self.change(ca, |one| {
                 one.wrap_until = one.wrap_until.filter(|until| *until > now);
@@ -321,12 +341,21 @@ impl Known {
     fn end_call(&mut self, since: Instant, now: Instant, rules: QueueRules) {
         if let Some(rule) = rules.occupancy {
             self.calls.record(since, now, rule);
-            self.rest_until = self.calls.rest_until(rule, now).filter(|_| self.present);
         }
+        self.rest(now, rules);
         let wraps = self.present && self.activity == Activity::Available;
         if wraps && !rules.wrap_up.is_zero() {
             self.wrap_until = now.checked_add(rules.wrap_up);
         }
+    }
+
+    /// Whoever is here rests for what they have done.
+    fn rest(&mut self, now: Instant, rules: QueueRules) {
+        let rest_until = |rule| self.calls.rest_until(rule, now);
+        self.rest_until = rules
+            .occupancy
+            .and_then(rest_until)
+            .filter(|_| self.present);
     }
 
     const fn standing(&self) -> Standing {

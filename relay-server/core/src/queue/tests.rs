@@ -300,7 +300,7 @@ fn an_interpreter_who_is_lost_while_invited_gives_the_session_back() {
     world.enter(1, ENGLISH);
     world.next();
     assert!(world.queue.has_any(pair(ENGLISH)));
-    let given_back = world.queue.sign_out(&ca(10)).unwrap();
+    let given_back = world.queue.sign_out(&ca(10), world.now).unwrap();
     assert_eq!(given_back, invitation(1, Seat::Lead, 10, 1));
     assert!(!world.queue.has_any(pair(ENGLISH)));
     assert_eq!(world.queue.poll_timeout(), None);
@@ -315,7 +315,7 @@ fn q2_an_interpreter_who_signs_out_and_in_during_a_call_is_still_in_it() {
     world.enter(1, ENGLISH);
     world.enter(2, ENGLISH);
     world.connect();
-    assert_eq!(world.queue.sign_out(&ca(10)), None);
+    assert_eq!(world.queue.sign_out(&ca(10), world.now), None);
     assert_eq!(world.availability(10), Availability::Offline);
     assert_eq!(world.queue.profile(&ca(10)), None);
     world.sign_in(10, &[ENGLISH]);
@@ -332,7 +332,7 @@ fn q2_an_interpreter_who_signed_out_during_a_call_is_gone_after_it() {
     world.sign_in(10, &[ENGLISH]);
     world.enter(1, ENGLISH);
     world.connect();
-    world.queue.sign_out(&ca(10));
+    world.queue.sign_out(&ca(10), world.now);
     let freed = world.queue.leave(SessionId(1), world.now);
     assert_eq!(freed, [invitation(1, Seat::Lead, 10, 1)]);
     world.enter(2, ENGLISH);
@@ -452,7 +452,7 @@ fn too_many_interpreters_are_refused_and_the_known_may_refresh() {
         .sign_in(&one_more, speaks(&[ENGLISH]), world.now);
     assert_eq!(refused, Err(QueueError::Full));
     world.sign_in(7, &[SPANISH]);
-    world.queue.sign_out(&ca(8));
+    world.queue.sign_out(&ca(8), world.now);
     world.sign_in(INTERPRETERS_MAX as u32, &[ENGLISH]);
 }
 
@@ -465,7 +465,7 @@ fn changes_that_nobody_asks_for_are_bounded() {
             .queue
             .sign_in(&ca(number), speaks(&[ENGLISH]), world.now);
         refused += u32::from(signed_in == Err(QueueError::Full));
-        world.queue.sign_out(&ca(number));
+        world.queue.sign_out(&ca(number), world.now);
     }
     assert_eq!(refused, INTERPRETERS_MAX as u32);
     while world.queue.poll_change().is_some() {}

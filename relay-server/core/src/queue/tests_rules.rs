@@ -174,7 +174,7 @@ fn a_conversation_that_lost_its_interpreter_is_urgent_and_comes_first() {
     world.enter(1, ENGLISH);
     world.connect();
     world.enter(2, ENGLISH);
-    world.queue.sign_out(&ca(10));
+    world.queue.sign_out(&ca(10), world.now);
     let lost = world.queue.vacate(SessionId(1), Seat::Lead, world.now);
     assert_eq!(lost, Some(invitation(1, Seat::Lead, 10, 1)));
     world.enter_as(1, ENGLISH, Urgency::Urgent);
@@ -370,6 +370,41 @@ fn who_was_in_calls_too_long_rests_until_the_share_is_below_the_rule() {
 }
 
 #[test]
+fn nobody_works_off_a_rest_by_signing_out_and_in_again() {
+    let mut world = with_rest();
+    world.sign_in(10, &[ENGLISH]);
+    world.enter(1, ENGLISH);
+    world.connect();
+    world.wait(70);
+    world.queue.leave(SessionId(1), world.now);
+    let rests_until = world.queue.poll_timeout().unwrap();
+    for wait in [1, 20] {
+        world.queue.sign_out(&ca(10), world.now);
+        world.wait(wait);
+        world.sign_in(10, &[ENGLISH]);
+        assert!(world.queue.is_resting(&ca(10)), "{wait}");
+        assert_eq!(world.queue.poll_timeout(), Some(rests_until));
+    }
+    world.queue.sign_out(&ca(10), world.now);
+    world.now = rests_until;
+    world.sign_in(10, &[ENGLISH]);
+    assert!(!world.queue.is_resting(&ca(10)));
+}
+
+#[test]
+fn f18_the_only_interpreter_who_missed_an_emergency_is_soon_asked_again() {
+    let mut world = World::new();
+    world.sign_in(10, &[ENGLISH]);
+    world.enter_as(1, ENGLISH, Urgency::Emergency);
+    assert_eq!(world.next(), met(1, 10));
+    world.wait(20);
+    assert!(world.queue.handle_timeout(world.now).is_some());
+    assert_eq!(world.next(), None, "a moment for somebody else");
+    world.wait(5);
+    assert_eq!(world.next(), met(1, 10));
+}
+
+#[test]
 fn f18_emergencies_are_offered_to_those_who_rest() {
     let mut world = with_rest();
     world.sign_in(10, &[ENGLISH]);
@@ -428,7 +463,7 @@ fn every_change_of_availability_is_told_once_and_in_order() {
     world.choose(11, Activity::Break);
     assert_eq!(told(&mut world), [""; 0], "not before the call is over");
     world.queue.leave(SessionId(1), world.now);
-    world.queue.sign_out(&ca(10));
+    world.queue.sign_out(&ca(10), world.now);
     assert_eq!(told(&mut world), ["10", "11"]);
 }
 
@@ -559,7 +594,7 @@ fn an_unknown_interpreter_is_named_so() {
         world.queue.set_activity(&ca(11), Activity::Break, now),
         unknown
     );
-    assert_eq!(world.queue.sign_out(&ca(11)), None);
+    assert_eq!(world.queue.sign_out(&ca(11), world.now), None);
     assert_eq!(world.availability(11), Availability::Offline);
     assert!(!world.queue.is_resting(&ca(11)));
 }

@@ -81,7 +81,7 @@ fn f14_somebody_at_a_break_is_worth_waiting_for_and_somebody_who_leaves_is_not()
     world.choose(10, Activity::Break);
     world.request(medical(1));
     assert_eq!(world.next(), None);
-    world.queue.sign_out(&ca(10));
+    world.queue.sign_out(&ca(10), world.now);
     assert_eq!(world.next(), met(1, 11));
 }
 

@@ -158,7 +158,10 @@ impl Twins {
                 model.set_activity(&ca(number), activity, now)
             ),
             Op::SignOut(number) => {
-                prop_assert_eq!(queue.sign_out(&ca(number)), model.sign_out(&ca(number)));
+                prop_assert_eq!(
+                    queue.sign_out(&ca(number), now),
+                    model.sign_out(&ca(number))
+                );
             }
             Op::Enter(request) => {
                 prop_assert_eq!(queue.enter(request, now), model.enter(request, now));
