@@ -1,5 +1,10 @@
 //! Interpreters who are lost, and sessions that look for another one.
 
+use std::time::Duration;
+
+use relay_server::journal::Kind;
+use vrs_sip::Event;
+
 use super::office::{ANA, BEN, CALLER, Office, TELEPHONE, TRUNKS, pass, seconds};
 use super::party::{incoming, talking};
 
@@ -64,4 +69,39 @@ async fn q4_who_is_asked_after_a_restart_has_an_epoch_that_the_session_takes() {
     pass(seconds(60)).await;
     assert_eq!(office.ends(), [""; 0]);
     office.assert_replays();
+}
+
+/// Why a request for an interpreter was refused, if it was.
+fn refused(event: &Event) -> Option<String> {
+    let Event::Info { request, .. } = event else {
+        return None;
+    };
+    let status: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+    status["refused"]["why"].as_str().map(str::to_owned)
+}
+
+#[tokio::test(start_paused = true)]
+async fn f4_a_change_of_shift_is_refused_at_9_59_of_conversation_and_made_at_10_00() {
+    let mut office = Office::open().await;
+    // The telephone was answered five seconds ago.
+    let (_caller, mut ana, _gateway) = talking(&mut office, TELEPHONE).await;
+    let mut ben = office.sign_in(BEN).await;
+    let call = ana.calls()[0];
+    pass(seconds(594)).await;
+    ana.ask_for(call, "relief", "rotation").await;
+    let why = ana.within(seconds(1), refused).await.expect("a word");
+    assert!(why.contains("before ten minutes"), "{why}");
+    assert!(ben.within(Duration::ZERO, incoming).await.is_none());
+    pass(seconds(1)).await;
+    ana.ask_for(call, "relief", "rotation").await;
+    let (asked, invite) = ben.incoming().await;
+    assert_eq!(invite.headers.get("VRS-Seat"), Some("relief"));
+    ben.accept(asked, "v=0 test").await;
+    pass(seconds(2)).await;
+    ana.hang_up(call).await;
+    pass(seconds(5)).await;
+    let relieved = |kind: &Kind| matches!(kind, Kind::InterpreterRelieved { to, .. } if to == BEN);
+    let entries = office.entries();
+    assert!(entries.iter().any(|entry| relieved(&entry.kind)));
+    assert_eq!(office.ends(), [""; 0], "the call goes on");
 }

@@ -64,7 +64,7 @@ impl Party {
             user_agent: "test".into(),
             seed,
             role: Role::Client,
-            info_packages: Vec::new(),
+            info_packages: vec!["vrs-status".into()],
         };
         Self {
             account,
@@ -276,7 +276,8 @@ impl Party {
     }
 
     pub(crate) async fn accept(&mut self, call: CallHandle, sdp: &'static str) {
-        self.order(move |endpoint| endpoint.accept(now(), call, Vec::new(), Body::sdp(sdp)))
+        let headers = self.headers.clone();
+        self.order(move |endpoint| endpoint.accept(now(), call, headers, Body::sdp(sdp)))
             .await;
     }
 
@@ -287,6 +288,15 @@ impl Party {
 
     pub(crate) async fn ring(&mut self, call: CallHandle) {
         self.order(move |endpoint| endpoint.progress(now(), call, 180, Vec::new(), None))
+            .await;
+    }
+
+    /// Asks for another interpreter within a call.
+    pub(crate) async fn ask_for(&mut self, call: CallHandle, seat: &str, reason: &str) {
+        let package = vec![("Info-Package".to_owned(), "vrs-seat".to_owned())];
+        let asked = format!(r#"{{"seat":"{seat}","reason":"{reason}"}}"#);
+        let body = Body::new("application/json", asked);
+        self.order(move |endpoint| endpoint.info(now(), call, package, body))
             .await;
     }
 
