@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -11,9 +11,8 @@ use rand::{Rng, SeedableRng};
 use relay_core::queue::QueueRules;
 use relay_core::session::Rules;
 use relay_server::config::{Emergency, Numbers};
-use relay_server::journal::{Health, Host, Journal, Options, Replay, Rotation};
+use relay_server::journal::{Host, Journal, Options, Replay, Rotation};
 use relay_server::session::clock::Clock;
-use relay_server::session::views::Views;
 use relay_server::signalling::actor::ActorConfig;
 use relay_server::switchboard::{self, Parts, Switchboard};
 use tokio::task::JoinSet;
@@ -21,8 +20,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::cast::{CALLED, CALLING, Cast, DOMAIN, TELEPHONES, ca_id, number, trunk};
-use crate::check::{Timeline, Verdict, Witness, verdict};
-use crate::disk::{CANNOT_SYNC, SimDisk};
+use crate::check::{Fit, Timeline, Verdict, Witness, unlike, verdict};
+use crate::disk::SimDisk;
+use crate::live::{Broken, Live};
 use crate::media::{self, Rooms};
 use crate::network::{Network, Server};
 use crate::person::device::{Owner, device};
@@ -108,38 +108,7 @@ struct Life {
     switchboard: Switchboard,
     rooms: Rooms,
     broken: Broken,
-}
-
-/// Since when the journal cannot be written, in milliseconds into the run.
-#[derive(Debug, Clone, Default)]
-struct Broken(Arc<Mutex<Option<u64>>>);
-
-impl Broken {
-    /// Looks after a journal until its server dies.
-    fn of(journal: &Journal, witness: Witness, halt: CancellationToken) -> Self {
-        let broken = Self::default();
-        let (noted, mut health) = (broken.clone(), journal.health());
-        tokio::spawn(async move {
-            while health.changed().await.is_ok() && !halt.is_cancelled() {
-                let failed = match &*health.borrow_and_update() {
-                    Health::Working => None,
-                    Health::Failed(cause) if cause.contains(CANNOT_SYNC) => Some("sync_failed"),
-                    Health::Failed(_) => Some("disk_failed"),
-                };
-                let mut since = noted.since();
-                if since.is_none() {
-                    failed.into_iter().for_each(|what| witness.saw(what));
-                }
-                let now_ms = u64::try_from(elapsed_ms()).unwrap_or(u64::MAX);
-                *since = failed.map(|_| since.unwrap_or(now_ms));
-            }
-        });
-        broken
-    }
-
-    fn since(&self) -> MutexGuard<'_, Option<u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    live: Live,
 }
 
 impl<'a> World<'a> {
@@ -195,6 +164,7 @@ impl<'a> World<'a> {
             .iter()
             .flat_map(|fault| blows(*fault))
             .chain(words)
+            .chain(plan.looks.iter().map(|at| (*at, Blow::Look)))
             .map(|(at, blow)| (self.began + Duration::from_millis(at), blow))
             .collect();
         faults.sort_by_key(|(at, _)| *at);
@@ -236,6 +206,24 @@ impl<'a> World<'a> {
         if life.rooms.count() > 0 {
             self.complain("rooms are left in the media plane");
         }
+        self.look(life, false, true);
+    }
+
+    /// What the server holds is what its journal tells, unless it dies in a write.
+    fn look(&self, life: &Life, torn: bool, at_rest: bool) {
+        let fit = Fit {
+            head: self.timeline.heads.last().copied().unwrap_or(0),
+            broken: torn || life.broken.since_ms().is_some(),
+            at_rest,
+        };
+        let Some(rows) = life.live.sessions() else {
+            return self.complain("the server's views are not written");
+        };
+        let mut right = 0;
+        for what in unlike(self.folder, &rows, fit, &mut right) {
+            self.complain(&what);
+        }
+        self.place.witness.saw_many("compared", right);
     }
 
     fn finish(mut self, plan: &Plan) -> Outcome {
@@ -261,7 +249,12 @@ impl<'a> World<'a> {
 
     async fn strike(&mut self, blow: Blow) {
         match blow {
-            Blow::Kill => self.kill_server(),
+            Blow::Kill => self.kill_server(false),
+            Blow::Look => {
+                if let Some(life) = &self.running {
+                    self.look(life, false, false);
+                }
+            }
             Blow::KillWith { record, down_ms } => {
                 let down = Duration::from_millis(down_ms);
                 self.disk.await_record(record, down);
@@ -310,11 +303,13 @@ impl<'a> World<'a> {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn kill_server(&mut self) {
+    /// Kills the server, if there is one; it may have died in a write that was `torn`.
+    fn kill_server(&mut self, torn: bool) {
         let Some(life) = self.running.take() else {
             return;
         };
-        if let Some(since_ms) = *life.broken.since() {
+        self.look(&life, torn, false);
+        if let Some(since_ms) = life.broken.since_ms() {
             self.place.witness.forgive(self.life, since_ms);
         }
         let (died, born) = (self.elapsed_ms(), self.timeline.births.last());
@@ -346,7 +341,7 @@ impl<'a> World<'a> {
                 "died_with_a_record"
             };
             self.place.witness.saw(what);
-            self.kill_server();
+            self.kill_server(death.torn);
             sleep(death.down).await;
             if self.running.is_none() {
                 self.start_server().await;
@@ -409,10 +404,13 @@ impl<'a> World<'a> {
             }
         }
         self.life = u32::try_from(self.timeline.births.len()).unwrap_or(u32::MAX);
+        let Ok(live) = Live::start() else {
+            return self.complain("the system gives no thread");
+        };
         let (sfu, media_news, rooms) = media::start(halt.clone());
         let parts = Parts {
             journal: Arc::clone(&journal),
-            views: Views::discarded(),
+            views: live.views(),
             sfu,
             media_news,
             clock,
@@ -445,6 +443,7 @@ impl<'a> World<'a> {
         let broken = Broken::of(&journal, witness, halt.clone());
         self.running = Some(Life {
             broken,
+            live,
             halt,
             switchboard,
             rooms,
@@ -481,6 +480,7 @@ enum Blow {
     Part { ms: u64 },
     Clock { by_ms: i64 },
     Word(StaleWord),
+    Look,
 }
 
 /// When each effect comes, in milliseconds into the run.

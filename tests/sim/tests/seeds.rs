@@ -13,12 +13,13 @@ const SEEDS: u64 = 200;
 /// See [`SEEDS`].
 const CALLS_OF_ALL_KINDS: u32 = 25;
 /// Everything that the simulation is to run through.
-const FEATURES: [&str; 57] = [
+const FEATURES: [&str; 58] = [
     "anonymous",
     "away",
     "callee_hung_up",
     "caller_cancelled",
     "cancelled_device",
+    "compared",
     "declined_for_all",
     "died_in_a_write",
     "died_with_a_record",

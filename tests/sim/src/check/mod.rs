@@ -9,6 +9,7 @@
 mod audit;
 mod chronicle;
 mod fairness;
+mod live;
 mod resumption;
 mod session;
 mod timeline;
@@ -20,6 +21,7 @@ use relay_server::journal::Replay;
 
 use audit::Audit;
 use chronicle::Chronicle;
+pub use live::{Fit, unlike};
 pub use timeline::Timeline;
 pub use witness::{Asking, Counts, Status, Witness};
 

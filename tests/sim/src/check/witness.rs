@@ -180,6 +180,11 @@ impl Witness {
         *self.seen().counts.entry(what).or_default() += 1;
     }
 
+    /// As [`Self::saw`], for many at once.
+    pub fn saw_many(&self, what: &'static str, count: u64) {
+        *self.seen().counts.entry(what).or_default() += count;
+    }
+
     /// An invitation arrived.
     pub fn asked(&self, asking: &Asking, life: u32) {
         let mut seen = self.seen();

@@ -32,6 +32,8 @@ const LAST_RECORDS: [&str; 8] = [
 const AWAYS: usize = 3;
 /// Stray words of one run at most.
 const WORDS_MAX: u32 = 8;
+/// How often a run's live sessions are compared with its journal while nothing happens to them.
+const LOOKS_MAX: usize = 3;
 /// Stray words come within this time, in milliseconds.
 const WORDS_WITHIN_MS: u64 = 400_000;
 
@@ -56,6 +58,7 @@ impl Plan {
                 .map(|_| fault(&mut dice))
                 .collect(),
             words: Vec::new(),
+            looks: Vec::new(),
             weather,
             calm,
             snapshots: false,
@@ -80,6 +83,9 @@ impl Plan {
         plan.without_a_server(&mut dice);
         let mut dice = StdRng::seed_from_u64(seed ^ 0x746f_726e_2121);
         plan.with_a_bad_disk(&mut dice);
+        let looks = dice.random_range(0..=LOOKS_MAX);
+        let at_ms = || dice.random_range(1_000..WORDS_WITHIN_MS);
+        plan.looks = std::iter::repeat_with(at_ms).take(looks).collect();
         plan
     }
 

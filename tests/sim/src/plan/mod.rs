@@ -23,6 +23,8 @@ pub struct Plan {
     pub weather: Weather,
     /// When a word that is none of anybody's reaches a session, in milliseconds.
     pub words: Vec<(u64, StaleWord)>,
+    /// When the server's sessions are compared with its journal, beside whenever it is killed.
+    pub looks: Vec<u64>,
     /// Nothing breaks and no interpreter vanishes: then a call must not wait without a cause.
     pub calm: bool,
     /// Whether the journal keeps snapshots, from which the server starts again.
