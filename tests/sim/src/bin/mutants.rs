@@ -2,11 +2,18 @@
 //! a copy of the sources, and counts which of them the simulation finds.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use serde::Deserialize;
+
+/// No simulation takes longer, unless it hangs.
+const RUN_MAX: Duration = Duration::from_secs(20 * 60);
+/// How often to look whether it is over.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Breaks the core on purpose; every way must be found by the simulation.
 #[derive(Debug, Parser)]
@@ -41,6 +48,15 @@ struct Change {
     replace: String,
 }
 
+/// What a simulation found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finding {
+    Nothing,
+    Violation,
+    /// It had to be stopped.
+    Hang,
+}
+
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(true) => ExitCode::SUCCESS,
@@ -64,23 +80,29 @@ fn run(arguments: &Arguments) -> Result<bool, String> {
         seeds: arguments.seeds,
     };
     copy.fill(&root)?;
-    if !copy.survives(copy.seeds)? {
-        return Err("the unbroken sources fail; nothing can be said about mutants".into());
+    let mut chosen = list.mutant;
+    chosen.retain(|mutant| mutant.name.contains(&arguments.only));
+    // What a mutant's seeds find must not be there without it.
+    let seeds = chosen.iter().map(|mutant| mutant.seeds).max();
+    match copy.finding(copy.seeds.max(seeds.unwrap_or(0)))? {
+        Finding::Nothing => {}
+        Finding::Violation | Finding::Hang => {
+            return Err("the unbroken sources fail; nothing can be said about mutants".into());
+        }
     }
-    let chosen = list
-        .mutant
-        .iter()
-        .filter(|m| m.name.contains(&arguments.only));
     let (mut mutants, mut caught) = (0, 0);
-    for mutant in chosen {
-        let found = !copy.broken_survives(&root, mutant)?;
-        println!(
-            "{} {}",
-            if found { "caught  " } else { "SURVIVED" },
-            mutant.name
-        );
+    for mutant in &chosen {
+        let finding = copy.finding_of(&root, mutant)?;
+        let (word, what) = match finding {
+            Finding::Nothing => ("SURVIVED", ""),
+            Finding::Violation => ("caught  ", ""),
+            Finding::Hang => ("caught  ", " (it hung)"),
+        };
+        println!("{word} {}{what}", mutant.name);
+        // Who reads this through a pipe wants each line as it comes.
+        std::io::stdout().flush().map_err(|e| e.to_string())?;
         mutants += 1;
-        caught += u32::from(found);
+        caught += u32::from(finding != Finding::Nothing);
     }
     println!("caught {caught} of {mutants}");
     Ok(mutants == caught)
@@ -126,7 +148,7 @@ impl Copy {
         fs::write(target, bytes).map_err(named)
     }
 
-    fn broken_survives(&self, root: &Path, mutant: &Mutant) -> Result<bool, String> {
+    fn finding_of(&self, root: &Path, mutant: &Mutant) -> Result<Finding, String> {
         for change in &mutant.change {
             let place = self.tree.join(&change.file);
             let text = fs::read_to_string(place).map_err(|e| format!("{}: {e}", change.file))?;
@@ -140,15 +162,15 @@ impl Copy {
             let broken = text.replacen(&change.find, &change.replace, 1);
             self.put(root, &change.file, Some(broken))?;
         }
-        let survives = self.survives(self.seeds.max(mutant.seeds));
+        let finding = self.finding(self.seeds.max(mutant.seeds));
         for change in &mutant.change {
             self.put(root, &change.file, None)?;
         }
-        survives
+        finding
     }
 
     /// Builds and simulates; an error when it does not even build.
-    fn survives(&self, seeds: u32) -> Result<bool, String> {
+    fn finding(&self, seeds: u32) -> Result<Finding, String> {
         let cargo = |arguments: &[&str]| {
             Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
                 .args(arguments)
@@ -173,11 +195,22 @@ impl Copy {
         if !built.status.success() {
             return Err(String::from_utf8_lossy(&built.stderr).into_owned());
         }
-        let simulated = Command::new(self.build.join("sim/sim"))
+        let mut simulated = Command::new(self.build.join("sim/sim"))
             .args(["--calls", "50", "--whole", "--seeds", &seeds.to_string()])
             .stdout(Stdio::null())
-            .status()
+            .spawn()
             .map_err(|e| format!("sim: {e}"))?;
-        Ok(simulated.success())
+        let began = Instant::now();
+        while began.elapsed() < RUN_MAX {
+            let ended = simulated.try_wait().map_err(|e| format!("sim: {e}"))?;
+            match ended.map(|status| status.success()) {
+                Some(true) => return Ok(Finding::Nothing),
+                Some(false) => return Ok(Finding::Violation),
+                None => std::thread::sleep(LOOK_EVERY),
+            }
+        }
+        simulated.kill().map_err(|e| format!("sim: {e}"))?;
+        simulated.wait().map_err(|e| format!("sim: {e}"))?;
+        Ok(Finding::Hang)
     }
 }
