@@ -260,17 +260,20 @@ impl Ends {
         }
     }
 
-    /// From the server to a person; ends when either side does.
+    /// From the server to a person; ends when either side does. What a server sent before it died
+    /// is on its way.
     async fn down(self, mut to_send: mpsc::Receiver<Vec<u8>>, arrive: mpsc::Sender<Vec<u8>>) {
         loop {
             let next = tokio::select! {
                 biased;
                 () = self.cut.cancelled() => return,
-                () = self.server.halt.cancelled() => return,
                 next = to_send.recv() => next,
+                () = self.server.halt.cancelled() => return,
             };
             let Some(bytes) = next else {
-                self.cut.cancel();
+                if !self.server.halt.is_cancelled() {
+                    self.cut.cancel();
+                }
                 return;
             };
             if self.kind.is_reliable() {
