@@ -16,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 /// What is wrong with a disk that takes everything and makes nothing durable.
 pub const CANNOT_SYNC: &str = "the disk cannot sync";
 
+/// What a real disk writes whole or not at all.
+const SECTOR_BYTES: usize = 512;
+
 /// The disk of one run; its files are real ones in a folder of the run's own.
 #[derive(Debug, Clone, Default)]
 pub struct SimDisk {
@@ -53,6 +56,7 @@ struct Awaited {
 #[derive(Debug, Clone, Copy)]
 struct Torn {
     kept_permille: u32,
+    zeros: bool,
     down: Duration,
 }
 
@@ -90,10 +94,13 @@ impl SimDisk {
         });
     }
 
-    /// The server dies in its next write: so much of it is there afterwards, in a thousand.
-    pub fn tear(&self, kept_permille: u32, down: Duration) {
+    /// The server dies in its next write: so much of it is there afterwards, in a thousand. With
+    /// `zeros` only whole sectors are, and the file has its whole length all the same, as file
+    /// systems do it that lengthen a file before they write it.
+    pub fn tear(&self, kept_permille: u32, zeros: bool, down: Duration) {
         let torn = Torn {
             kept_permille,
+            zeros,
             down,
         };
         self.state().torn = Some(torn);
@@ -188,9 +195,18 @@ struct SimFile {
 
 impl SimFile {
     fn tear(&mut self, bytes: &[u8], torn: Torn) -> io::Result<()> {
-        let kept = bytes.len() * torn.kept_permille as usize / 1000;
+        let mut kept = bytes.len() * torn.kept_permille as usize / 1000;
+        if torn.zeros {
+            let start = usize::try_from(self.file.metadata()?.len()).unwrap_or(usize::MAX);
+            kept = (start + kept) / SECTOR_BYTES * SECTOR_BYTES;
+            kept = kept.saturating_sub(start);
+        }
         self.file.write_all(&bytes[..kept])?;
-        let length = self.file.metadata()?.len();
+        let mut length = self.file.metadata()?.len();
+        if torn.zeros {
+            length += (bytes.len() - kept) as u64;
+            self.file.set_len(length)?;
+        }
         let mut state = self.disk.state();
         // What is there is there: no more of it is lost.
         state.synced.insert(self.path.clone(), length);

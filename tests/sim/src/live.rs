@@ -3,7 +3,7 @@
 //! The sessions are those that it writes into its views, at every event (`session::views`); a
 //! thread of its own writes them, so whoever looks waits for that thread first.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ impl Live {
     /// When the system gives no thread.
     pub fn start() -> std::io::Result<Self> {
         let store = Arc::new(MemoryStore::default());
-        let (mark, marks) = channel();
+        let (mark, marks) = sync_channel(1);
         let shared = Shared {
             store: Arc::clone(&store),
             mark,
@@ -71,7 +71,7 @@ impl Live {
 #[derive(Debug)]
 struct Shared {
     store: Arc<MemoryStore>,
-    mark: Sender<()>,
+    mark: SyncSender<()>,
 }
 
 impl Store for Shared {
@@ -114,7 +114,7 @@ impl Store for Shared {
     fn remove_presence(&self, interpreter: &str) -> StoreResult<()> {
         if interpreter == MARK {
             // Whoever asked may have waited for too long.
-            let _gone = self.mark.send(());
+            let _gone = self.mark.try_send(());
         }
         self.store.remove_presence(interpreter)
     }

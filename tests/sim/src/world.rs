@@ -262,10 +262,11 @@ impl<'a> World<'a> {
             }
             Blow::Tear {
                 kept_permille,
+                zeros,
                 down_ms,
             } => {
                 let down = Duration::from_millis(down_ms);
-                self.disk.tear(kept_permille, down);
+                self.disk.tear(kept_permille, zeros, down);
             }
             Blow::Revive => {
                 if self.running.is_none() {
@@ -479,13 +480,28 @@ impl<'a> World<'a> {
 #[derive(Debug, Clone, Copy)]
 enum Blow {
     Kill,
-    KillWith { record: &'static str, down_ms: u64 },
-    Tear { kept_permille: u32, down_ms: u64 },
+    KillWith {
+        record: &'static str,
+        down_ms: u64,
+    },
+    Tear {
+        kept_permille: u32,
+        zeros: bool,
+        down_ms: u64,
+    },
     Revive,
-    Disk { failing: bool },
-    Syncs { failing: bool },
-    Part { ms: u64 },
-    Clock { by_ms: i64 },
+    Disk {
+        failing: bool,
+    },
+    Syncs {
+        failing: bool,
+    },
+    Part {
+        ms: u64,
+    },
+    Clock {
+        by_ms: i64,
+    },
     Word(StaleWord),
     Look,
 }
@@ -504,10 +520,12 @@ fn blows(fault: Fault) -> Vec<(u64, Blow)> {
         Fault::DiesIn {
             at_ms,
             kept_permille,
+            zeros,
             down_ms,
         } => {
             let tear = Blow::Tear {
                 kept_permille,
+                zeros,
                 down_ms,
             };
             vec![(at_ms, tear)]

@@ -100,6 +100,7 @@ impl Plan {
             self.faults.push(Fault::DiesIn {
                 at_ms: dice.random_range(2_000..CALLS_WITHIN_MS),
                 kept_permille: kept_permille.saturating_sub(500).min(1_000),
+                zeros: kept_permille.is_multiple_of(4),
                 down_ms: dice.random_range(100..20_000),
             });
         }

@@ -287,6 +287,8 @@ pub enum Fault {
         at_ms: u64,
         /// How much of it is there, in a thousand.
         kept_permille: u32,
+        /// The rest of it is there as zeros.
+        zeros: bool,
         /// How long it is away.
         down_ms: u64,
     },
