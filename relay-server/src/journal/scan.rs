@@ -1,13 +1,15 @@
 //! Walks over segment files, checks every byte and names the first that is wrong.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::frame::{self, FRAME_BYTES, HASH_BYTES, HEADER_BYTES, Hash, LEAD_BYTES};
 
 /// A tail of at least this many zero bytes was reserved by the file system but never written.
 const ZERO_TAIL_BYTES_MIN: usize = 8;
+/// What a disk writes whole or not at all, in bytes.
+const SECTOR_BYTES: u64 = 512;
 /// How much of a file is read at once, in bytes.
 const READ_BYTES: usize = 256 * 1024;
 
@@ -302,7 +304,7 @@ impl Segment<'_> {
         let mut bytes = [0; HEADER_BYTES];
         self.fill(&mut bytes)?;
         let Some(header) = frame::decode_header(&bytes) else {
-            return Ok(self.torn_or(&bytes, record, Damage::Header)?);
+            return Ok(self.torn_or(HEADER_BYTES as u64, record, Damage::Header)?);
         };
         if header.first != record || header.previous != chain.hash {
             return Err(E::from(self.damaged(record, Damage::Order)));
@@ -321,7 +323,11 @@ impl Segment<'_> {
             let mut bytes = [0; LEAD_BYTES];
             self.fill(&mut bytes)?;
             let Some(lead) = frame::decode_lead(&bytes) else {
-                return Ok(self.torn_or(&bytes, record, Damage::Length)?);
+                return Ok(self.torn_or(
+                    self.offset + LEAD_BYTES as u64,
+                    record,
+                    Damage::Length,
+                )?);
             };
             let whole = (FRAME_BYTES + lead.length) as u64;
             if self.left() < whole {
@@ -338,7 +344,8 @@ impl Segment<'_> {
                 if at_end && unwritten {
                     return Ok(self.torn(record)?);
                 }
-                return Err(E::from(self.damaged(record, Damage::Content)));
+                let end = self.offset + whole;
+                return Ok(self.torn_or(end, record, Damage::Content)?);
             }
             let (written, payload) = content.split_at(HASH_BYTES);
             let hash = frame::hash(&chain.hash, record, payload);
@@ -390,27 +397,44 @@ impl Segment<'_> {
         }))
     }
 
-    /// A file system may lengthen a file before it writes it: then all the rest is zero.
+    /// A file system may lengthen a file before it writes it: then the rest is zero from the
+    /// beginning of a sector on. That a record was never written which ends at `end` at the least
+    /// shows when this sector begins before that.
     fn torn_or(
-        &mut self,
-        read: &[u8],
+        &self,
+        end: u64,
         record: u64,
         damage: Damage,
     ) -> Result<Option<TornTail>, JournalError> {
-        if !self.is_last || read.iter().any(|&b| b != 0) {
-            return Err(self.damaged(record, damage));
+        let written = self.written()?;
+        let unwritten = written.next_multiple_of(SECTOR_BYTES);
+        let cut = written == self.offset || (unwritten < self.length && unwritten < end);
+        if self.is_last && cut {
+            self.torn(record)
+        } else {
+            Err(self.damaged(record, damage))
         }
-        let mut rest = [0; 4096];
+    }
+
+    /// Where the zeros begin at the end of the file, after the last good byte.
+    fn written(&self) -> Result<u64, JournalError> {
+        let fault = JournalError::io;
+        let mut file = File::open(self.path).map_err(fault(self.path))?;
+        file.seek(SeekFrom::Start(self.offset))
+            .map_err(fault(self.path))?;
+        let mut reader = BufReader::with_capacity(READ_BYTES, file);
+        let (mut at, mut written) = (self.offset, self.offset);
         loop {
-            match self
-                .reader
-                .read(&mut rest)
-                .map_err(JournalError::io(self.path))?
-            {
-                0 => return self.torn(record),
-                n if rest[..n].iter().any(|&b| b != 0) => return Err(self.damaged(record, damage)),
-                _ => {}
+            let bytes = reader.fill_buf().map_err(fault(self.path))?;
+            if bytes.is_empty() {
+                return Ok(written);
             }
+            if let Some(last) = bytes.iter().rposition(|&b| b != 0) {
+                written = at + last as u64 + 1;
+            }
+            let count = bytes.len();
+            at += count as u64;
+            reader.consume(count);
         }
     }
 }

@@ -148,6 +148,32 @@ fn r01_a_tail_that_the_file_system_never_wrote_counts_as_cut() {
 }
 
 #[test]
+fn r01_records_of_which_the_file_system_wrote_some_sectors_count_as_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = written(folder.path(), 8);
+    let good = fs::read(&file).unwrap();
+    let starts = frame_starts(&good);
+    let sector = 512;
+    assert!(
+        good.len() > 4 * sector,
+        "several records in several sectors"
+    );
+    for cut in (sector..good.len()).step_by(sector) {
+        let mut unwritten = good.clone();
+        unwritten[cut..].fill(0);
+        fs::write(&file, &unwritten).unwrap();
+        let whole = starts.iter().rposition(|start| *start <= cut).unwrap();
+        let report = verify(folder.path()).unwrap();
+        assert_eq!(report.records, whole as u64, "cut at {cut}");
+        assert_eq!(report.torn.unwrap().offset, starts[whole] as u64);
+        // What was written after it never was a write of ours.
+        *unwritten.last_mut().unwrap() = 1;
+        fs::write(&file, &unwritten).unwrap();
+        verify(folder.path()).unwrap_err();
+    }
+}
+
+#[test]
 fn r01_a_file_cut_inside_its_header_is_begun_anew() {
     let folder = tempfile::tempdir().unwrap();
     for cut in 0..HEADER_BYTES {

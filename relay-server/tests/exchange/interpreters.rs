@@ -87,7 +87,7 @@ async fn f4_a_change_of_shift_is_refused_at_9_59_of_conversation_and_made_at_10_
     let (_caller, mut ana, _gateway) = talking(&mut office, TELEPHONE).await;
     let mut ben = office.sign_in(BEN).await;
     let call = ana.calls()[0];
-    pass(seconds(594)).await;
+    pass(Duration::from_millis(594_500)).await;
     ana.ask_for(call, "relief", "rotation").await;
     let why = ana.within(seconds(1), refused).await.expect("a word");
     assert!(why.contains("before ten minutes"), "{why}");
