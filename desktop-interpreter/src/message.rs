@@ -18,6 +18,8 @@ pub enum Message {
     ToggleAvailable,
     /// At a break, a meal, a training, or simply away.
     Pause(Activity),
+    /// Calls may come at once: the wrap-up is over.
+    Ready,
     /// Take the invitation.
     Accept,
     /// Refuse the invitation.

@@ -16,6 +16,8 @@ pub struct Model {
     pub desk: Desk,
     /// What the interpreter chose to do.
     pub activity: Activity,
+    /// Until then nobody is sent: the time after a call.
+    pub wrap_up_until: Option<Instant>,
     /// Invitations are taken without a key (a flag).
     pub auto_accept: bool,
     /// A caller asks, since when.
@@ -92,6 +94,7 @@ impl Default for Model {
         Self {
             desk: Desk::default(),
             activity: Activity::Available,
+            wrap_up_until: None,
             auto_accept: false,
             invitation: None,
             announced: Invitation::default(),
@@ -127,6 +130,14 @@ impl Model {
         self.activity == Activity::Available
     }
 
+    /// For how long nobody is sent yet after a call.
+    #[must_use]
+    pub fn wrap_up_left(&self, now: Instant) -> Option<Duration> {
+        let until = self.wrap_up_until.filter(|_| self.is_available())?;
+        let left = until.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
     /// The seat the interpreter has in the call.
     #[must_use]
     pub fn seat(&self) -> Seat {
@@ -143,11 +154,17 @@ impl Model {
     /// How long the invitation still waits.
     #[must_use]
     pub fn invitation_left(&self, now: Instant) -> Duration {
-        self.invitation
-            .as_ref()
-            .map_or(Duration::ZERO, |(_, since)| {
-                limit::INVITATION_TIMEOUT.saturating_sub(now.saturating_duration_since(*since))
-            })
+        let since = self.invitation.as_ref().map_or(now, |(_, since)| *since);
+        self.invitation_time()
+            .saturating_sub(now.saturating_duration_since(since))
+    }
+
+    /// How long the invitation stands in all.
+    #[must_use]
+    pub fn invitation_time(&self) -> Duration {
+        let asked = self.invitation.as_ref();
+        let said = asked.and_then(|(invitation, _)| invitation.answer_within);
+        said.unwrap_or(limit::INVITATION_TIMEOUT)
     }
 }
 

@@ -22,6 +22,7 @@ pub fn update(model: &mut Model, now: Instant, message: Message) -> Effects {
         Message::ToggleAvailable if model.is_available() => choose(model, Activity::Away),
         Message::ToggleAvailable => choose(model, Activity::Available),
         Message::Pause(activity) => choose(model, activity),
+        Message::Ready => choose(model, Activity::Available),
         Message::Accept if model.invitation.is_some() => take_invitation(model),
         Message::Decline if model.invitation.is_some() => {
             model.invitation = None;
@@ -52,6 +53,7 @@ pub fn update(model: &mut Model, now: Instant, message: Message) -> Effects {
 
 fn choose(model: &mut Model, activity: Activity) -> Effects {
     model.activity = activity;
+    model.wrap_up_until = None;
     vec![Effect::Engine(Command::SetActivity(activity))]
 }
 
@@ -123,6 +125,7 @@ fn called(model: &mut Model, now: Instant, view: CallView) -> Effects {
 }
 
 fn invited(model: &mut Model, now: Instant, invitation: Invitation) -> Effects {
+    model.wrap_up_until = None;
     model.announced = invitation.clone();
     model.invitation = Some((invitation, now));
     if model.auto_accept {
@@ -136,6 +139,7 @@ fn ended(model: &mut Model, now: Instant, end: CallEnd) -> Effects {
     model.levels = Levels::SILENCE;
     (model.asking, model.sought) = (Asking::Closed, None);
     model.desk.forget_call();
+    let wrap_up = model.call.view().and_then(|call| call.wrap_up);
     let facts = model.call.end(now, &end);
     if model.invitation.take().is_some() {
         let gone = DeskMessage::Tell(Note {
@@ -148,6 +152,7 @@ fn ended(model: &mut Model, now: Instant, end: CallEnd) -> Effects {
             .collect();
     }
     if let Some(facts) = facts {
+        model.wrap_up_until = wrap_up.map(|time| now + time);
         model.last = Some(LastCall { end, facts });
     }
     Vec::new()

@@ -97,6 +97,7 @@ pub fn start(parts: Parts, signalling: ActorConfig<'_>, halt: &CancellationToken
         clock: parts.clock,
         trunks: parts.trunks,
         rules: parts.rules,
+        queue_rules: parts.queue_rules,
         halt: halt.clone(),
     };
     let (arrivals, arrived) = mpsc::channel(ARRIVALS_WAITING_MAX);

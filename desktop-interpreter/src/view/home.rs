@@ -1,18 +1,22 @@
 //! Before a call: one big switch, the last call, and how the caller will see the interpreter.
 
+use std::time::Duration;
+
 use egui::{Align, Key, Layout, Ui, vec2};
 use vrs_domain::Activity;
 use vrs_ui::host::Seen;
 use vrs_ui::screens::{first_page, with_preview};
 use vrs_ui::situation::{Seat, clock_words, end_words};
 use vrs_ui::theme::size;
-use vrs_ui::widgets::{card, choice, switch, words};
+use vrs_ui::widgets::{Button, card, choice, switch, words};
 use vrs_ui::{Kit, screen_opened};
 
 use super::{FIRST_PAGE, own_picture, strip};
 use crate::message::Message;
 use crate::model::{LastCall, Model};
 
+/// The time that is left is shown to the second.
+const TICK: Duration = Duration::from_millis(250);
 const COLUMN: f32 = 400.0;
 const BLOCK_HEIGHT: f32 = 536.0;
 const LOW_BLOCK_HEIGHT: f32 = 392.0;
@@ -61,8 +65,16 @@ pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Me
     );
     let mut out: Vec<Message> = left.map(Message::Desk).into_iter().collect();
     out.extend(chosen);
+    let wraps_up = model.wrap_up_left(kit.now).is_some();
+    if wraps_up {
+        ui.ctx().request_repaint_after(TICK);
+    }
     if seen.keys.pressed(ui.ctx(), Key::A) {
-        out.push(Message::ToggleAvailable);
+        out.push(if wraps_up {
+            Message::Ready
+        } else {
+            Message::ToggleAvailable
+        });
     }
     out
 }
@@ -71,12 +83,16 @@ pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Me
 fn availability(ui: &mut Ui, kit: &Kit, model: &Model, low: bool) -> Option<Message> {
     let palette = &kit.palette;
     let on = model.is_available();
-    let about = kit.t(if on {
-        "availability-on-about"
-    } else {
-        "availability-off-about"
+    let left = model.wrap_up_left(kit.now);
+    let about = kit.t(match (on, left) {
+        (_, Some(_)) => "wrap-up-about",
+        (true, None) => "availability-on-about",
+        (false, None) => "availability-off-about",
     });
-    let word = kit.t(&format!("activity-{}", model.activity.word()));
+    let word = left.map_or_else(
+        || kit.t(&format!("activity-{}", model.activity.word())),
+        |left| format!("{} {}", kit.t("wrap-up"), clock_words(left)),
+    );
     let height = if low {
         size::FIELD
     } else {
@@ -84,11 +100,16 @@ fn availability(ui: &mut Ui, kit: &Kit, model: &Model, low: bool) -> Option<Mess
     };
     let points = if low { size::TITLE } else { size::DISPLAY };
     ui.spacing_mut().item_spacing.y = if low { size::SPACE_S } else { size::SPACE_L };
-    let mut pressed = false;
+    let now = kit.t("take-calls-now");
+    let (mut pressed, mut ready) = (false, false);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = size::SPACE_L;
         pressed = switch(ui, kit, &kit.t("availability"), on, height).clicked();
-        words::key(ui, kit, "A");
+        if left.is_some() {
+            ready = Button::new(&now).key("A").show(ui, kit).clicked();
+        } else {
+            words::key(ui, kit, "A");
+        }
     });
     words::strong(ui, &word, points, palette.ink);
     words::plain(ui, &about, size::BODY, palette.ink_2);
@@ -106,7 +127,8 @@ fn availability(ui: &mut Ui, kit: &Kit, model: &Model, low: bool) -> Option<Mess
     let picked = choice(ui, kit, &group, &names, at.unwrap_or(usize::MAX));
     let pause = picked.and_then(|index| pauses.get(index));
     let pause = pause.map(|pause| Message::Pause(*pause));
-    pressed.then_some(Message::ToggleAvailable).or(pause)
+    let pressed = pressed.then_some(Message::ToggleAvailable);
+    ready.then_some(Message::Ready).or(pressed).or(pause)
 }
 
 fn last_call(ui: &mut Ui, kit: &Kit, last: Option<&LastCall>) {

@@ -1,7 +1,7 @@
 //! A caller asks: the whole window says for whom, in which languages, and how long it waits.
 
 use egui::{Align, CentralPanel, Frame, Key, Layout, Rect, Ui, UiBuilder, pos2, vec2};
-use vrs_domain::{CallKind, PhoneNumber, Seat, limit};
+use vrs_domain::{CallKind, PhoneNumber, Seat};
 use vrs_ui::host::Seen;
 use vrs_ui::situation::{language_words, number_words};
 use vrs_ui::theme::size;
@@ -56,7 +56,7 @@ pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Me
                         kit,
                         &kit.t("invitation-left"),
                         left,
-                        limit::INVITATION_TIMEOUT,
+                        model.invitation_time(),
                         ring,
                     );
                     ui.add_space((gap - size::SPACE_M).max(0.0));

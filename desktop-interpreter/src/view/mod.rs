@@ -9,7 +9,7 @@ use egui::Ui;
 use vrs_domain::Urgency;
 use vrs_ui::host::Seen;
 use vrs_ui::screens::{Shown, settings, sign_in};
-use vrs_ui::situation::{Seat, resting_strip};
+use vrs_ui::situation::{Seat, clock_words, resting_strip};
 use vrs_ui::theme::size;
 use vrs_ui::widgets::{Fact, Form, Strip};
 use vrs_ui::{Kit, glyph};
@@ -46,12 +46,20 @@ pub(crate) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Me
 
 /// The strip while there is no call.
 fn strip(kit: &Kit, model: &Model) -> Strip {
-    let mut ready = if model.is_available() {
+    let left = model.wrap_up_left(kit.now);
+    let mut ready = if left.is_some() {
+        Strip::new(Form::Idle, glyph::PAUSE, kit.t("ca-wrap-up"))
+    } else if model.is_available() {
         Strip::new(Form::Live, glyph::CHECK, kit.t("ca-available"))
     } else {
         let key = format!("ca-{}", model.activity.word());
         Strip::new(Form::Idle, glyph::PAUSE, kit.t(&key))
     };
+    ready.facts.extend(left.map(|left| Fact {
+        name: kit.t("wrap-up-left"),
+        value: clock_words(left),
+        clock: true,
+    }));
     let id = model.desk.account.as_ref();
     ready.facts.extend(id.map(|id| Fact {
         name: kit.t("signed-in-ca"),

@@ -1,5 +1,7 @@
 //! What an interpreter does, by the names of the controls and by keys alone.
 
+use std::time::Duration;
+
 use crate::rig::{CONTRAST, DARK_ES, ES_200, LIGHT};
 use crate::script::{invite, invite_to, invited, now_it_is, ringing, signed_in, talking};
 use egui::Key;
@@ -229,10 +231,48 @@ fn who_is_not_the_lead_knows_it_and_asks_for_nobody() {
 }
 
 #[test]
+fn after_a_call_there_is_time_and_calls_come_at_once_when_they_are_wanted() {
+    let mut rig = talking(LIGHT);
+    now_it_is(&mut rig, |call| {
+        call.wrap_up = Some(Duration::from_secs(90));
+    });
+    rig.end(EndReason::CallerHungUp);
+    rig.harness
+        .get_by_label("You are wrapping up. Nobody is sent to you yet.");
+    rig.harness.get_by_label("Wrap-up 1:30");
+    rig.pass(30);
+    rig.harness.get_by_label("Wrap-up 1:00");
+    drop(rig.twin.take_asked());
+    rig.keys(&[Key::A]);
+    let available = Command::SetActivity(Activity::Available);
+    assert_eq!(rig.twin.take_asked(), [available]);
+    let ready = "You are available. The next call comes to you.";
+    rig.harness.get_by_label(ready);
+    // It also ends by itself.
+    let mut rig = talking(LIGHT);
+    now_it_is(&mut rig, |call| {
+        call.wrap_up = Some(Duration::from_secs(5));
+    });
+    rig.end(EndReason::CallerHungUp);
+    rig.pass(5);
+    rig.harness.get_by_label(ready);
+    assert!(rig.harness.query_by_label("Take calls now").is_none());
+}
+
+#[test]
 fn an_invitation_says_what_it_is() {
     let mut rig = signed_in(LIGHT, false);
     invite_to(&mut rig, |it| it.urgency = Some(Urgency::Emergency));
     rig.harness.get_by_label("Emergency. A caller asks for you");
+    let mut rig = signed_in(LIGHT, false);
+    invite_to(&mut rig, |it| {
+        it.answer_within = Some(Duration::from_secs(45));
+    });
+    // Longer than where nothing is said.
+    rig.pass(21);
+    let now = rig.now();
+    let left = rig.harness.state().model().invitation_left(now);
+    assert!((10..25).contains(&left.as_secs()), "{left:?}");
     let mut rig = signed_in(LIGHT, false);
     invite_to(&mut rig, |it| {
         (it.kind, it.number) = (Some(CallKind::RelayInbound), None);

@@ -22,6 +22,19 @@ fn before_a_call_it_looks_as_it_should() {
 }
 
 #[test]
+fn the_time_after_a_call_looks_as_it_should() {
+    let mut results = SnapshotResults::new();
+    for (name, skin) in [("wrap_up", LIGHT), ("wrap_up_es_200", ES_200)] {
+        let mut rig = talking(skin);
+        now_it_is(&mut rig, |call| {
+            call.wrap_up = Some(std::time::Duration::from_secs(90));
+        });
+        rig.end(EndReason::HearingHungUp);
+        rig.snapshot(&mut results, name);
+    }
+}
+
+#[test]
 fn an_invitation_looks_as_it_should() {
     let mut results = SnapshotResults::new();
     for (name, skin) in [

@@ -25,12 +25,22 @@ const POSITIONS_INTERVAL: Duration = Duration::from_millis(250);
 /// Gauges are renewed this often.
 const GAUGES_INTERVAL: Duration = Duration::from_secs(1);
 
+/// What an interpreter chose to do. A registration is refreshed with the same word again and
+/// again; another number says that it was chosen anew, which ends a wrap-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chosen {
+    /// What.
+    pub activity: Activity,
+    /// Which of their choices it is.
+    pub number: Option<u32>,
+}
+
 #[derive(Debug)]
 enum Command {
     SignIn {
         ca: CaId,
         profile: InterpreterProfile,
-        activity: Activity,
+        chosen: Chosen,
     },
     SignOut {
         ca: CaId,
@@ -141,11 +151,11 @@ fn put_back(queue: &mut Queue, resumed: &Resumed) {
 
 impl QueueHandle {
     /// An interpreter registered, or changed what they do.
-    pub fn sign_in(&self, ca: CaId, profile: InterpreterProfile, activity: Activity) {
+    pub fn sign_in(&self, ca: CaId, profile: InterpreterProfile, chosen: Chosen) {
         self.post(Command::SignIn {
             ca,
             profile,
-            activity,
+            chosen,
         });
     }
 
@@ -222,7 +232,7 @@ struct Actor {
     views: Views,
     clock: Clock,
     /// What each interpreter who is signed in chose last.
-    chosen: BTreeMap<CaId, Activity>,
+    chosen: BTreeMap<CaId, Chosen>,
     /// The place last told to each waiting session.
     told: BTreeMap<SessionId, u32>,
     positions_due: Option<Instant>,
@@ -257,8 +267,8 @@ impl Actor {
             Command::SignIn {
                 ca,
                 profile,
-                activity,
-            } => self.sign_in(now, &ca, profile, activity),
+                chosen,
+            } => self.sign_in(now, &ca, profile, chosen),
             Command::SignOut { ca } => {
                 info!(interpreter = %ca, "signed out");
                 self.chosen.remove(&ca);
@@ -332,21 +342,15 @@ impl Actor {
         }
     }
 
-    fn sign_in(
-        &mut self,
-        now: Instant,
-        ca: &CaId,
-        profile: InterpreterProfile,
-        activity: Activity,
-    ) {
+    fn sign_in(&mut self, now: Instant, ca: &CaId, profile: InterpreterProfile, chosen: Chosen) {
+        let activity = chosen.activity;
         let before = self.queue.availability(ca);
         let mut result = Ok(());
         if before == Availability::Offline || self.queue.profile(ca) != Some(&profile) {
             result = self.queue.sign_in(ca, profile, now);
         }
         // A refreshed registration repeats what was chosen; only another choice is one.
-        if self.chosen.insert(ca.clone(), activity) != Some(activity)
-            || before == Availability::Offline
+        if self.chosen.insert(ca.clone(), chosen) != Some(chosen) || before == Availability::Offline
         {
             result = result.and_then(|()| self.queue.set_activity(ca, activity, now));
         }
@@ -400,7 +404,8 @@ impl Actor {
     /// app chooses it for them when it hears, and a refresh of one that does not undoes nothing.
     fn became_away(&self, ca: &CaId) -> bool {
         let away = self.queue.availability(ca) == Availability::Away;
-        away && self.chosen.get(ca) == Some(&Activity::Available)
+        let chosen = self.chosen.get(ca).map(|chosen| chosen.activity);
+        away && chosen == Some(Activity::Available)
     }
 
     /// What an interpreter does now, for the console.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use relay_core::queue::InterpreterProfile;
 use relay_core::session::Decline;
 use tracing::{debug, info};
-use vrs_domain::{Activity, CaId, CallCenter, EndReason, Leg, Urgency};
+use vrs_domain::{CaId, CallCenter, EndReason, Leg, Urgency};
 use vrs_sip::{
     CallHandle, Contacts, Event, FlowId, Headers, Method, Reason, Request, Response,
     TransactionHandle, multipart,
@@ -256,15 +256,14 @@ impl Actor {
                 gender: *gender,
                 supervisor: *supervisor,
             };
-            let word = request.headers.get(wire::AVAILABILITY).map(str::trim);
-            let activity = match word.unwrap_or(Activity::Available.word()).parse() {
-                Ok(activity) => activity,
+            let chosen = match wire::chosen(request.headers.get(wire::AVAILABILITY)) {
+                Ok(chosen) => chosen,
                 Err(error) => {
                     let headers = vec![self.warning(&format!("{}: {error}", wire::AVAILABILITY))];
                     return self.endpoint.respond(now, txn, 400, headers, None);
                 }
             };
-            self.queue().sign_in(ca_id.clone(), profile, activity);
+            self.queue().sign_in(ca_id.clone(), profile, chosen);
         }
         self.resume_calls(user, flow);
         self.see_off(now);

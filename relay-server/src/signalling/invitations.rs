@@ -5,7 +5,7 @@
 //! busy. The next one therefore waits here until the last leg of that interpreter is over.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use relay_core::queue::Match;
 use relay_core::session::Decline;
@@ -34,6 +34,8 @@ pub struct Invitation {
     pub caller: Option<PhoneNumber>,
     /// What is to be interpreted.
     pub languages: LanguagePair,
+    /// After this time the next one is asked.
+    pub answer_within: Duration,
 }
 
 impl Invitation {
@@ -46,6 +48,10 @@ impl Invitation {
             (wire::URGENCY.to_owned(), self.urgency.to_string()),
             (wire::CALLED_NUMBER.to_owned(), self.number.to_string()),
             (wire::LANGUAGES.to_owned(), self.languages.to_string()),
+            (
+                wire::ANSWER_WITHIN.to_owned(),
+                self.answer_within.as_secs().to_string(),
+            ),
             ("Recv-Info".to_owned(), wire::SEAT_PACKAGE.to_owned()),
         ]);
         let caller = self.caller.as_ref();

@@ -1,8 +1,12 @@
 //! The words we add to SIP; docs/flows/wire.md describes them for others.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
-use vrs_domain::{EndReason, LocationRefusal};
+use vrs_domain::{Activity, EndReason, LocationRefusal};
 use vrs_sip::Headers;
+
+use crate::session::queue::Chosen;
 
 /// The session a message belongs to.
 pub const SESSION: &str = "VRS-Session";
@@ -30,6 +34,8 @@ pub const LANGUAGES: &str = "VRS-Languages";
 pub const CALLER_NUMBER: &str = "VRS-Caller-Number";
 /// What an interpreter does: `available`, `break`, `meal`, `training` or `away`.
 pub const AVAILABILITY: &str = "VRS-Availability";
+/// In an invitation: for how many seconds it stands.
+pub const ANSWER_WITHIN: &str = "VRS-Answer-Within";
 /// Whether a caller's location is registered; see [`location_header`].
 pub const LOCATION: &str = "VRS-Location";
 /// Why a call ended, as a word of our list.
@@ -43,6 +49,24 @@ pub const STATUS_TYPE: &str = "application/vrs-status+json";
 
 /// When a request refused with 503 may be tried again, in seconds.
 pub const RETRY_AFTER_S: u32 = 10;
+
+/// What an interpreter's REGISTER says they do: `break;choice=3`. Without the header they take
+/// calls; other parameters are left alone.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn chosen(value: Option<&str>) -> Result<Chosen, String> {
+    let mut parts = value.unwrap_or(Activity::Available.word()).split(';');
+    let word = parts.next().unwrap_or_default().trim();
+    let activity = Activity::from_str(word).map_err(|error| error.to_string())?;
+    let mut parameters = parts.filter_map(|part| part.split_once('='));
+    let number = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("choice"));
+    let number = number.map(|(_, number)| number.trim().parse());
+    let number = number
+        .transpose()
+        .map_err(|_| "choice is not a number".to_owned())?;
+    Ok(Chosen { activity, number })
+}
 
 /// In the 200 to a caller's REGISTER: `registered` or `missing`, and with `;refused=` why the
 /// location that came along was not taken.
@@ -92,6 +116,10 @@ pub struct Status {
     pub conversation_ms: u64,
     /// Place in the queue while waiting.
     pub queue_position: Option<u32>,
+    /// For how many seconds after this call nobody else is sent; only in what interpreters get,
+    /// where there is such a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrap_up_s: Option<u64>,
     /// What this party asked for and does not get.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
@@ -174,6 +202,19 @@ fn text(reason: EndReason) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_interpreter_chose_is_a_word_and_the_number_of_the_choice() {
+        let read = |value| chosen(value).map(|one| (one.activity, one.number));
+        assert_eq!(read(None), Ok((Activity::Available, None)));
+        assert_eq!(read(Some("meal")), Ok((Activity::Meal, None)));
+        let third = Ok((Activity::Available, Some(3)));
+        assert_eq!(read(Some(" available ; x=y; Choice = 3")), third);
+        let asleep = read(Some("asleep")).unwrap_err();
+        assert!(asleep.contains("asleep"), "{asleep}");
+        let many = read(Some("meal;choice=many")).unwrap_err();
+        assert!(many.contains("choice"), "{many}");
+    }
 
     #[test]
     fn a_callers_session_id_is_taken_when_it_is_one() {

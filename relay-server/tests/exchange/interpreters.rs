@@ -71,6 +71,34 @@ async fn q4_who_is_asked_after_a_restart_has_an_epoch_that_the_session_takes() {
     office.assert_replays();
 }
 
+/// For how long nobody is sent after the call, as it is told.
+fn wrap_up(event: &Event) -> Option<u64> {
+    let Event::Info { request, .. } = event else {
+        return None;
+    };
+    let status: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+    status["wrap_up_s"].as_u64()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrap_up_is_told_and_ended_by_another_choice_and_by_no_refresh() {
+    let mut office = Office::with_wrap_up(seconds(90)).await;
+    let (mut caller, mut ana, mut gateway) = talking(&mut office, TELEPHONE).await;
+    ana.choose("available;choice=1").await;
+    assert_eq!(ana.until(wrap_up).await, 90);
+    for told in [&mut caller, &mut gateway] {
+        assert_eq!(told.within(Duration::ZERO, wrap_up).await, None);
+    }
+    let call = caller.placed();
+    caller.hang_up(call).await;
+    pass(seconds(5)).await;
+    caller.call(TELEPHONE).await;
+    ana.choose("available;choice=1").await;
+    assert!(ana.within(seconds(20), incoming).await.is_none());
+    ana.choose("available;choice=2").await;
+    assert!(ana.within(seconds(2), incoming).await.is_some());
+}
+
 /// Why a request for an interpreter was refused, if it was.
 fn refused(event: &Event) -> Option<String> {
     let Event::Info { request, .. } = event else {

@@ -60,6 +60,15 @@ impl Office {
         Self::open_on(RealDisk).await
     }
 
+    /// With a time after each call in which nobody is sent.
+    pub(crate) async fn with_wrap_up(wrap_up: Duration) -> Self {
+        let mut office = Self::open().await;
+        office.kill();
+        office.queue_rules.wrap_up = wrap_up;
+        office.start().await;
+        office
+    }
+
     pub(crate) async fn open_on(disk: impl Disk) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let accounts = AccountStore::open(folder.path().join("accounts")).unwrap();

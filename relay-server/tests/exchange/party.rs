@@ -36,6 +36,8 @@ pub(crate) struct Party {
     pub(crate) kind: FlowKind,
     /// What goes along with the calls it places.
     pub(crate) headers: Vec<(String, String)>,
+    /// What an interpreter says they do.
+    pub(crate) chosen: Option<&'static str>,
     /// What goes along when it signs in.
     pub(crate) enclosure: Option<Enclosure>,
     registration: Option<RegistrationHandle>,
@@ -50,6 +52,10 @@ struct Line {
     arrivals: mpsc::Sender<Arrival>,
     seen: Vec<Event>,
     deaf: Arc<AtomicBool>,
+}
+
+fn availability(chosen: &str) -> (String, String) {
+    ("VRS-Availability".into(), chosen.into())
 }
 
 fn now() -> std::time::Instant {
@@ -74,6 +80,7 @@ impl Party {
             placed: None,
             kind: STREAM,
             headers: vec![("Recv-Info".into(), "vrs-status".into())],
+            chosen: None,
             enclosure: None,
             registration: None,
         }
@@ -132,7 +139,7 @@ impl Party {
             instance: Some(format!("urn:uuid:{}", self.account)),
             reg_id: Some(1),
             expires_s: 600,
-            headers: Vec::new(),
+            headers: self.chosen.into_iter().map(availability).collect(),
             enclosure: self.enclosure.clone(),
             credentials: Some(self.credentials()),
         };
@@ -155,6 +162,15 @@ impl Party {
             _ => None,
         })
         .await
+    }
+
+    /// Registers again with this.
+    pub(crate) async fn choose(&mut self, chosen: &'static str) {
+        let registration = self.registration.unwrap();
+        let headers = vec![availability(chosen)];
+        self.order(move |endpoint| endpoint.update_headers(now(), registration, headers))
+            .await;
+        self.granted().await;
     }
 
     /// Registers again with this; the headers of the 200.

@@ -16,6 +16,7 @@ async fn f18_help_is_at_the_telephone_whoever_has_a_ca_id_that_reads_like_its_nu
     caller.call(NED).await;
     let (call, asked) = ned.incoming().await;
     assert_eq!(asked.headers.get("VRS-Urgency"), Some("emergency"));
+    assert_eq!(asked.headers.get("VRS-Answer-Within"), Some("20"));
     ned.accept(call, "v=0 test").await;
     let (_, invite) = gateway.incoming().await;
     assert_eq!(invite.uri.user_decoded().as_deref(), Some(NED));

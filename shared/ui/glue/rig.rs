@@ -170,6 +170,7 @@ impl<P: Program<Command = Command, Event = Event> + 'static> Rig<P> {
             seats: vrs_client::Seats::default(),
             missing: Vec::new(),
             refused: None,
+            wrap_up: None,
             direction,
             state: Some(state),
             session: None,

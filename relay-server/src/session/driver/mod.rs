@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relay_core::clock::Now;
-use relay_core::queue::{Match, Request};
+use relay_core::queue::{Match, QueueRules, Request};
 use relay_core::session::{
     Action, Decline, EventKind, Input, Refusal, Rules, Session, State, Step, Why,
 };
@@ -58,6 +58,8 @@ pub struct Services {
     pub trunks: Arc<[Trunk]>,
     /// How long things may take.
     pub rules: Rules,
+    /// How long interpreters are asked, rest and wrap up.
+    pub queue_rules: QueueRules,
     /// Cancelled when everything ends, finished or not.
     pub halt: CancellationToken,
 }
@@ -603,6 +605,10 @@ impl Driver {
             session_ms: view.session_ms,
             conversation_ms: view.conversation_ms,
             queue_position: None,
+            wrap_up_s: leg
+                .seat()
+                .map(|_| self.services.queue_rules.wrap_up.as_secs())
+                .filter(|s| *s > 0),
             refused,
         };
         let session = self.id;

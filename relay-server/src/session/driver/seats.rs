@@ -55,6 +55,7 @@ impl Driver {
                     number: placed.number.clone(),
                     caller: self.shown_caller(),
                     languages: placed.languages,
+                    answer_within: self.services.queue_rules.invitation_timeout,
                 };
                 let invite = Command::Invite(Box::new(invitation));
                 self.services.signalling.send(invite).await;

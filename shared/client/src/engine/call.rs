@@ -72,6 +72,7 @@ pub(super) struct Call {
     /// We did.
     pub(super) on_hold: bool,
     refused: Option<SeatRefusal>,
+    wrap_up: Option<Duration>,
     media_connected: bool,
     telephone: TelephoneState,
     interpreter: Option<CaId>,
@@ -139,6 +140,7 @@ impl Call {
             number: headers.number,
             languages: headers.languages,
             epoch: headers.epoch,
+            answer_within: headers.answer_within,
             from,
         };
         (call, invitation)
@@ -172,6 +174,7 @@ impl Call {
             held: Vec::new(),
             on_hold: false,
             refused: None,
+            wrap_up: None,
             media_connected: false,
             telephone: TelephoneState::Idle,
             interpreter: None,
@@ -223,6 +226,7 @@ impl Call {
         self.missing = status.missing;
         self.held = status.held;
         self.refused = status.refused;
+        self.wrap_up = status.wrap_up_s.map(Duration::from_secs);
         let ago = |ms: u64| now.checked_sub(Duration::from_millis(ms));
         if let Some(started) = status.session_ms.and_then(ago) {
             self.started = started;
@@ -313,6 +317,7 @@ impl Call {
             seats: self.seats.clone(),
             missing: self.missing.clone(),
             held: self.held.clone(),
+            wrap_up: self.wrap_up,
             on_hold: self.on_hold,
             from: self.from.clone(),
             refused: self.refused.clone(),

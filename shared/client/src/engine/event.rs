@@ -1,6 +1,6 @@
 //! What the engine tells the window: one closed enum, and the snapshots it carries.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use vrs_domain::{
@@ -148,6 +148,8 @@ pub struct Invitation {
     pub languages: Option<LanguagePair>,
     /// Which assignment of the session this is.
     pub epoch: Option<Epoch>,
+    /// For interpreters: after this time the next one is asked.
+    pub answer_within: Option<Duration>,
     /// Who calls: display name or user part of the SIP address.
     pub from: String,
 }
@@ -194,6 +196,8 @@ pub struct CallView {
     pub from: Option<String>,
     /// Parties of an emergency call that were lost and are being called back.
     pub missing: Vec<Leg>,
+    /// For how long nobody is sent to an interpreter after the call, where there is such a time.
+    pub wrap_up: Option<Duration>,
     /// What we asked for and did not get, until the next report of the server.
     pub refused: Option<SeatRefusal>,
     /// The number called.

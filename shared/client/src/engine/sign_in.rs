@@ -22,6 +22,8 @@ pub(super) struct SignIn {
     /// `urn:uuid:` of this installation: one device, however often it reconnects (RFC 5626 section 4.1).
     instance: String,
     activity: Activity,
+    /// How often the user has chosen: tells the same choice made again from a refreshed one.
+    choices: u32,
     /// Once it worked, a lost server is tried again for ever; before, the user is told.
     pub(super) worked_once: bool,
 }
@@ -52,6 +54,7 @@ impl SignIn {
             role,
             instance,
             activity,
+            choices: 0,
             worked_once: false,
         })
     }
@@ -63,13 +66,15 @@ impl SignIn {
 
     pub(super) fn set_activity(&mut self, activity: Activity) {
         self.activity = activity;
+        self.choices = self.choices.wrapping_add(1);
     }
 
     /// What each REGISTER carries.
     pub(super) fn register_headers(&self) -> Vec<(String, String)> {
         match self.role {
             Role::Interpreter => {
-                vec![("VRS-Availability".into(), self.activity.to_string())]
+                let chosen = format!("{};choice={}", self.activity, self.choices);
+                vec![("VRS-Availability".into(), chosen)]
             }
             Role::Caller => Vec::new(),
         }
@@ -191,7 +196,7 @@ mod tests {
         assert_eq!(register.aor.uri.to_string(), "sip:1234@vrs.example");
         assert_eq!(
             register.headers,
-            [("VRS-Availability".to_owned(), "meal".to_owned())]
+            [("VRS-Availability".to_owned(), "meal;choice=1".to_owned())]
         );
         assert_eq!((register.reg_id, register.expires_s), (Some(1), 600));
     }

@@ -2,6 +2,8 @@
 //! and the JSON body of the `vrs-status` INFO package. Whatever is unknown or malformed is left
 //! out: a newer server must not break an older client.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use vrs_domain::{
     CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, LocationRefusal, PhoneNumber, Seat,
@@ -42,6 +44,9 @@ pub(super) fn location(headers: &Headers) -> (Option<bool>, Option<LocationRefus
     (registered, refused)
 }
 
+/// A wrap-up that is said to be longer is a mistake, in seconds.
+const WRAP_UP_S_MAX: u64 = 3_600;
+
 /// One status report, as far as it makes sense.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Status {
@@ -63,6 +68,8 @@ pub(super) struct Status {
     pub(super) missing: Vec<Leg>,
     /// Who put the call on hold.
     pub(super) held: Vec<Leg>,
+    /// For how long nobody is sent to us after the call, in seconds.
+    pub(super) wrap_up_s: Option<u64>,
     /// What we asked for and do not get.
     pub(super) refused: Option<SeatRefusal>,
 }
@@ -86,6 +93,7 @@ struct Written {
     supervisor: Option<String>,
     missing: Vec<String>,
     held: Vec<String>,
+    wrap_up_s: Option<u64>,
     refused: Option<WrittenRefusal>,
 }
 
@@ -133,6 +141,7 @@ impl Status {
             },
             missing: legs(&written.missing),
             held: legs(&written.held),
+            wrap_up_s: written.wrap_up_s.filter(|s| *s <= WRAP_UP_S_MAX),
             refused: written.refused.and_then(|refused| {
                 Some(SeatRefusal {
                     seat: refused.seat.parse().ok()?,
@@ -155,6 +164,8 @@ pub(super) struct SessionHeaders {
     pub(super) urgency: Option<Urgency>,
     pub(super) languages: Option<LanguagePair>,
     pub(super) queue_position: Option<u32>,
+    /// For how long an invitation stands.
+    pub(super) answer_within: Option<Duration>,
 }
 
 impl SessionHeaders {
@@ -171,6 +182,7 @@ impl SessionHeaders {
             urgency: known(word("VRS-Urgency")),
             languages: known(word("VRS-Languages")),
             queue_position: number("VRS-Queue-Position"),
+            answer_within: number("VRS-Answer-Within").map(|s| Duration::from_secs(s.into())),
         }
     }
 }

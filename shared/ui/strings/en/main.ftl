@@ -91,6 +91,7 @@ someone = somebody
 
 # States of a call, for the interpreter
 ca-available = You are available. The next call comes to you.
+ca-wrap-up = You are wrapping up. Nobody is sent to you yet.
 ca-away = You are away. No calls come to you.
 ca-break = You are at a break. No calls come to you.
 ca-meal = You are at a meal. No calls come to you.
@@ -253,6 +254,10 @@ activity-training = Training
 activity-away = Away
 availability-on-about = Calls come to this window. Accept with the space bar.
 availability-off-about = Nobody is sent to you until you switch back.
+wrap-up = Wrap-up
+wrap-up-left = Left
+wrap-up-about = The next call comes when the time is over.
+take-calls-now = Take calls now
 last-call = Last call
 
 # Ended

@@ -91,6 +91,7 @@ someone = alguien
 
 # Estados de una llamada, para el intérprete
 ca-available = Está disponible. La próxima llamada le llega a usted.
+ca-wrap-up = Está cerrando la llamada anterior. Aún no le llega nadie.
 ca-away = Está ausente. No le llegan llamadas.
 ca-break = Está en un descanso. No le llegan llamadas.
 ca-meal = Está en la comida. No le llegan llamadas.
@@ -253,6 +254,10 @@ activity-training = Formación
 activity-away = Ausente
 availability-on-about = Las llamadas llegan a esta ventana. Acepte con la barra espaciadora.
 availability-off-about = No se le envía a nadie hasta que vuelva a activarse.
+wrap-up = Cierre
+wrap-up-left = Quedan
+wrap-up-about = La próxima llamada llega cuando termine el tiempo.
+take-calls-now = Recibir llamadas ya
 last-call = Última llamada
 
 # Fin
