@@ -25,10 +25,44 @@ impl Search<'_> {
         let mut best = None;
         for languages in pairs() {
             for pool in Pool::ALL {
-                best = self.choose_plain(Want::plain(languages, pool), best);
+                let plain = Want::plain(languages, pool);
+                best = self.choose_plain(plain, best);
+                best = self.choose_for_help(plain, best).or(best);
             }
         }
         best
+    }
+
+    /// An emergency for which nobody of its languages is free is better interpreted into another
+    /// spoken language than not at all (F18).
+    ///
+    /// As in [`Self::first_fit`], each seat that is passed over has been declined by everybody free.
+    fn choose_for_help(&self, plain: Want, best: Option<Found>) -> Option<Found> {
+        let free = |want: Want| {
+            let mut all = self
+                .roster
+                .ready(want.class())
+                .chain(self.roster.reserve(want));
+            all.next().is_some()
+        };
+        let [_, (_, row)] = self.line.rows(plain.class());
+        if !plain.into_other_languages().any(free) {
+            return None;
+        }
+        for &order in row {
+            let for_help = order.urgency == Urgency::Emergency;
+            if !for_help || best.is_some_and(|(sooner, _)| sooner < order) {
+                return None;
+            }
+            let willing = |want: Want| self.willing(order, want, &[Some(want.class())], true);
+            if willing(plain).is_some() {
+                return None;
+            }
+            if let Some(ca) = plain.into_other_languages().find_map(willing) {
+                return Some((order, ca));
+            }
+        }
+        None
     }
 
     /// The better of `best` and what these languages and this pool have.

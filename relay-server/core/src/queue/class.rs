@@ -112,6 +112,15 @@ impl Want {
         }
     }
 
+    /// The same with each other spoken language, in the order of their numbers.
+    pub(super) fn into_other_languages(self) -> impl Iterator<Item = Self> {
+        let other = move |pair: &LanguagePair| {
+            pair.signed == self.languages.signed && pair.spoken != self.languages.spoken
+        };
+        let others = pairs().filter(other);
+        others.map(move |languages| Self { languages, ..self })
+    }
+
     pub(super) const fn has_wishes(self) -> bool {
         self.skill.is_some() || self.gender.is_some()
     }

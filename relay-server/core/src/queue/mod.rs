@@ -27,7 +27,8 @@
 //! [`Queue::leave`] the session is known, seats or none, and its epochs grow.
 //!
 //! # Who fits
-//! Languages are never given up. A supervisor's seat is offered to supervisors, who are otherwise
+//! Languages are never given up, save by emergency calls for which nobody is free: they are offered
+//! to whoever interprets between the same sign language and another spoken one. A supervisor's seat is offered to supervisors, who are otherwise
 //! interpreters like all the others. Skill and gender are wishes:
 //! - Somebody free who fulfils all wishes is preferred; then skill without gender, then gender
 //!   without skill, then anybody.

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use vrs_domain::{Activity, Availability, CaId, Epoch, LanguagePair, Seat, SessionId, Urgency};
+use vrs_domain::{
+    Activity, Availability, CaId, Epoch, LanguagePair, Seat, SessionId, SpokenLanguage, Urgency,
+};
 
 use super::{
     DECLINE_MEMORY, EMERGENCY_DECLINE_MEMORY, InterpreterProfile, Match, QueueError, QueueRules,
@@ -411,12 +413,16 @@ impl Model {
         let request = &seat.request;
         let declined = self.declines.contains_key(&(request.session, ca.clone()));
         let free = one.present && one.activity == Activity::Available;
-        if !free || self.engaged(ca).is_some() || declined || !one.can(request) {
+        if !free || self.engaged(ca).is_some() || declined {
             return None;
         }
         let left_alone = one.wrap_until.is_some() || one.resting;
         if request.urgency == Urgency::Emergency {
-            return Some(u8::from(left_alone));
+            let place = one.languages_for(request)?;
+            return Some(2 * place + u8::from(left_alone));
+        }
+        if !one.can(request) {
+            return None;
         }
         let patient = now < seat.entered + self.rules.wish_patience;
         let mut on_shift = self.interpreters.values().filter(|other| {
@@ -491,6 +497,24 @@ impl ModelInterpreter {
     fn can(&self, request: &Request) -> bool {
         let supervises = request.seat != Seat::Supervisor || self.profile.supervisor;
         supervises && self.profile.languages.contains(&request.languages)
+    }
+
+    /// For help: 0 with the right languages, more with another spoken one.
+    fn languages_for(&self, request: &Request) -> Option<u8> {
+        let spoken = SpokenLanguage::ALL.iter();
+        let places = (1..).zip(spoken).filter_map(|(place, &spoken)| {
+            let right = spoken == request.languages.spoken;
+            let languages = LanguagePair {
+                spoken,
+                ..request.languages
+            };
+            let other = Request {
+                languages,
+                ..*request
+            };
+            self.can(&other).then_some(if right { 0 } else { place })
+        });
+        places.min()
     }
 
     fn is_skilled(&self, request: &Request) -> bool {

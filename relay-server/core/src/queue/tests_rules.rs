@@ -392,6 +392,24 @@ fn nobody_works_off_a_rest_by_signing_out_and_in_again() {
 }
 
 #[test]
+fn f18_an_emergency_is_better_interpreted_into_another_language_than_not_at_all() {
+    let mut world = World::new();
+    world.sign_in(10, &[ENGLISH]);
+    world.enter(1, SPANISH);
+    world.enter_as(2, SPANISH, Urgency::Urgent);
+    assert_eq!(world.next(), None, "languages are not given up");
+    world.enter_as(3, SPANISH, Urgency::Emergency);
+    world.sign_in(11, &[SPANISH]);
+    assert_eq!(world.next(), met(3, 11), "who is right is asked first");
+    world.enter_as(4, SPANISH, Urgency::Emergency);
+    assert_eq!(world.next(), met(4, 10));
+    // Quebec's signs are another language.
+    world.sign_in(12, &["fcs/en"]);
+    world.enter_as(5, SPANISH, Urgency::Emergency);
+    assert_eq!(world.next(), None);
+}
+
+#[test]
 fn f18_the_only_interpreter_who_missed_an_emergency_is_soon_asked_again() {
     let mut world = World::new();
     world.sign_in(10, &[ENGLISH]);

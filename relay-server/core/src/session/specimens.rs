@@ -92,6 +92,10 @@ fn states(placed: &Placed, ca: &CaId, epoch: Epoch) -> Vec<(&'static str, State)
         talk.set(parties.are_complete().then(|| parties.crew.lead()), 0);
         State::RelayActive { parties, talk }
     };
+    let lead = Interpreter {
+        epoch: Epoch(1),
+        ..interpreter.clone()
+    };
     let mut relieved = taken();
     *relieved.crew.place_mut(Seat::Relief) = Place::Taken(Interpreter {
         ca: ca.clone(),
@@ -111,7 +115,10 @@ fn states(placed: &Placed, ca: &CaId, epoch: Epoch) -> Vec<(&'static str, State)
     let before = Epoch(epoch.0.saturating_sub(1));
     let mut states = vec![("request_received", waiting(crew(sought.clone(), before)))];
     if placed.kind.is_relayed() {
-        states.push(("request_received, inviting", waiting(crew(asked, epoch))));
+        states.push((
+            "request_received, inviting",
+            waiting(crew(asked.clone(), epoch)),
+        ));
         states.push((
             "interpreter_assigned",
             State::InterpreterAssigned { parties: taken() },
@@ -121,11 +128,40 @@ fn states(placed: &Placed, ca: &CaId, epoch: Epoch) -> Vec<(&'static str, State)
     states.push(("hearing_party_dialing, ringing", dialing(true)));
     states.push(("relay_active", active(taken())));
     if placed.kind.is_relayed() {
-        states.push((
-            "relay_active, interpreter sought",
-            active(crew(sought, epoch)),
-        ));
-        states.push(("relay_active, relief there", active(relieved)));
+        states.extend([
+            (
+                "relay_active, interpreter sought",
+                active(crew(sought.clone(), before)),
+            ),
+            (
+                "relay_active, another invited",
+                active(crew(asked.clone(), epoch)),
+            ),
+            ("relay_active, relief there", active(relieved)),
+        ]);
+        let beside = |seat: Seat, place: Place| {
+            let mut parties = crew(Place::Taken(lead.clone()), before);
+            parties.crew.latest = if place == sought { before } else { epoch };
+            *parties.crew.place_mut(seat) = place;
+            active(parties)
+        };
+        let there = Place::Taken(interpreter.clone());
+        states.extend([
+            (
+                "relay_active, relief sought",
+                beside(Seat::Relief, sought.clone()),
+            ),
+            ("relay_active, relief invited", beside(Seat::Relief, asked)),
+            ("relay_active, team there", beside(Seat::Team, there)),
+        ]);
+    }
+    let mut held = taken();
+    held.held = held.held.with(placed.kind.calling());
+    states.push(("relay_active, held by who called", active(held)));
+    if placed.urgency == Urgency::Emergency {
+        let mut missing = taken();
+        missing.missing.insert(placed.kind.called(), 0);
+        states.push(("relay_active, telephone missing", active(missing)));
     }
     states.push(("call_ended", ended));
     states
@@ -181,6 +217,16 @@ fn inputs(ca: &CaId, epoch: Epoch) -> Vec<(String, Input)> {
             }
         }
     }
+    let seat = Seat::Relief;
+    let answered = Input::InvitationAccepted {
+        seat,
+        ca: ca.clone(),
+        epoch,
+        center: None,
+    };
+    let ca = ca.clone();
+    add(seat.word(), Input::Matched { seat, ca, epoch });
+    add(seat.word(), answered);
     for &reason in ReliefReason::ALL {
         let asked = Input::SeatAsked {
             seat: Seat::Relief,
