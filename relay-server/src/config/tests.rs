@@ -1,6 +1,10 @@
 //! The refusal table: what is written, and what the operator reads.
 
 use std::path::Path;
+use std::time::Duration;
+
+use relay_core::queue::{Occupancy, QueueRules};
+use relay_core::session::Rules;
 
 use super::*;
 use crate::init::init;
@@ -66,6 +70,32 @@ fn the_smallest_configuration_gets_the_documented_defaults() {
     assert!(config.turn.is_none());
     assert!(config.trunks.is_empty());
     assert_eq!(config.log.level, "info");
+}
+
+#[test]
+fn every_key_of_the_queue_is_a_rule_of_its_own() {
+    let folder = Folder::new();
+    let keys = "[queue]\ninvitation_timeout_s = 31\nhearing_ring_timeout_s = 32\nwrap_up_s = 33\n\
+                missed_invitations_max = 4\nwish_patience_s = 35\noccupancy_percent = 36\n\
+                occupancy_window_min = 37\nreassign_timeout_s = 38\n";
+    let queue = folder.parse(&with(keys)).unwrap().queue;
+    let occupancy = Occupancy {
+        share_percent: 36,
+        window: Duration::from_secs(37 * 60),
+    };
+    let rules = QueueRules {
+        invitation_timeout: Duration::from_secs(31),
+        wrap_up: Duration::from_secs(33),
+        missed_max: 4,
+        occupancy: Some(occupancy),
+        wish_patience: Duration::from_secs(35),
+    };
+    assert_eq!(queue.rules, rules);
+    let session = Rules {
+        ring_timeout: Duration::from_secs(32),
+        reassign_timeout: Duration::from_secs(38),
+    };
+    assert_eq!(queue.session, session);
 }
 
 #[test]

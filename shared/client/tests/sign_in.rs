@@ -163,11 +163,14 @@ fn an_interpreter_says_whether_calls_are_taken() {
         };
         server.wait_for(word, |seen| *seen == wanted);
     };
-    registered("available");
+    registered("available;choice=0");
     engine.send(Command::SetActivity(vrs_domain::Activity::Away));
-    registered("away");
-    engine.send(Command::SetActivity(vrs_domain::Activity::Available));
-    registered("available");
+    registered("away;choice=1");
+    // The same word again is another choice.
+    for choice in 2..4 {
+        engine.send(Command::SetActivity(vrs_domain::Activity::Available));
+        registered(&format!("available;choice={choice}"));
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Child processes that end with the test, and whose output can be waited for.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -144,6 +144,36 @@ impl Program {
             .map(String::as_str)
             .collect::<Vec<_>>()
             .join("\n")
+    }
+
+    /// How many UDP sockets it has open.
+    #[must_use]
+    pub fn udp_sockets(&self) -> usize {
+        let process = format!("/proc/{}", self.child.id());
+        let tables = ["udp", "udp6"].map(|table| {
+            let table = format!("{process}/net/{table}");
+            std::fs::read_to_string(table).unwrap_or_default()
+        });
+        let lines = tables.iter().flat_map(|table| table.lines().skip(1));
+        let inodes = lines.filter_map(|line| line.split_whitespace().nth(9));
+        let sockets: BTreeSet<String> = inodes.map(|inode| format!("socket:[{inode}]")).collect();
+        let open = std::fs::read_dir(format!("{process}/fd")).expect("its files");
+        let links = open.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        let udp = links.filter(|link| sockets.contains(link.to_string_lossy().as_ref()));
+        udp.count()
+    }
+
+    /// Waits until it has so many UDP sockets open.
+    ///
+    /// # Panics
+    /// When that never is.
+    pub fn comes_to_udp_sockets(&self, count: usize) {
+        let end = Instant::now() + PATIENCE;
+        while self.udp_sockets() != count {
+            let open = self.udp_sockets();
+            assert!(Instant::now() < end, "{open} sockets are open, not {count}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Asks it to end (SIGTERM) and waits.

@@ -137,4 +137,7 @@ fn one_flipped_byte_in_the_journal_is_found_and_named() {
         !output.status.success(),
         "the server does not start on a broken journal"
     );
+    let said = String::from_utf8_lossy(&output.stderr);
+    let named = said.contains("damaged at record") && said.contains(".vj");
+    assert!(named, "it says which record of which file: {said}");
 }

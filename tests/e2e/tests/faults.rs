@@ -164,3 +164,21 @@ fn r15_a_caller_whose_connection_breaks_in_the_queue_keeps_their_place_and_dials
         assert_eq!(journal.matches("call_placed").count(), 1, "{journal}");
     }
 }
+
+#[test]
+fn no_port_is_left_of_a_call_that_is_over() {
+    let mut service = Service::start();
+    let mut interpreter = service.interpreter();
+    let mut caller = service.caller();
+    let before = service.server().udp_sockets();
+    for _ in 0..2 {
+        caller.converse_through(&mut interpreter);
+        let during = service.server().udp_sockets();
+        assert!(during > before, "the telephone has a port of its own");
+        caller.send(Command::HangUp);
+        interpreter.ended();
+        caller.ended();
+        service.server().comes_to_udp_sockets(before);
+    }
+    service.stop_and_verify();
+}
