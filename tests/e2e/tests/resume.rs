@@ -1,13 +1,15 @@
 //! The server is killed in the middle of conversations, and they go on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vrs_client::{Command, Role, VideoSize};
 use vrs_domain::{EndReason, SessionId, SessionState};
 use vrs_e2e::{
     CALLER, CALLER_PASSWORD, Cable, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Party, Record,
-    Service, is_talking,
+    Service, is_talking, server,
 };
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until this party talks; which session it is.
 fn talking(party: &mut Party) -> Option<SessionId> {
@@ -18,6 +20,26 @@ fn hears_the_telephone(interpreter: &mut Party) {
     interpreter.stats_where("the telephone's tone", |stats| {
         stats.heard_hz.is_some_and(|hz| (hz - 1_000.0).abs() < 25.0)
     });
+}
+
+/// Waits until this many legs are recorded as being back since the restart.
+fn are_back(service: &Service, legs: usize) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let shown = server(&["journal", "show"], service.config());
+        let text = String::from_utf8_lossy(&shown.stdout);
+        let since = text
+            .lines()
+            .skip_while(|line| !line.contains("\"resumed\""));
+        let back = since
+            .filter(|line| line.contains("\"leg_connected\""))
+            .count();
+        if back >= legs {
+            return;
+        }
+        assert!(Instant::now() < end, "{back} legs are back, not {legs}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
 #[test]
@@ -51,6 +73,7 @@ fn r02_a_conversation_goes_on_after_the_server_was_killed_and_nobody_redials() {
     interpreter.sees("pictures again");
     // The telephone was not dropped: it is heard again, and hears.
     hears_the_telephone(&mut interpreter);
+    are_back(&service, 3);
     std::thread::sleep(Duration::from_millis(500));
     caller.send(Command::HangUp);
     assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
@@ -119,6 +142,7 @@ fn r02_twenty_conversations_go_on_after_the_server_was_killed() {
     for (_, interpreter, _) in &mut calls {
         hears_the_telephone(interpreter);
     }
+    are_back(&service, 3 * CROWD);
     for (caller, interpreter, _) in &mut calls {
         caller.send(Command::HangUp);
         assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
