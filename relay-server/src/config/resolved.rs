@@ -216,9 +216,7 @@ impl Numbers {
             Urgency::Standard
         }
     }
-}
 
-impl Numbers {
     /// Whom to call for help when no number is named: 911 where it is one of them.
     #[must_use]
     pub fn foremost(&self) -> Option<&PhoneNumber> {

@@ -406,10 +406,12 @@ impl Segment<'_> {
         record: u64,
         damage: Damage,
     ) -> Result<Option<TornTail>, JournalError> {
+        if !self.is_last {
+            return Err(self.damaged(record, damage));
+        }
         let written = self.written()?;
         let unwritten = written.next_multiple_of(SECTOR_BYTES);
-        let cut = written == self.offset || (unwritten < self.length && unwritten < end);
-        if self.is_last && cut {
+        if written == self.offset || (unwritten < self.length && unwritten < end) {
             self.torn(record)
         } else {
             Err(self.damaged(record, damage))
@@ -418,14 +420,13 @@ impl Segment<'_> {
 
     /// Where the zeros begin at the end of the file, after the last good byte.
     fn written(&self) -> Result<u64, JournalError> {
-        let fault = JournalError::io;
-        let mut file = File::open(self.path).map_err(fault(self.path))?;
-        file.seek(SeekFrom::Start(self.offset))
-            .map_err(fault(self.path))?;
+        let fault = || JournalError::io(self.path);
+        let mut file = File::open(self.path).map_err(fault())?;
+        file.seek(SeekFrom::Start(self.offset)).map_err(fault())?;
         let mut reader = BufReader::with_capacity(READ_BYTES, file);
         let (mut at, mut written) = (self.offset, self.offset);
         loop {
-            let bytes = reader.fill_buf().map_err(fault(self.path))?;
+            let bytes = reader.fill_buf().map_err(fault())?;
             if bytes.is_empty() {
                 return Ok(written);
             }

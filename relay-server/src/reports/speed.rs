@@ -148,8 +148,8 @@ pub struct Counter {
     now_ms: u64,
     to_date: Tally,
     recent: Tally,
-    /// When the first call was placed that is known.
-    since_ms: Option<u64>,
+    /// When the first call was placed that is known; now, while there is none.
+    since_ms: u64,
     excluded: u64,
     waiting: u64,
 }
@@ -163,7 +163,7 @@ impl Counter {
             now_ms,
             to_date: Tally::default(),
             recent: Tally::default(),
-            since_ms: None,
+            since_ms: now_ms,
             excluded: 0,
             waiting: 0,
         }
@@ -181,10 +181,7 @@ impl Counter {
         if placed_ms >= now_ms {
             return;
         }
-        self.since_ms = Some(
-            self.since_ms
-                .map_or(placed_ms, |since| since.min(placed_ms)),
-        );
+        self.since_ms = self.since_ms.min(placed_ms);
         let answer_ms = session.milestones().interpreter_answered_ms;
         let in_month = placed_ms >= first;
         match session.state() {
@@ -234,7 +231,7 @@ impl Counter {
             return None;
         }
         let left_days = (end - self.now_ms) as f64 / DAY_MS as f64;
-        let age_ms = self.now_ms - self.since_ms.unwrap_or(self.now_ms).min(self.now_ms);
+        let age_ms = self.now_ms - self.since_ms;
         let days = (age_ms as f64 / DAY_MS as f64).clamp(1.0, RECENT_DAYS as f64);
         let a_day = self.recent.calls as f64 / days;
         let rest = (a_day * left_days).round();

@@ -120,13 +120,11 @@ impl Actor {
                 "this is the caller's own number".into(),
             ));
         }
-        let said = Wishes::read(&request.headers);
-        // F18: a word that nobody knows keeps no one from help.
-        let said = if for_help {
-            Ok(said.unwrap_or_default())
-        } else {
-            said
-        }?;
+        let said = match Wishes::read(&request.headers) {
+            // F18: a word that nobody knows keeps no one from help.
+            Err(_) if for_help => Wishes::default(),
+            said => said?,
+        };
         Ok(Placed {
             kind: self.kind_of_call(said.kind, &number, urgency)?,
             urgency,

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use relay_core::Now;
 use relay_core::session::Session;
 
 use super::{MemoryStore, SessionRow, SledStore, Store, StoreError, StoreResult};
@@ -39,7 +38,7 @@ impl Rebuild {
             if self.ended.len() == ENDED_KEPT_MAX {
                 self.ended.pop_front();
             }
-            self.ended.push_back(row(&session));
+            self.ended.push_back(SessionRow::replayed(&session));
         }
     }
 
@@ -48,7 +47,10 @@ impl Rebuild {
     pub fn finish(mut self) -> Restored {
         let stranded = self.replay.stranded();
         let (open, faults) = self.replay.finish();
-        let rows = self.ended.into_iter().chain(open.iter().map(row));
+        let rows = self
+            .ended
+            .into_iter()
+            .chain(open.iter().map(SessionRow::replayed));
         Restored {
             rows: rows.collect(),
             open,
@@ -84,12 +86,4 @@ pub fn filled(
     // Memory takes everything.
     fill(&store, rows).ok();
     (Box::new(store), Some(why))
-}
-
-fn row(session: &Session) -> SessionRow {
-    // A replayed session's clock stands still: any moment gives the same row.
-    SessionRow::from(&session.view(Now {
-        mono_ms: 0,
-        utc_ms: 0,
-    }))
 }

@@ -1,6 +1,7 @@
 //! The rows of the views, in words that any tool can read.
 
-use relay_core::session::SessionView;
+use relay_core::Now;
+use relay_core::session::{Session, SessionView};
 use serde::{Deserialize, Serialize};
 
 /// One session as it stood at its last event.
@@ -36,6 +37,17 @@ pub struct SessionRow {
     pub event: u64,
     /// Why it ended, once it has.
     pub ended: Option<String>,
+}
+
+impl SessionRow {
+    /// A session as its records tell it. Its clock stands still: any moment gives the same row.
+    #[must_use]
+    pub fn replayed(session: &Session) -> Self {
+        Self::from(&session.view(Now {
+            mono_ms: 0,
+            utc_ms: 0,
+        }))
+    }
 }
 
 impl From<&SessionView> for SessionRow {

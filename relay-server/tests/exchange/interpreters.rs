@@ -71,13 +71,17 @@ async fn q4_who_is_asked_after_a_restart_has_an_epoch_that_the_session_takes() {
     office.assert_replays();
 }
 
-/// For how long nobody is sent after the call, as it is told.
+/// How the session stands, as it is told.
+fn status(event: &Event) -> Option<serde_json::Value> {
+    match event {
+        Event::Info { request, .. } => Some(serde_json::from_slice(&request.body).unwrap()),
+        _ => None,
+    }
+}
+
+/// For how long nobody is sent after the call.
 fn wrap_up(event: &Event) -> Option<u64> {
-    let Event::Info { request, .. } = event else {
-        return None;
-    };
-    let status: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
-    status["wrap_up_s"].as_u64()
+    status(event)?["wrap_up_s"].as_u64()
 }
 
 #[tokio::test(start_paused = true)]
@@ -101,11 +105,7 @@ async fn a_wrap_up_is_told_and_ended_by_another_choice_and_by_no_refresh() {
 
 /// Why a request for an interpreter was refused, if it was.
 fn refused(event: &Event) -> Option<String> {
-    let Event::Info { request, .. } = event else {
-        return None;
-    };
-    let status: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
-    status["refused"]["why"].as_str().map(str::to_owned)
+    status(event)?["refused"]["why"].as_str().map(str::to_owned)
 }
 
 #[tokio::test(start_paused = true)]

@@ -36,8 +36,6 @@ pub(crate) struct Party {
     pub(crate) kind: FlowKind,
     /// What goes along with the calls it places.
     pub(crate) headers: Vec<(String, String)>,
-    /// What an interpreter says they do.
-    pub(crate) chosen: Option<&'static str>,
     /// What goes along when it signs in.
     pub(crate) enclosure: Option<Enclosure>,
     registration: Option<RegistrationHandle>,
@@ -52,10 +50,6 @@ struct Line {
     arrivals: mpsc::Sender<Arrival>,
     seen: Vec<Event>,
     deaf: Arc<AtomicBool>,
-}
-
-fn availability(chosen: &str) -> (String, String) {
-    ("VRS-Availability".into(), chosen.into())
 }
 
 fn now() -> std::time::Instant {
@@ -80,7 +74,6 @@ impl Party {
             placed: None,
             kind: STREAM,
             headers: vec![("Recv-Info".into(), "vrs-status".into())],
-            chosen: None,
             enclosure: None,
             registration: None,
         }
@@ -139,7 +132,7 @@ impl Party {
             instance: Some(format!("urn:uuid:{}", self.account)),
             reg_id: Some(1),
             expires_s: 600,
-            headers: self.chosen.into_iter().map(availability).collect(),
+            headers: Vec::new(),
             enclosure: self.enclosure.clone(),
             credentials: Some(self.credentials()),
         };
@@ -164,10 +157,10 @@ impl Party {
         .await
     }
 
-    /// Registers again with this.
+    /// Registers again and says what an interpreter does.
     pub(crate) async fn choose(&mut self, chosen: &'static str) {
         let registration = self.registration.unwrap();
-        let headers = vec![availability(chosen)];
+        let headers = vec![("VRS-Availability".into(), chosen.into())];
         self.order(move |endpoint| endpoint.update_headers(now(), registration, headers))
             .await;
         self.granted().await;

@@ -5,14 +5,20 @@ use vrs_sip::Uri;
 use super::office::{
     ANA, CALLER, DOMAIN, EVA, NED, OTHER, Office, SPANISH, TELEPHONE, TRUNKS, pass, seconds,
 };
-use super::party::incoming;
+use super::party::{Party, incoming};
+
+/// The service, a gateway, this interpreter and a caller.
+async fn all_there(interpreter: &'static str) -> (Office, Party, Party, Party) {
+    let mut office = Office::open().await;
+    let gateway = office.gateway(TRUNKS[0]).await;
+    let interpreter = office.sign_in(interpreter).await;
+    let caller = office.sign_in(CALLER).await;
+    (office, gateway, interpreter, caller)
+}
 
 #[tokio::test(start_paused = true)]
 async fn f18_help_is_at_the_telephone_whoever_has_a_ca_id_that_reads_like_its_number() {
-    let mut office = Office::open().await;
-    let mut gateway = office.gateway(TRUNKS[0]).await;
-    let mut ned = office.sign_in(NED).await;
-    let mut caller = office.sign_in(CALLER).await;
+    let (_office, mut gateway, mut ned, mut caller) = all_there(NED).await;
     caller.call(NED).await;
     let (call, asked) = ned.incoming().await;
     assert_eq!(asked.headers.get("VRS-Urgency"), Some("emergency"));
@@ -24,10 +30,7 @@ async fn f18_help_is_at_the_telephone_whoever_has_a_ca_id_that_reads_like_its_nu
 
 #[tokio::test(start_paused = true)]
 async fn f18_nothing_that_a_request_says_keeps_its_caller_from_help() {
-    let mut office = Office::open().await;
-    let mut gateway = office.gateway(TRUNKS[0]).await;
-    let mut ana = office.sign_in(ANA).await;
-    let mut caller = office.sign_in(CALLER).await;
+    let (_office, mut gateway, mut ana, mut caller) = all_there(ANA).await;
     let strange = [
         ("VRS-Languages", "ase/klingon"),
         ("VRS-Skill", "plumbing"),
@@ -47,10 +50,7 @@ async fn f18_nothing_that_a_request_says_keeps_its_caller_from_help() {
 
 #[tokio::test(start_paused = true)]
 async fn f18_the_service_for_emergencies_is_the_number_for_them() {
-    let mut office = Office::open().await;
-    let mut gateway = office.gateway(TRUNKS[0]).await;
-    let mut ana = office.sign_in(ANA).await;
-    let mut caller = office.sign_in(CALLER).await;
+    let (_office, mut gateway, mut ana, mut caller) = all_there(ANA).await;
     let sos = Uri::parse("urn:service:sos.fire").unwrap();
     let from = Uri::sip(CALLER, DOMAIN);
     caller.call_as(from, sos, None).await;
@@ -61,10 +61,7 @@ async fn f18_the_service_for_emergencies_is_the_number_for_them() {
 
 #[tokio::test(start_paused = true)]
 async fn who_calls_anonymously_by_the_book_is_not_shown() {
-    let mut office = Office::open().await;
-    let mut gateway = office.gateway(TRUNKS[0]).await;
-    let mut ana = office.sign_in(ANA).await;
-    let mut caller = office.sign_in(CALLER).await;
+    let (_office, mut gateway, mut ana, mut caller) = all_there(ANA).await;
     let nobody = Uri::sip("anonymous", "anonymous.invalid");
     caller
         .call_as(nobody, Uri::sip(TELEPHONE, DOMAIN), None)

@@ -41,8 +41,7 @@ impl Party {
     }
 
     /// Somebody whose way to the server is a cable that can be cut, signed in; they hum as above.
-    #[must_use]
-    pub fn over(
+    pub(crate) fn over(
         cable: &Cable,
         service: &Service,
         role: Role,
@@ -194,6 +193,16 @@ impl Party {
     pub fn sees(&mut self, what: &str) {
         let before = self.stats_where(what, |_| true).frames_decoded;
         self.stats_where(what, |stats| stats.frames_decoded > before + 10);
+    }
+
+    /// Waits until the simulated telephone's tone of 1000 Hz is heard.
+    ///
+    /// # Panics
+    /// When it never is.
+    pub fn hears_the_telephone(&mut self) {
+        self.stats_where("the telephone's tone", |stats| {
+            stats.heard_hz.is_some_and(|hz| (hz - 1_000.0).abs() < 25.0)
+        });
     }
 
     /// Waits until the call is in `state`.

@@ -169,8 +169,11 @@ impl Program {
     /// When that never is.
     pub fn comes_to_udp_sockets(&self, count: usize) {
         let end = Instant::now() + PATIENCE;
-        while self.udp_sockets() != count {
+        loop {
             let open = self.udp_sockets();
+            if open == count {
+                return;
+            }
             assert!(Instant::now() < end, "{open} sockets are open, not {count}");
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use vrs_client::{CallView, Role};
+use vrs_domain::Leg;
+
 use crate::cable::Cable;
 use crate::party::Party;
 use crate::programs::{Program, binary};
@@ -312,6 +315,36 @@ impl Service {
     #[must_use]
     pub fn interpreter(&self) -> Party {
         Party::interpreter(self, INTERPRETER, INTERPRETER_PASSWORD)
+    }
+
+    /// The caller, whose way to the server is a cable that can be cut.
+    #[must_use]
+    pub fn caller_over(&self, cable: &Cable) -> Party {
+        Party::over(cable, self, Role::Caller, CALLER, CALLER_PASSWORD)
+    }
+
+    /// The interpreter, in the same way.
+    #[must_use]
+    pub fn interpreter_over(&self, cable: &Cable) -> Party {
+        let (account, password) = (INTERPRETER, INTERPRETER_PASSWORD);
+        Party::over(cable, self, Role::Interpreter, account, password)
+    }
+
+    /// The caller of a call for help loses the telephone, whose cable breaks, and gets it back.
+    ///
+    /// # Panics
+    /// When nobody is told, or it does not come back.
+    pub fn telephone_is_lost_and_called_back(&self, caller: &mut Party, interpreter: &mut Party) {
+        let cable = self.cable().expect("a cable");
+        let telephone = cable.target();
+        cable.lay_to("127.0.0.1:1");
+        cable.cut();
+        let lost = |view: &CallView| view.missing == [Leg::Hearing];
+        caller.call_where("that the telephone is lost", lost);
+        cable.lay_to(&telephone);
+        let back = |view: &CallView| view.missing.is_empty();
+        caller.call_where("the telephone again", back);
+        interpreter.call_where("the telephone again", back);
     }
 
     /// Caller and interpreter, in conversation with the telephone.

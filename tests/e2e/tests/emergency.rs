@@ -1,8 +1,8 @@
 //! What emergency services are told, by the real programs (47 CFR 9.14).
 
 use serde_json::{Value, json};
-use vrs_client::{CallView, Command, Event, LocationReport, Role};
-use vrs_domain::{EndReason, Leg, Sensitive};
+use vrs_client::{Command, Event, LocationReport, Role};
+use vrs_domain::{EndReason, Sensitive};
 use vrs_e2e::{
     CALLER, CALLER_PASSWORD, INTERPRETER, Party, Program, Service, ServiceBuilder, is_talking,
     server,
@@ -69,16 +69,7 @@ fn f20_emergency_services_are_told_all_five_facts_and_again_when_they_are_called
     let mut interpreter = service.interpreter();
     let mut caller = Party::caller(&service, NEIGHBOUR, NEIGHBOUR_PASSWORD);
     call_for_help(&mut caller, &mut interpreter);
-    let cable = service.cable().expect("a cable");
-    let address = cable.target();
-    cable.lay_to("127.0.0.1:1");
-    cable.cut();
-    let lost = |view: &CallView| view.missing == [Leg::Hearing];
-    caller.call_where("that the telephone is lost", lost);
-    cable.lay_to(&address);
-    let back = |view: &CallView| view.missing.is_empty();
-    caller.call_where("the telephone again", back);
-    interpreter.call_where("the telephone again", back);
+    service.telephone_is_lost_and_called_back(&mut caller, &mut interpreter);
     hang_up(&mut caller, &mut interpreter);
     let location = json!({
         "country": "US", "A1": "NY", "A3": "New York", "RD": "Broadway & 5th", "HNO": "123",

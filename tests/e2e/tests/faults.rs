@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use vrs_client::{CallView, Command, Connection, Event, Role};
+use vrs_client::{CallView, Command, Connection, Event};
 use vrs_domain::{EndReason, SessionState};
-use vrs_e2e::{CALLER, CALLER_PASSWORD, Cable, INTERPRETER_PASSWORD, NUMBER, Party, Service};
+use vrs_e2e::{CALLER_PASSWORD, Cable, INTERPRETER_PASSWORD, NUMBER, Party, Service};
 
 /// A caller behind a cable that can be cut, in conversation.
 fn converse_over(cable: &Cable, service: &Service) -> (Party, Party) {
     let mut interpreter = service.interpreter();
-    let mut caller = Party::over(cable, service, Role::Caller, CALLER, CALLER_PASSWORD);
+    let mut caller = service.caller_over(cable);
     caller.converse_through(&mut interpreter);
     (caller, interpreter)
 }
@@ -142,7 +142,7 @@ fn r15_a_caller_whose_connection_breaks_in_the_queue_keeps_their_place_and_dials
         let mut service = Service::start();
         let cable = Cable::to(service.secure());
         let mut interpreter = service.interpreter();
-        let mut caller = Party::over(&cable, &service, Role::Caller, CALLER, CALLER_PASSWORD);
+        let mut caller = service.caller_over(&cable);
         caller.call(number);
         let invited = interpreter.invited();
         cable.cut();

@@ -1,11 +1,8 @@
 //! Calls from a telephone, between subscribers, in an emergency, and changes of interpreter.
 
-use vrs_client::{CallView, Command, Role};
-use vrs_domain::{CallKind, EndReason, Leg, ReliefReason, Seat, SessionId, Urgency};
-use vrs_e2e::{
-    CALLER, CALLER_PASSWORD, Cable, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Party, Record,
-    Service, ServiceBuilder, is_talking,
-};
+use vrs_client::{CallView, Command};
+use vrs_domain::{CallKind, EndReason, ReliefReason, Seat, SessionId, Urgency};
+use vrs_e2e::{CALLER, Cable, NUMBER, Party, Record, Service, ServiceBuilder, is_talking};
 
 const FRIEND: &str = "+15550100002";
 const FRIEND_PASSWORD: &str = "a friend's password";
@@ -85,9 +82,7 @@ fn a_telephone_reaches_a_subscriber_whose_devices_all_ring_and_the_first_answer_
     laptop.stats_where("the interpreter's picture", |stats| {
         stats.frames_decoded > 10
     });
-    interpreter.stats_where("the telephone's tone", |stats| {
-        stats.heard_hz.is_some_and(|hz| (hz - 1_000.0).abs() < 25.0)
-    });
+    interpreter.hears_the_telephone();
     service.at_telephone("hang up");
     assert_eq!(laptop.ended().reason, Some(EndReason::HearingHungUp));
     assert_eq!(interpreter.ended().reason, Some(EndReason::HearingHungUp));
@@ -178,7 +173,7 @@ fn f21_a_caller_who_is_lost_in_an_emergency_is_called_back_and_the_call_goes_on(
     let mut service = Service::start();
     let cable = Cable::to(service.secure());
     let mut interpreter = service.interpreter();
-    let mut caller = Party::over(&cable, &service, Role::Caller, CALLER, CALLER_PASSWORD);
+    let mut caller = service.caller_over(&cable);
     caller.call("911");
     assert_eq!(interpreter.invited().urgency, Some(Urgency::Emergency));
     interpreter.send(Command::Answer);
@@ -208,19 +203,8 @@ fn f21_a_telephone_that_is_lost_in_an_emergency_is_called_again_and_the_call_goe
     interpreter.send(Command::Answer);
     let talking = caller.call_where("the conversation", is_talking);
     interpreter.call_where("the conversation", is_talking);
-    let cable = service.cable().expect("a cable");
-    let telephone = cable.target();
-    cable.lay_to("127.0.0.1:1");
-    cable.cut();
-    let lost = |view: &CallView| view.missing == [Leg::Hearing];
-    caller.call_where("that the telephone is lost", lost);
-    cable.lay_to(&telephone);
-    let back = |view: &CallView| view.missing.is_empty();
-    caller.call_where("the telephone again", back);
-    interpreter.call_where("the telephone again", back);
-    interpreter.stats_where("the telephone's tone", |stats| {
-        stats.heard_hz.is_some_and(|hz| (hz - 1_000.0).abs() < 25.0)
-    });
+    service.telephone_is_lost_and_called_back(&mut caller, &mut interpreter);
+    interpreter.hears_the_telephone();
     caller.send(Command::HangUp);
     assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
     let journal = service.stop_and_verify();
@@ -308,13 +292,7 @@ fn a_team_interpreter_joins_sees_and_leaves() {
 fn an_interpreter_who_is_lost_in_a_call_is_replaced_and_nobody_redials() {
     let mut service = Service::start();
     let cable = Cable::to(service.secure());
-    let mut interpreter = Party::over(
-        &cable,
-        &service,
-        Role::Interpreter,
-        INTERPRETER,
-        INTERPRETER_PASSWORD,
-    );
+    let mut interpreter = service.interpreter_over(&cable);
     let mut caller = service.caller();
     caller.converse_through(&mut interpreter);
     let mut other = second_interpreter(&service);
@@ -324,9 +302,7 @@ fn an_interpreter_who_is_lost_in_a_call_is_replaced_and_nobody_redials() {
     assert_eq!(invited.seat, Some(Seat::Lead));
     other.send(Command::Answer);
     caller.call_where("the other interpreter", interpreted_by(SECOND));
-    other.stats_where("the telephone's tone", |stats| {
-        stats.heard_hz.is_some_and(|hz| (hz - 1_000.0).abs() < 25.0)
-    });
+    other.hears_the_telephone();
     let before = caller.stats_where("pictures", |_| true).frames_decoded;
     caller.stats_where("the other's picture", |stats| {
         stats.frames_decoded > before + 15

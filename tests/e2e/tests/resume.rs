@@ -4,22 +4,13 @@ use std::time::{Duration, Instant};
 
 use vrs_client::{Command, Role, VideoSize};
 use vrs_domain::{EndReason, SessionId, SessionState};
-use vrs_e2e::{
-    CALLER, CALLER_PASSWORD, Cable, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Party, Record,
-    Service, is_talking, server,
-};
+use vrs_e2e::{CALLER_PASSWORD, Cable, NUMBER, Party, Record, Service, is_talking, server};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until this party talks; which session it is.
 fn talking(party: &mut Party) -> Option<SessionId> {
     party.call_where("the conversation", is_talking).session
-}
-
-fn hears_the_telephone(interpreter: &mut Party) {
-    interpreter.stats_where("the telephone's tone", |stats| {
-        stats.heard_hz.is_some_and(|hz| (hz - 1_000.0).abs() < 25.0)
-    });
 }
 
 /// Waits until this many legs are recorded as being back since the restart.
@@ -46,14 +37,8 @@ fn are_back(service: &Service, legs: usize) {
 fn r02_a_conversation_goes_on_after_the_server_was_killed_and_nobody_redials() {
     let mut service = Service::start();
     let cable = Cable::to(service.secure());
-    let mut interpreter = Party::over(
-        &cable,
-        &service,
-        Role::Interpreter,
-        INTERPRETER,
-        INTERPRETER_PASSWORD,
-    );
-    let mut caller = Party::over(&cable, &service, Role::Caller, CALLER, CALLER_PASSWORD);
+    let mut interpreter = service.interpreter_over(&cable);
+    let mut caller = service.caller_over(&cable);
     caller.call(NUMBER);
     interpreter.invited();
     interpreter.send(Command::Answer);
@@ -72,7 +57,7 @@ fn r02_a_conversation_goes_on_after_the_server_was_killed_and_nobody_redials() {
     caller.sees("pictures again");
     interpreter.sees("pictures again");
     // The telephone was not dropped: it is heard again, and hears.
-    hears_the_telephone(&mut interpreter);
+    interpreter.hears_the_telephone();
     are_back(&service, 3);
     std::thread::sleep(Duration::from_millis(500));
     caller.send(Command::HangUp);
@@ -140,7 +125,7 @@ fn r02_twenty_conversations_go_on_after_the_server_was_killed() {
         }
     }
     for (_, interpreter, _) in &mut calls {
-        hears_the_telephone(interpreter);
+        interpreter.hears_the_telephone();
     }
     are_back(&service, 3 * CROWD);
     for (caller, interpreter, _) in &mut calls {

@@ -28,8 +28,9 @@
 //!
 //! # Who fits
 //! Languages are never given up, save by emergency calls for which nobody is free: they are offered
-//! to whoever interprets between the same sign language and another spoken one. A supervisor's seat is offered to supervisors, who are otherwise
-//! interpreters like all the others. Skill and gender are wishes:
+//! to whoever interprets between the same sign language and another spoken one. A supervisor's seat
+//! is offered to supervisors, who are otherwise interpreters like all the others. Skill and gender
+//! are wishes:
 //! - Somebody free who fulfils all wishes is preferred; then skill without gender, then gender
 //!   without skill, then anybody.
 //! - A wish binds for `wish_patience`, and only while somebody signed in and not away could fulfil
@@ -39,8 +40,9 @@
 //!
 //! # Who is asked again
 //! An interpreter who declined a session (or let it lapse, or was relieved in it) is passed over
-//! for every seat of that session for [`DECLINE_MEMORY`] ([`EMERGENCY_DECLINE_MEMORY`]), or until they become available anew, or
-//! sign out and in, or somebody accepts a seat of it.
+//! for every seat of that session for [`DECLINE_MEMORY`] (in an emergency
+//! [`EMERGENCY_DECLINE_MEMORY`]), or until they become available anew, or sign out and in, or
+//! somebody accepts a seat of it.
 //! Meanwhile everybody else is asked; when all who are free have declined, the session keeps its
 //! place and waits, and those behind it may be served by the same interpreters. Declining ends an
 //! interpreter's idle time, so within a round nobody is asked twice before all have been asked.
@@ -189,7 +191,8 @@ impl Queue {
 
     /// An interpreter signed out or was lost. An invitation that was out is returned: its session
     /// is to be told `InvitationDeclined { how: Lost }`. A seat that they have stays theirs until
-    /// [`Self::vacate`], [`Self::relieve`] or [`Self::leave`]. All else about them is forgotten.
+    /// [`Self::vacate`], [`Self::relieve`] or [`Self::leave`]. All else about them is forgotten, but
+    /// how busy they were.
     pub fn sign_out(&mut self, ca: &CaId, now: Instant) -> Option<Match> {
         let key = CaKey::from(ca);
         let engagement = self.roster.sign_out(key, now);

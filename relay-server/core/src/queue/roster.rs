@@ -10,7 +10,9 @@ use vrs_domain::{Activity, Availability, LanguagePair, Seat, SessionId};
 use super::class::{CaKey, Class, Pool, Want};
 use super::occupancy::{Calls, Gone};
 use super::shelves::{Shelf, Shelves, Standing};
-use super::{CHANGES_PENDING_MAX, INTERPRETERS_MAX, InterpreterProfile, QueueError, QueueRules};
+use super::{
+    CHANGES_PENDING_MAX, INTERPRETERS_MAX, InterpreterProfile, Occupancy, QueueError, QueueRules,
+};
 
 /// What an interpreter is bound to; at most one thing (Q2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,13 +206,10 @@ impl Roster {
     }
 
     fn dismiss(&mut self, ca: CaKey, now: Instant) {
-        let calls = self.known.remove(&ca).map(|one| one.calls);
-        let until = self
-            .rules
-            .occupancy
-            .map(|rule| now.checked_add(rule.window));
-        if let (Some(calls), Some(Some(until))) = (calls, until) {
-            self.gone.keep(ca, calls, until);
+        let until = |rule: Occupancy| now.checked_add(rule.window);
+        let until = self.rules.occupancy.and_then(until);
+        if let (Some(one), Some(until)) = (self.known.remove(&ca), until) {
+            self.gone.keep(ca, one.calls, until);
         }
     }
 

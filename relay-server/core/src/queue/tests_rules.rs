@@ -21,6 +21,17 @@ fn with_rest() -> World {
     })
 }
 
+/// The only interpreter is back from a call of so many seconds, and rests for it.
+fn after_a_call_of(seconds: u64) -> World {
+    let mut world = with_rest();
+    world.sign_in(10, &[ENGLISH]);
+    world.enter(1, ENGLISH);
+    world.connect();
+    world.wait(seconds);
+    world.queue.leave(SessionId(1), world.now);
+    world
+}
+
 // ---- seats ----
 
 #[test]
@@ -349,12 +360,7 @@ fn without_a_most_nobody_is_made_absent() {
 
 #[test]
 fn who_was_in_calls_too_long_rests_until_the_share_is_below_the_rule() {
-    let mut world = with_rest();
-    world.sign_in(10, &[ENGLISH]);
-    world.enter(1, ENGLISH);
-    world.connect();
-    world.wait(70);
-    world.queue.leave(SessionId(1), world.now);
+    let mut world = after_a_call_of(70);
     assert!(world.queue.is_resting(&ca(10)));
     assert_eq!(world.availability(10), Availability::Available);
     world.enter_as(2, ENGLISH, Urgency::Urgent);
@@ -371,12 +377,7 @@ fn who_was_in_calls_too_long_rests_until_the_share_is_below_the_rule() {
 
 #[test]
 fn nobody_works_off_a_rest_by_signing_out_and_in_again() {
-    let mut world = with_rest();
-    world.sign_in(10, &[ENGLISH]);
-    world.enter(1, ENGLISH);
-    world.connect();
-    world.wait(70);
-    world.queue.leave(SessionId(1), world.now);
+    let mut world = after_a_call_of(70);
     let rests_until = world.queue.poll_timeout().unwrap();
     for wait in [1, 20] {
         world.queue.sign_out(&ca(10), world.now);
@@ -424,12 +425,7 @@ fn f18_the_only_interpreter_who_missed_an_emergency_is_soon_asked_again() {
 
 #[test]
 fn f18_emergencies_are_offered_to_those_who_rest() {
-    let mut world = with_rest();
-    world.sign_in(10, &[ENGLISH]);
-    world.enter(1, ENGLISH);
-    world.connect();
-    world.wait(60);
-    world.queue.leave(SessionId(1), world.now);
+    let mut world = after_a_call_of(60);
     world.choose(10, Activity::Available);
     assert!(world.queue.is_resting(&ca(10)), "no word ends a rest");
     world.enter_as(2, ENGLISH, Urgency::Emergency);

@@ -92,16 +92,12 @@ fn states(placed: &Placed, ca: &CaId, epoch: Epoch) -> Vec<(&'static str, State)
         talk.set(parties.are_complete().then(|| parties.crew.lead()), 0);
         State::RelayActive { parties, talk }
     };
-    let lead = Interpreter {
+    let earlier = Interpreter {
         epoch: Epoch(1),
         ..interpreter.clone()
     };
     let mut relieved = taken();
-    *relieved.crew.place_mut(Seat::Relief) = Place::Taken(Interpreter {
-        ca: ca.clone(),
-        epoch: Epoch(1),
-        center: None,
-    });
+    *relieved.crew.place_mut(Seat::Relief) = Place::Taken(earlier.clone());
     let ended = State::CallEnded {
         reason: EndReason::CallerHungUp,
         stage: SessionState::RelayActive,
@@ -140,7 +136,7 @@ fn states(placed: &Placed, ca: &CaId, epoch: Epoch) -> Vec<(&'static str, State)
             ("relay_active, relief there", active(relieved)),
         ]);
         let beside = |seat: Seat, place: Place| {
-            let mut parties = crew(Place::Taken(lead.clone()), before);
+            let mut parties = crew(Place::Taken(earlier.clone()), before);
             parties.crew.latest = if place == sought { before } else { epoch };
             *parties.crew.place_mut(seat) = place;
             active(parties)

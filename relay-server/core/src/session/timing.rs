@@ -52,13 +52,15 @@ impl Session {
     /// Gives what the session clock showed at `alive`; where nobody knows when the server was
     /// there last, that was at the last event.
     pub fn resume(&mut self, now: Now, alive: Option<Now>) -> u64 {
-        let later = alive.filter(|alive| alive.mono_ms >= self.last_up_ms);
-        let (up_ms, last_at_ms) = later.map_or((self.last_up_ms, self.last_at_ms), |alive| {
-            (alive.mono_ms, alive.utc_ms)
-        });
-        let lived_ms = up_ms.saturating_sub(self.last_up_ms);
+        let last = Now {
+            utc_ms: self.last_at_ms,
+            mono_ms: self.last_up_ms,
+        };
+        let later = alive.filter(|alive| alive.mono_ms >= last.mono_ms);
+        let alive = later.unwrap_or(last);
+        let lived_ms = alive.mono_ms.saturating_sub(last.mono_ms);
         let alive_ms = self.session_ms.saturating_add(lived_ms);
-        let gone_ms = now.utc_ms.saturating_sub(last_at_ms);
+        let gone_ms = now.utc_ms.saturating_sub(alive.utc_ms);
         let now_ms = alive_ms.saturating_add(gone_ms.min(millis(GONE_MAX)));
         self.clock = Some(Running::from(now, now_ms));
         alive_ms

@@ -328,14 +328,10 @@ impl Chronicle {
         for (heard, known, what) in lists {
             let counts = heard.iter().filter(|(_, heard)| seen.counts(*heard));
             for (asking, heard) in counts {
-                let stamp = known.get(&seating(asking));
+                let seating = seating(asking);
+                let stamp = known.get(&seating);
                 if !stamp.is_some_and(|stamp| stamp.is_before(*heard)) {
-                    let Asking {
-                        session,
-                        seat,
-                        interpreter,
-                        epoch,
-                    } = asking;
+                    let (session, seat, interpreter, epoch) = seating;
                     found.push(format!(
                         "Q7: {interpreter} {what} the {seat} of {session} (epoch {epoch}), of which \
                          the journal knew nothing"

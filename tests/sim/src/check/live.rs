@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use relay_core::Now;
-use relay_core::session::Session;
 use relay_server::journal::{Record, Replay};
 use relay_server::store::SessionRow;
 
@@ -28,15 +26,6 @@ struct Written {
     of_this_life: usize,
 }
 
-fn row(session: &Session) -> SessionRow {
-    // A replayed session's clock stands still: any moment gives the same row.
-    let now = Now {
-        mono_ms: 0,
-        utc_ms: 0,
-    };
-    SessionRow::from(&session.view(now))
-}
-
 /// What is wrong with the sessions that a server holds; how many are right is added to `right`.
 pub fn unlike(folder: &Path, live: &[SessionRow], fit: Fit, right: &mut u64) -> Vec<String> {
     let mut replay = Replay::default();
@@ -46,7 +35,7 @@ pub fn unlike(folder: &Path, live: &[SessionRow], fit: Fit, right: &mut u64) -> 
         let id = &record.entry.session;
         if let Some(session) = ended.as_ref().or_else(|| replay.open().get(id)) {
             let known = written.entry(id.clone()).or_default();
-            known.rows.push(row(session));
+            known.rows.push(SessionRow::replayed(session));
             known.of_this_life += usize::from(record.sequence > fit.head);
         }
     };
