@@ -120,10 +120,10 @@ impl Actor {
                 "this is the caller's own number".into(),
             ));
         }
-        let said = match Wishes::read(&request.headers) {
-            // F18: a word that nobody knows keeps no one from help.
-            Err(_) if for_help => Wishes::default(),
-            said => said?,
+        let said = if for_help {
+            Wishes::known(&request.headers)
+        } else {
+            Wishes::read(&request.headers)?
         };
         Ok(Placed {
             kind: self.kind_of_call(said.kind, &number, urgency)?,
@@ -217,7 +217,6 @@ impl Actor {
 }
 
 /// What a request says about its call.
-#[derive(Default)]
 struct Wishes {
     kind: Option<CallKind>,
     languages: Option<LanguagePair>,
@@ -233,6 +232,17 @@ impl Wishes {
             skill: word(headers, wire::SKILL, EndReason::RequestInvalid)?,
             gender: word(headers, wire::GENDER, EndReason::RequestInvalid)?,
         })
+    }
+
+    /// F18: a word that nobody knows keeps no one from help, nor from the other words. The kind of
+    /// a call for help is not asked for.
+    fn known(headers: &Headers) -> Self {
+        Self {
+            kind: None,
+            languages: known(headers, wire::LANGUAGES),
+            skill: known(headers, wire::SKILL),
+            gender: known(headers, wire::GENDER),
+        }
     }
 }
 
@@ -271,6 +281,11 @@ where
         Ok(value) => Ok(Some(value)),
         Err(error) => Err(Refusal::Why(reason, format!("{name}: {error}"))),
     }
+}
+
+/// The same, and another word is as if there were none.
+fn known<T: std::str::FromStr>(headers: &Headers, name: &str) -> Option<T> {
+    headers.get(name)?.trim().parse().ok()
 }
 
 fn user_of_from(headers: &Headers) -> Option<String> {

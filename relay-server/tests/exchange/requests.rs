@@ -49,6 +49,18 @@ async fn f18_nothing_that_a_request_says_keeps_its_caller_from_help() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn f18_a_word_that_nobody_knows_takes_nothing_from_those_beside_it() {
+    let (mut office, _gateway, _ana, mut caller) = all_there(ANA).await;
+    let mut eva = office.sign_in(EVA).await;
+    let said = [("VRS-Gender", "any"), ("VRS-Languages", "ase/es")];
+    let said = said.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    caller.headers.extend(said);
+    caller.call("911").await;
+    let (_, asked) = eva.incoming().await;
+    assert_eq!(asked.headers.get("VRS-Urgency"), Some("emergency"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn f18_the_service_for_emergencies_is_the_number_for_them() {
     let (_office, mut gateway, mut ana, mut caller) = all_there(ANA).await;
     let sos = Uri::parse("urn:service:sos.fire").unwrap();
