@@ -129,6 +129,12 @@ impl Peer {
         index.filter(|_| connected)
     }
 
+    /// Whether the peer showed from this address that it knows our ICE password (A33).
+    #[must_use]
+    pub fn is_proven(&self, source: SocketAddr) -> bool {
+        self.transports.iter().any(|t| t.ice.is_proven(source))
+    }
+
     fn handle_stun(
         &mut self,
         now: Instant,
