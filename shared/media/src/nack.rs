@@ -15,6 +15,11 @@ const TRIES_MAX: u32 = 6;
 const AGE_MAX: Duration = Duration::from_millis(1_000);
 /// Most packets missing at once; beyond it a key frame is the better remedy.
 const MISSING_MAX: usize = 200;
+/// Of what was sent, one part in so many may be sent again: a peer that asks for more has no use
+/// for it, or means harm (A42).
+const RESENT_PART: usize = 2;
+/// Bytes that may be sent again at once.
+const RESEND_BYTES_MAX: usize = 128 * 1024;
 /// Packets kept for resending.
 const CACHE_PACKETS_MAX: usize = 512;
 /// The same packet is resent at most once in this time: duplicated requests cost nothing.
@@ -111,11 +116,15 @@ struct Cached {
 #[derive(Default)]
 pub struct ResendCache {
     packets: VecDeque<Cached>,
+    /// Bytes that may be sent again now.
+    budget: usize,
 }
 
 impl ResendCache {
     /// Keeps a packet; the oldest of more than 512 is forgotten.
     pub fn push(&mut self, sequence: u16, bytes: Bytes) {
+        let earned = bytes.len() / RESENT_PART;
+        self.budget = (self.budget + earned).min(RESEND_BYTES_MAX);
         self.packets.push_back(Cached {
             sequence,
             bytes,
@@ -126,7 +135,8 @@ impl ResendCache {
         }
     }
 
-    /// The packet to send again, unless it is forgotten or was resent a moment ago.
+    /// The packet to send again, unless it is forgotten, was resent a moment ago, or too much was
+    /// resent of late.
     pub fn resend(&mut self, now: Instant, sequence: u16) -> Option<Bytes> {
         let cached = self
             .packets
@@ -137,6 +147,7 @@ impl ResendCache {
         if cached.resent.is_some_and(recent) {
             return None;
         }
+        self.budget = self.budget.checked_sub(cached.bytes.len())?;
         cached.resent = Some(now);
         Some(cached.bytes.clone())
     }
@@ -183,14 +194,37 @@ mod tests {
         let now = start();
         let mut cache = ResendCache::default();
         for n in 0..600u16 {
-            cache.push(n, Bytes::from(vec![n as u8]));
+            cache.push(n, Bytes::from(vec![n as u8; 2]));
         }
         assert_eq!(cache.resend(now, 0), None, "forgotten");
         assert_eq!(
             cache.resend(now, 599),
-            Some(Bytes::from(vec![599u16 as u8]))
+            Some(Bytes::from(vec![599u16 as u8; 2]))
         );
         assert_eq!(cache.resend(now, 599), None, "a moment ago");
         assert!(cache.resend(now + RESEND_INTERVAL_MIN, 599).is_some());
+    }
+
+    #[test]
+    fn a42_of_what_was_sent_at_most_half_is_sent_again_however_often_it_is_asked_for() {
+        const BYTES: usize = 1_200;
+        let mut now = start();
+        let mut cache = ResendCache::default();
+        let (mut sent, mut resent) = (0, 0);
+        for n in 0..2_000u16 {
+            cache.push(n, Bytes::from(vec![0; BYTES]));
+            sent += BYTES;
+            now += RESEND_INTERVAL_MIN;
+            for asked in n.saturating_sub(500)..=n {
+                resent += cache.resend(now, asked).map_or(0, |bytes| bytes.len());
+            }
+        }
+        assert!(resent <= sent / RESENT_PART, "{resent} of {sent}");
+        // Who lost a few is served at once.
+        let calm = now + Duration::from_secs(1);
+        for n in 2_000..2_200u16 {
+            cache.push(n, Bytes::from(vec![0; BYTES]));
+        }
+        assert!((2_000..2_050).all(|n| cache.resend(calm, n).is_some()));
     }
 }

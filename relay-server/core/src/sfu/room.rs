@@ -251,10 +251,14 @@ impl Room {
             });
             return;
         }
+        let mut awaited = false;
         for viewer in viewers(leg) {
             if let Some(peer) = self.peers.get_mut(viewer) {
-                peer.send_rtp(now, kind, packet);
+                awaited |= peer.send_rtp(now, kind, packet);
             }
+        }
+        if awaited && let Some(source) = self.peers.get_mut(&leg) {
+            source.request_keyframe(now);
         }
     }
 

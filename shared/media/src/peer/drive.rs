@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::dtls::DtlsState;
 use super::ice::{IceState, Path};
+use super::send::Forwarded;
 use super::{Announced, Dtls, Peer, PeerEvent, PeerOutput, stun_ufrag};
 use crate::rtcp::{self, Compound, Incoming};
 use crate::rtp::{MediaKind, Peek, RtpPacket, is_rtcp};
@@ -62,15 +63,20 @@ impl Peer {
     }
 
     /// Forwards a packet of another peer: the payload as it is, all numbers made continuous
-    /// with what this stream sent before. A change of `packet.ssrc` is a change of the source;
-    /// begin it with a key frame ([`crate::h264::payload_starts_keyframe`]).
-    pub fn send_rtp(&mut self, now: Instant, kind: MediaKind, packet: &RtpPacket) {
+    /// with what this stream sent before. A change of `packet.ssrc` is a change of the source,
+    /// and pictures of a new source are sent from its next key frame on.
+    ///
+    /// True while that key frame is awaited: ask the source for one.
+    pub fn send_rtp(&mut self, now: Instant, kind: MediaKind, packet: &RtpPacket) -> bool {
         let Some(index) = self.ready(kind) else {
-            return;
+            return false;
         };
-        if let Some(packet) = self.streams[index].sender.forward(now, packet) {
-            self.send_packet(index, &packet);
+        match self.streams[index].sender.forward(now, packet) {
+            Forwarded::As(packet) => self.send_packet(index, &packet),
+            Forwarded::Dropped => {}
+            Forwarded::AwaitsKeyframe => return true,
         }
+        false
     }
 
     /// Sends typed characters (T.140). Text typed before the connection is up waits for it.

@@ -4,7 +4,9 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use vrs_domain::limit::{KEYFRAME_INTERVAL_MIN, MEDIA_DATAGRAM_BYTES_MAX};
+use vrs_domain::limit::{
+    FORWARDED_DATAGRAM_BYTES_MAX, KEYFRAME_INTERVAL_MIN, MEDIA_DATAGRAM_BYTES_MAX,
+};
 
 use super::config::StreamSeed;
 use super::stats::KindStats;
@@ -18,8 +20,23 @@ use crate::t140;
 
 /// The longest authentication tag of the SRTP profiles we agree to, in bytes.
 const SRTP_TAG_BYTES_MAX: usize = 16;
-/// Most payload bytes of one packet.
+/// Most payload bytes of a packet of ours.
 const PAYLOAD_BYTES_MAX: usize = MEDIA_DATAGRAM_BYTES_MAX - RTP_HEADER_BYTES - SRTP_TAG_BYTES_MAX;
+/// The same for a packet that is passed on, which others have cut: browsers fill 1200 bytes
+/// before the authentication tag.
+const FORWARDED_PAYLOAD_BYTES_MAX: usize =
+    FORWARDED_DATAGRAM_BYTES_MAX - RTP_HEADER_BYTES - SRTP_TAG_BYTES_MAX;
+
+/// What became of a packet that was to be passed on.
+pub(super) enum Forwarded {
+    /// It goes out like this.
+    As(RtpPacket),
+    /// It is too late, too long, or not wanted.
+    Dropped,
+    /// The source is new, and this packet begins no key frame: what comes after it could not be
+    /// decoded.
+    AwaitsKeyframe,
+}
 
 /// The sending half of one stream.
 pub(super) struct StreamSender {
@@ -92,10 +109,11 @@ impl StreamSender {
         packets
     }
 
-    /// Renumbers a packet of another stream.
-    pub(super) fn forward(&mut self, now: Instant, packet: &RtpPacket) -> Option<RtpPacket> {
-        if !self.sends || packet.payload.len() > PAYLOAD_BYTES_MAX {
-            return None;
+    /// Renumbers a packet of another stream. A new source of pictures begins with a key frame.
+    pub(super) fn forward(&mut self, now: Instant, packet: &RtpPacket) -> Forwarded {
+        if !self.sends || packet.payload.len() > FORWARDED_PAYLOAD_BYTES_MAX {
+            self.counters.not_forwarded += u64::from(self.sends);
+            return Forwarded::Dropped;
         }
         let RtpPacket {
             ssrc,
@@ -103,8 +121,16 @@ impl StreamSender {
             timestamp,
             ..
         } = *packet;
-        let numbers = self.rewriter.rewrite(now, ssrc, sequence, timestamp)?;
-        Some(self.packet(numbers, packet.marker, packet.payload.clone()))
+        let known = self.kind != MediaKind::Video || self.rewriter.follows(ssrc);
+        if !known && !h264::payload_starts_keyframe(&packet.payload) {
+            return Forwarded::AwaitsKeyframe;
+        }
+        match self.rewriter.rewrite(now, ssrc, sequence, timestamp) {
+            Some(numbers) => {
+                Forwarded::As(self.packet(numbers, packet.marker, packet.payload.clone()))
+            }
+            None => Forwarded::Dropped,
+        }
     }
 
     /// Queues typed text; false if too much waits.
@@ -211,6 +237,7 @@ impl StreamSender {
         counters.lost_by_peer = own.lost_by_peer;
         counters.nacks_received = own.nacks_received;
         counters.resent = own.resent;
+        counters.not_forwarded = own.not_forwarded;
         counters.plis_received = own.plis_received;
     }
 }
