@@ -14,6 +14,7 @@ use vrs_media::{Certificate, MediaKind, Peer, PeerConfig, Receive};
 
 use super::demux::Demux;
 use super::line::{Line, LineDatagram, Place};
+use super::news::Teller;
 use super::{Command, MediaNews, Sfu, SfuError};
 
 /// Largest datagram a browser sends.
@@ -75,7 +76,7 @@ struct Driver {
     socket: UdpSocket,
     advertised: SocketAddr,
     certificate: Certificate,
-    news: mpsc::Sender<MediaNews>,
+    news: Teller,
     demux: Demux,
     slots: HashMap<SessionId, Slot>,
     deadlines: BTreeSet<(Instant, SessionId)>,
@@ -95,7 +96,7 @@ impl Driver {
             socket,
             advertised,
             certificate,
-            news,
+            news: Teller::new(news),
             demux: Demux::default(),
             slots: HashMap::new(),
             deadlines: BTreeSet::new(),
@@ -120,6 +121,7 @@ impl Driver {
                     }
                 }
                 Some(datagram) = self.line_datagrams.recv() => self.on_line_datagram(&datagram),
+                () = self.news.catch_up(), if self.news.is_behind() => {}
                 () = sleep_until(next) => self.on_deadlines(),
             }
         }
@@ -188,13 +190,7 @@ impl Driver {
                     if let PeerNews::Failed(why) = &news {
                         info!(%session, %leg, why, "media failed");
                     }
-                    if self
-                        .news
-                        .try_send(MediaNews { session, leg, news })
-                        .is_err()
-                    {
-                        debug!(%session, "media news dropped");
-                    }
+                    self.news.tell(MediaNews { session, leg, news });
                 }
                 RoomOutput::TextLost { leg } => {
                     debug!(%session, %leg, "text that the other side cannot take")

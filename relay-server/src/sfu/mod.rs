@@ -10,6 +10,7 @@ pub mod bridge;
 mod demux;
 mod driver;
 mod line;
+mod news;
 pub mod voice;
 
 use std::net::IpAddr;

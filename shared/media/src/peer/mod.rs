@@ -17,6 +17,7 @@
 mod config;
 mod drive;
 mod dtls;
+mod hello;
 mod ice;
 mod receive;
 mod reoffer;
