@@ -11,6 +11,7 @@ mod demux;
 mod driver;
 mod line;
 mod news;
+mod socket;
 pub mod voice;
 
 use std::net::IpAddr;

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 /// A gap may be plain reordering for this long before it is asked for.
 const REORDER_GRACE: Duration = Duration::from_millis(10);
 /// Shortest time between two requests for the same packet.
@@ -75,6 +73,12 @@ impl NackGenerator {
         self.missing = self.missing.split_off(&sequence);
     }
 
+    /// Whether packets are missing.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
     /// When [`Self::poll`] has something next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -107,7 +111,7 @@ impl NackGenerator {
 
 struct Cached {
     sequence: u16,
-    bytes: Bytes,
+    bytes: Vec<u8>,
     resent: Option<Instant>,
 }
 
@@ -121,23 +125,25 @@ pub struct ResendCache {
 }
 
 impl ResendCache {
-    /// Keeps a packet; the oldest of more than 512 is forgotten.
-    pub fn push(&mut self, sequence: u16, bytes: Bytes) {
+    /// Keeps a packet; the oldest of more than 512 is forgotten, and its buffer used again.
+    pub fn push(&mut self, sequence: u16, bytes: &[u8]) {
         let earned = bytes.len() / RESENT_PART;
         self.budget = (self.budget + earned).min(RESEND_BYTES_MAX);
+        let full = self.packets.len() >= CACHE_PACKETS_MAX;
+        let oldest = full.then(|| self.packets.pop_front()).flatten();
+        let mut buffer = oldest.map_or_else(Vec::new, |oldest| oldest.bytes);
+        buffer.clear();
+        buffer.extend_from_slice(bytes);
         self.packets.push_back(Cached {
             sequence,
-            bytes,
+            bytes: buffer,
             resent: None,
         });
-        if self.packets.len() > CACHE_PACKETS_MAX {
-            self.packets.pop_front();
-        }
     }
 
     /// The packet to send again, unless it is forgotten, was resent a moment ago, or too much was
     /// resent of late.
-    pub fn resend(&mut self, now: Instant, sequence: u16) -> Option<Bytes> {
+    pub fn resend(&mut self, now: Instant, sequence: u16) -> Option<&[u8]> {
         let cached = self
             .packets
             .iter_mut()
@@ -149,7 +155,7 @@ impl ResendCache {
         }
         self.budget = self.budget.checked_sub(cached.bytes.len())?;
         cached.resent = Some(now);
-        Some(cached.bytes.clone())
+        Some(&cached.bytes)
     }
 }
 
@@ -194,13 +200,10 @@ mod tests {
         let now = start();
         let mut cache = ResendCache::default();
         for n in 0..600u16 {
-            cache.push(n, Bytes::from(vec![n as u8; 2]));
+            cache.push(n, &[n as u8; 2]);
         }
         assert_eq!(cache.resend(now, 0), None, "forgotten");
-        assert_eq!(
-            cache.resend(now, 599),
-            Some(Bytes::from(vec![599u16 as u8; 2]))
-        );
+        assert_eq!(cache.resend(now, 599), Some(&[599u16 as u8; 2][..]));
         assert_eq!(cache.resend(now, 599), None, "a moment ago");
         assert!(cache.resend(now + RESEND_INTERVAL_MIN, 599).is_some());
     }
@@ -212,18 +215,18 @@ mod tests {
         let mut cache = ResendCache::default();
         let (mut sent, mut resent) = (0, 0);
         for n in 0..2_000u16 {
-            cache.push(n, Bytes::from(vec![0; BYTES]));
+            cache.push(n, &[0; BYTES]);
             sent += BYTES;
             now += RESEND_INTERVAL_MIN;
             for asked in n.saturating_sub(500)..=n {
-                resent += cache.resend(now, asked).map_or(0, |bytes| bytes.len());
+                resent += cache.resend(now, asked).map_or(0, <[u8]>::len);
             }
         }
         assert!(resent <= sent / RESENT_PART, "{resent} of {sent}");
         // Who lost a few is served at once.
         let calm = now + Duration::from_secs(1);
         for n in 2_000..2_200u16 {
-            cache.push(n, Bytes::from(vec![0; BYTES]));
+            cache.push(n, &[0; BYTES]);
         }
         assert!((2_000..2_050).all(|n| cache.resend(calm, n).is_some()));
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use vrs_domain::Leg;
-use vrs_media::{Certificate, MediaKind, Peer, PeerConfig, PeerEvent, PeerOutput, Receive};
+use vrs_media::{Batch, Certificate, MediaKind, Peer, PeerConfig, PeerEvent, PeerOutput, Receive};
 
 use super::{PeerNews, Room, RoomOutput};
 
@@ -30,6 +30,7 @@ struct World {
     now: Instant,
     room: Room,
     clients: Vec<Client>,
+    batch: Batch,
     got: Vec<(Leg, PeerEvent)>,
     news: Vec<(Leg, PeerNews)>,
     voices: Vec<Leg>,
@@ -64,6 +65,7 @@ impl World {
             now,
             room,
             clients,
+            batch: Batch::default(),
             got: Vec::new(),
             news: Vec::new(),
             voices: Vec::new(),
@@ -105,13 +107,25 @@ impl World {
                             destination,
                             bytes,
                         } => {
+                            let (way, mut bytes) = ((source, destination), bytes);
+                            let batch = &mut self.batch;
                             self.room
-                                .handle_datagram(self.now, *leg, source, destination, &bytes);
+                                .handle_datagram(self.now, *leg, way, &mut bytes, batch);
                         }
                         PeerOutput::Event(event) => self.got.push((*leg, event)),
                     }
                 }
             }
+            for datagram in self.batch.iter() {
+                quiet = false;
+                let there = |client: &&mut Client| client.address == datagram.destination;
+                for client in self.clients.iter_mut().filter(there) {
+                    let (from, to) = (datagram.source, datagram.destination);
+                    let peer = &mut client.peer;
+                    peer.handle_datagram(self.now, from, to, datagram.bytes);
+                }
+            }
+            self.batch.clear();
             while let Some(output) = self.room.poll_output() {
                 quiet = false;
                 match output {
