@@ -303,15 +303,20 @@ fn shoot(world: &mut World, leg: Leg, mark: u8, number: u32) {
 
 /// Timestamp, whether it is a key frame, and mark of every picture that the caller saw.
 fn seen(world: &World) -> Vec<(u32, bool, u8)> {
-    let picture = |(leg, event): &(Leg, PeerEvent)| match event {
-        PeerEvent::Frame {
+    let picture = |(leg, event): &(Leg, PeerEvent)| {
+        if let PeerEvent::Frame {
             kind: MediaKind::Video,
             timestamp,
             keyframe,
             data,
             ..
-        } if *leg == Leg::Caller => Some((*timestamp, *keyframe, *data.last()?)),
-        _ => None,
+        } = event
+            && *leg == Leg::Caller
+        {
+            Some((*timestamp, *keyframe, *data.last()?))
+        } else {
+            None
+        }
     };
     world.got.iter().filter_map(picture).collect()
 }
