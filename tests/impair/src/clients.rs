@@ -318,6 +318,24 @@ mod tests {
     }
 
     #[test]
+    fn each_client_and_each_way_has_chances_of_its_own() {
+        let now = Instant::now();
+        let mut clients = clients("loss=50", "loss=50");
+        let mut fates = [const { Vec::new() }; 4];
+        for _ in 0..100 {
+            for (number, fate) in fates.iter_mut().enumerate() {
+                let client = address(number / 2);
+                clients.admit(now, client);
+                clients.handle_datagram(now, client, Direction::BOTH[number % 2], vec![1]);
+                fate.push(drain(&mut clients, now).len());
+            }
+        }
+        for (number, fate) in fates.iter().enumerate() {
+            assert!(!fates[..number].contains(fate), "{number}");
+        }
+    }
+
+    #[test]
     fn a_client_too_many_is_refused_until_another_has_long_been_silent() {
         let now = Instant::now();
         let mut clients = clients("clear", "clear");

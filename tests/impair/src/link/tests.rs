@@ -143,6 +143,13 @@ fn bursts_have_the_share_and_the_length_of_the_model() {
 }
 
 #[test]
+fn loss_by_itself_and_loss_in_bursts_are_drawn_apart() {
+    let profile = "loss=50,burst_enter=0,burst_leave=0,good_loss=50";
+    let (arrivals, _) = stream(profile, 14, 20_000);
+    assert_near(percent(arrivals.len() as u64, 20_000), 25.0, 1.4);
+}
+
+#[test]
 fn every_datagram_takes_the_delay() {
     let (arrivals, _) = stream("delay=70", 1, 50);
     let expected: Arrivals = (0..50).map(|n| (ms(70) + ms(5) * n, n)).collect();
@@ -225,6 +232,32 @@ fn what_is_held_back_and_not_followed_arrives_all_the_same() {
         [(ms(20) + HELD_BACK_MAX, 0), (ms(25) + HELD_BACK_MAX, 1)]
     );
     assert_eq!(bench.link.waiting(), 0);
+
+    bench.send(ms(3_000), 100);
+    let late = bench.start + ms(3_500);
+    assert_eq!(bench.link.poll(late), None);
+    let due = bench.start + ms(3_020) + HELD_BACK_MAX;
+    assert_eq!(
+        bench.link.poll_timeout(),
+        Some(due),
+        "whenever it was polled"
+    );
+}
+
+#[test]
+fn a_copy_overtakes_nobody() {
+    let mut bench = Bench::new("reorder=100,hold_packets=2", 1);
+    bench.send(ms(0), 100);
+    assert_eq!(bench.receive(ms(1)), []);
+    let doubling = "duplicate=100".parse().unwrap();
+    let now = bench.start + ms(1);
+    bench.link.set_profile(now, doubling).unwrap();
+    let mut arrivals = Vec::new();
+    for at in [2, 3, 4] {
+        bench.send(ms(at), 100);
+        arrivals.extend(bench.receive(ms(at)));
+    }
+    assert_eq!(numbers(&arrivals), [1, 1, 2, 0, 2, 3, 3]);
 }
 
 #[test]
@@ -278,6 +311,14 @@ fn a_full_queue_drops_what_comes_last_and_the_rate_is_held() {
     // One is on the wire; those after it wait 8, 16, 24, 32 and 40 ms.
     assert_eq!(bench.link.counters().dropped_queue, 4);
     assert_eq!(numbers(&bench.receive(ms(1_000))), [0, 1, 2, 3, 4, 5]);
+    for _ in 0..6 {
+        bench.send(ms(1_000), 1_000 - HEADER_BYTES);
+    }
+    assert_eq!(
+        bench.receive(ms(2_000)).len(),
+        6,
+        "the queue is empty again"
+    );
 
     // Twice what fits, for ten seconds: half of it arrives, and the queue is always full.
     let mut bench = Bench::new("rate=100,queue=200", 1);
@@ -331,6 +372,22 @@ fn a_new_profile_holds_at_once_and_for_what_waits_for_the_rate() {
     assert!(Link::new(wrong, 1).is_err());
     bench.send(ms(300), 100);
     assert_eq!(bench.receive(ms(1_000)), [(ms(300), 5)], "nothing changed");
+}
+
+#[test]
+fn what_began_before_a_change_goes_on_as_it_began() {
+    let mut bench = Bench::new("rate=100,queue=1000", 1);
+    for _ in 0..3 {
+        bench.send(ms(0), 1_000 - HEADER_BYTES);
+    }
+    // The first is through after 80 ms, though nobody asked; the second has been going since.
+    let faster = "rate=1000".parse().unwrap();
+    let now = bench.start + ms(100);
+    bench.link.set_profile(now, faster).unwrap();
+    assert_eq!(
+        bench.receive(ms(1_000)),
+        [(ms(80), 0), (ms(160), 1), (ms(168), 2)]
+    );
 }
 
 #[test]
