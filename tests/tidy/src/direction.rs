@@ -64,6 +64,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         &["vrs-domain", "vrs-sip", "relay-core", "relay-server"],
         &[],
     ),
+    ("vrs-impair", &[], &[]),
     ("vrs-tidy", &[], &[]),
     ("xtask", &[], &[]),
 ];
