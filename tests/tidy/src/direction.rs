@@ -56,7 +56,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "vrs-bench",
-        &["vrs-domain", "relay-core", "relay-server"],
+        &["vrs-domain", "vrs-media", "relay-core", "relay-server"],
         &[],
     ),
     (
