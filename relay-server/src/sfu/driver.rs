@@ -4,22 +4,22 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use quinn_udp::BATCH_SIZE;
 use relay_core::sfu::{PeerNews, Room, RoomOutput};
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 use vrs_domain::{Leg, SessionId};
-use vrs_media::{Certificate, MediaKind, Peer, PeerConfig, Receive};
+use vrs_media::{Batch, Certificate, MediaKind, Peer, PeerConfig, Receive};
 
 use super::demux::Demux;
 use super::line::{Line, LineDatagram, Place};
+use super::news::Teller;
+use super::socket::{Mailbox, Socket};
 use super::{Command, MediaNews, Sfu, SfuError};
 
-/// Largest datagram a browser sends.
-const DATAGRAM_BYTES_MAX: usize = 2048;
-/// Datagrams read before timers and commands get their turn.
-const BURST_MAX: usize = 64;
+/// Reads of many datagrams each before timers and commands get their turn.
+const BURST_MAX: usize = 4;
 /// Telephone datagrams that may wait; past it they are dropped.
 const LINE_DATAGRAMS_MAX: usize = 1024;
 
@@ -52,7 +52,7 @@ pub fn start(config: SfuConfig, stop: CancellationToken) -> std::io::Result<(Sfu
         .name("media".into())
         .spawn(move || {
             runtime.block_on(async move {
-                match UdpSocket::from_std(socket) {
+                match Socket::new(socket) {
                     Ok(socket) => {
                         let mut driver = Driver::new(socket, advertised, certificate, config.news);
                         driver.run(queue, stop).await;
@@ -72,10 +72,13 @@ struct Slot {
 }
 
 struct Driver {
-    socket: UdpSocket,
+    socket: Socket,
+    mailbox: Mailbox,
+    /// What is passed on of the datagrams just read.
+    batch: Batch,
     advertised: SocketAddr,
     certificate: Certificate,
-    news: mpsc::Sender<MediaNews>,
+    news: Teller,
     demux: Demux,
     slots: HashMap<SessionId, Slot>,
     deadlines: BTreeSet<(Instant, SessionId)>,
@@ -85,7 +88,7 @@ struct Driver {
 
 impl Driver {
     fn new(
-        socket: UdpSocket,
+        socket: Socket,
         advertised: SocketAddr,
         certificate: Certificate,
         news: mpsc::Sender<MediaNews>,
@@ -93,9 +96,11 @@ impl Driver {
         let (line_sender, line_datagrams) = mpsc::channel(LINE_DATAGRAMS_MAX);
         Self {
             socket,
+            mailbox: Mailbox::default(),
+            batch: Batch::default(),
             advertised,
             certificate,
-            news,
+            news: Teller::new(news),
             demux: Demux::default(),
             slots: HashMap::new(),
             deadlines: BTreeSet::new(),
@@ -105,7 +110,6 @@ impl Driver {
     }
 
     async fn run(&mut self, mut queue: mpsc::Receiver<Command>, stop: CancellationToken) {
-        let mut buffer = [0_u8; DATAGRAM_BYTES_MAX];
         loop {
             let next = self.deadlines.first().map(|(at, _)| *at);
             tokio::select! {
@@ -116,31 +120,43 @@ impl Driver {
                 },
                 readable = self.socket.readable() => {
                     if readable.is_ok() {
-                        self.read_burst(&mut buffer);
+                        self.read_burst();
                     }
                 }
                 Some(datagram) = self.line_datagrams.recv() => self.on_line_datagram(&datagram),
+                () = self.news.catch_up(), if self.news.is_behind() => {}
                 () = sleep_until(next) => self.on_deadlines(),
             }
         }
     }
 
-    fn read_burst(&mut self, buffer: &mut [u8]) {
+    fn read_burst(&mut self) {
+        let mut mailbox = std::mem::take(&mut self.mailbox);
         for _ in 0..BURST_MAX {
-            let Ok((length, source)) = self.socket.try_recv_from(buffer) else {
-                return;
-            };
-            let bytes = &buffer[..length];
-            let Some((session, leg)) = self.demux.owner(source, bytes) else {
-                continue;
-            };
-            let Some(slot) = self.slots.get_mut(&session) else {
-                continue;
-            };
-            slot.room
-                .handle_datagram(Instant::now(), leg, source, self.advertised, bytes);
-            self.settle(session);
+            let now = Instant::now();
+            let read = mailbox.read(&self.socket);
+            for (source, bytes) in mailbox.datagrams(read) {
+                self.on_datagram(now, source, bytes);
+            }
+            self.socket.flush(&mut self.batch);
+            if read < BATCH_SIZE {
+                break;
+            }
         }
+        self.mailbox = mailbox;
+    }
+
+    fn on_datagram(&mut self, now: Instant, source: SocketAddr, bytes: &mut [u8]) {
+        let Some((session, leg)) = self.demux.owner(source, bytes) else {
+            return;
+        };
+        let Some(slot) = self.slots.get_mut(&session) else {
+            return;
+        };
+        let way = (source, self.advertised);
+        slot.room
+            .handle_datagram(now, leg, way, bytes, &mut self.batch);
+        self.settle(session);
     }
 
     fn on_line_datagram(&mut self, datagram: &LineDatagram) {
@@ -181,20 +197,13 @@ impl Driver {
                 RoomOutput::Transmit {
                     destination, bytes, ..
                 } => {
-                    // A full socket buffer drops media; retransmission and key frames recover.
-                    let _sent = self.socket.try_send_to(&bytes, destination);
+                    self.socket.send(destination, &bytes);
                 }
                 RoomOutput::News { leg, news } => {
                     if let PeerNews::Failed(why) = &news {
                         info!(%session, %leg, why, "media failed");
                     }
-                    if self
-                        .news
-                        .try_send(MediaNews { session, leg, news })
-                        .is_err()
-                    {
-                        debug!(%session, "media news dropped");
-                    }
+                    self.news.tell(MediaNews { session, leg, news });
                 }
                 RoomOutput::TextLost { leg } => {
                     debug!(%session, %leg, "text that the other side cannot take")

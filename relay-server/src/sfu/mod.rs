@@ -10,6 +10,8 @@ pub mod bridge;
 mod demux;
 mod driver;
 mod line;
+mod news;
+mod socket;
 pub mod voice;
 
 use std::net::IpAddr;

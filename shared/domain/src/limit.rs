@@ -34,6 +34,9 @@ pub const SDP_BYTES_MAX: usize = 64 * 1024;
 pub const SDP_MEDIA_MAX: usize = 16;
 /// Largest datagram we send on a media leg, in bytes, SRTP included.
 pub const MEDIA_DATAGRAM_BYTES_MAX: usize = 1200;
+/// Largest datagram we pass on from one media leg to another, in bytes, SRTP included: what fits
+/// into one Ethernet frame over IPv6.
+pub const FORWARDED_DATAGRAM_BYTES_MAX: usize = 1452;
 
 /// Most seats (sessions, and their second interpreters) that may wait for an interpreter.
 pub const QUEUE_SESSIONS_MAX: usize = 10_000;

@@ -60,6 +60,12 @@ impl Rewriter {
         }
     }
 
+    /// Whether this is the source that is being sent.
+    #[must_use]
+    pub fn follows(&self, ssrc: u32) -> bool {
+        self.source.is_some_and(|source| source.id == Some(ssrc))
+    }
+
     /// Numbers for a packet of the source `ssrc`; another `ssrc` than before is a switch.
     ///
     /// Reordered and retransmitted packets keep their place. `None`: the packet is older than

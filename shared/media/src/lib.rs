@@ -9,6 +9,7 @@
 //! and ICE transaction ids from the system's randomness themselves.
 //! Start reading at [`Peer`]; its offer and answer rules are in [`sdp::policy`].
 
+pub mod batch;
 pub mod certificate;
 pub mod error;
 pub mod forward;
@@ -29,6 +30,7 @@ pub mod telephone_event;
 mod testing;
 pub mod trunk;
 
+pub use batch::{Batch, Datagram};
 pub use certificate::Certificate;
 pub use error::{MediaError, Refusal};
 pub use forward::Rewriter;
@@ -36,6 +38,6 @@ pub use peer::{
     KindStats, Peer, PeerConfig, PeerEvent, PeerOutput, PeerStats, Receive, stun_ufrag,
 };
 pub use picture::{Picture, Slot};
-pub use rtp::{MediaKind, RtpPacket};
+pub use rtp::{MediaKind, RtpPacket, RtpView};
 pub use sdp::{Direction, Feedback, Negotiated, NegotiatedMedia};
 pub use trunk::{TrunkConfig, TrunkLeg, TrunkOutput, TrunkStats};

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 /// A gap may be plain reordering for this long before it is asked for.
 const REORDER_GRACE: Duration = Duration::from_millis(10);
 /// Shortest time between two requests for the same packet.
@@ -15,6 +13,11 @@ const TRIES_MAX: u32 = 6;
 const AGE_MAX: Duration = Duration::from_millis(1_000);
 /// Most packets missing at once; beyond it a key frame is the better remedy.
 const MISSING_MAX: usize = 200;
+/// Of what was sent, one part in so many may be sent again: a peer that asks for more has no use
+/// for it, or means harm (A42).
+const RESENT_PART: usize = 2;
+/// Bytes that may be sent again at once.
+const RESEND_BYTES_MAX: usize = 128 * 1024;
 /// Packets kept for resending.
 const CACHE_PACKETS_MAX: usize = 512;
 /// The same packet is resent at most once in this time: duplicated requests cost nothing.
@@ -70,6 +73,12 @@ impl NackGenerator {
         self.missing = self.missing.split_off(&sequence);
     }
 
+    /// Whether packets are missing.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
     /// When [`Self::poll`] has something next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -102,7 +111,7 @@ impl NackGenerator {
 
 struct Cached {
     sequence: u16,
-    bytes: Bytes,
+    bytes: Vec<u8>,
     resent: Option<Instant>,
 }
 
@@ -111,23 +120,30 @@ struct Cached {
 #[derive(Default)]
 pub struct ResendCache {
     packets: VecDeque<Cached>,
+    /// Bytes that may be sent again now.
+    budget: usize,
 }
 
 impl ResendCache {
-    /// Keeps a packet; the oldest of more than 512 is forgotten.
-    pub fn push(&mut self, sequence: u16, bytes: Bytes) {
+    /// Keeps a packet; the oldest of more than 512 is forgotten, and its buffer used again.
+    pub fn push(&mut self, sequence: u16, bytes: &[u8]) {
+        let earned = bytes.len() / RESENT_PART;
+        self.budget = (self.budget + earned).min(RESEND_BYTES_MAX);
+        let full = self.packets.len() >= CACHE_PACKETS_MAX;
+        let oldest = full.then(|| self.packets.pop_front()).flatten();
+        let mut buffer = oldest.map_or_else(Vec::new, |oldest| oldest.bytes);
+        buffer.clear();
+        buffer.extend_from_slice(bytes);
         self.packets.push_back(Cached {
             sequence,
-            bytes,
+            bytes: buffer,
             resent: None,
         });
-        if self.packets.len() > CACHE_PACKETS_MAX {
-            self.packets.pop_front();
-        }
     }
 
-    /// The packet to send again, unless it is forgotten or was resent a moment ago.
-    pub fn resend(&mut self, now: Instant, sequence: u16) -> Option<Bytes> {
+    /// The packet to send again, unless it is forgotten, was resent a moment ago, or too much was
+    /// resent of late.
+    pub fn resend(&mut self, now: Instant, sequence: u16) -> Option<&[u8]> {
         let cached = self
             .packets
             .iter_mut()
@@ -137,8 +153,9 @@ impl ResendCache {
         if cached.resent.is_some_and(recent) {
             return None;
         }
+        self.budget = self.budget.checked_sub(cached.bytes.len())?;
         cached.resent = Some(now);
-        Some(cached.bytes.clone())
+        Some(&cached.bytes)
     }
 }
 
@@ -183,14 +200,34 @@ mod tests {
         let now = start();
         let mut cache = ResendCache::default();
         for n in 0..600u16 {
-            cache.push(n, Bytes::from(vec![n as u8]));
+            cache.push(n, &[n as u8; 2]);
         }
         assert_eq!(cache.resend(now, 0), None, "forgotten");
-        assert_eq!(
-            cache.resend(now, 599),
-            Some(Bytes::from(vec![599u16 as u8]))
-        );
+        assert_eq!(cache.resend(now, 599), Some(&[599u16 as u8; 2][..]));
         assert_eq!(cache.resend(now, 599), None, "a moment ago");
         assert!(cache.resend(now + RESEND_INTERVAL_MIN, 599).is_some());
+    }
+
+    #[test]
+    fn a42_of_what_was_sent_at_most_half_is_sent_again_however_often_it_is_asked_for() {
+        const BYTES: usize = 1_200;
+        let mut now = start();
+        let mut cache = ResendCache::default();
+        let (mut sent, mut resent) = (0, 0);
+        for n in 0..2_000u16 {
+            cache.push(n, &[0; BYTES]);
+            sent += BYTES;
+            now += RESEND_INTERVAL_MIN;
+            for asked in n.saturating_sub(500)..=n {
+                resent += cache.resend(now, asked).map_or(0, <[u8]>::len);
+            }
+        }
+        assert!(resent <= sent / RESENT_PART, "{resent} of {sent}");
+        // Who lost a few is served at once.
+        let calm = now + Duration::from_secs(1);
+        for n in 2_000..2_200u16 {
+            cache.push(n, &[0; BYTES]);
+        }
+        assert!((2_000..2_050).all(|n| cache.resend(calm, n).is_some()));
     }
 }

@@ -2,10 +2,14 @@
 //! their 16-bit sequence numbers.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use rtc_shared::marshal::Unmarshal;
 
 /// Bytes of an RTP header without CSRCs and extensions: the only kind we write.
 pub const RTP_HEADER_BYTES: usize = 12;
+
+/// Where the SSRC is in a header.
+pub(crate) const SSRC_AT: usize = 8;
+/// Where the sequence number is.
+const SEQUENCE_AT: usize = 2;
 
 /// Which medium an m-line, stream or packet belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,33 +82,133 @@ impl RtpPacket {
     /// Reads a decrypted packet; CSRCs, extensions and padding are dropped. `None`: not RTP.
     #[must_use]
     pub fn parse(kind: MediaKind, bytes: Bytes) -> Option<Self> {
-        if bytes.len() < RTP_HEADER_BYTES || bytes[0] >> 6 != 2 {
-            return None;
-        }
-        let packet = rtc_rtp::Packet::unmarshal(&mut bytes.clone()).ok()?;
+        let view = RtpView::parse(kind, &bytes)?;
+        let payload = bytes.slice_ref(view.payload);
         Some(Self {
-            kind,
-            ssrc: packet.header.ssrc,
-            payload_type: packet.header.payload_type,
-            sequence: packet.header.sequence_number,
-            timestamp: packet.header.timestamp,
-            marker: packet.header.marker,
-            payload: packet.payload,
+            payload,
+            ..view.owned(Bytes::new())
         })
+    }
+
+    /// The same packet, borrowed.
+    #[must_use]
+    pub fn view(&self) -> RtpView<'_> {
+        RtpView {
+            kind: self.kind,
+            ssrc: self.ssrc,
+            payload_type: self.payload_type,
+            sequence: self.sequence,
+            timestamp: self.timestamp,
+            marker: self.marker,
+            payload: &self.payload,
+        }
     }
 
     /// The wire form, a 12-byte header and the payload.
     #[must_use]
     pub fn to_bytes(&self) -> BytesMut {
         let mut out = BytesMut::with_capacity(RTP_HEADER_BYTES + self.payload.len());
+        self.view().write(&mut out);
+        out
+    }
+}
+
+/// An [`RtpPacket`] whose payload is still in the datagram that brought it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RtpView<'a> {
+    /// Which stream it belongs to.
+    pub kind: MediaKind,
+    /// Who sent it.
+    pub ssrc: u32,
+    /// Payload type as on the wire, 0 to 127.
+    pub payload_type: u8,
+    /// Sequence number as on the wire.
+    pub sequence: u16,
+    /// Timestamp in the stream's RTP clock.
+    pub timestamp: u32,
+    /// Marker bit: end of a frame for video, first after silence for audio and text.
+    pub marker: bool,
+    /// What the codec produced.
+    pub payload: &'a [u8],
+}
+
+impl<'a> RtpView<'a> {
+    /// Reads a decrypted packet; CSRCs, extensions and padding are skipped. `None`: not RTP.
+    #[must_use]
+    pub fn parse(kind: MediaKind, bytes: &'a [u8]) -> Option<Self> {
+        let (header, body) = bytes.split_at_checked(header_bytes(bytes)?)?;
+        let padding = match (header[0] & PADDING != 0, body.last()) {
+            (false, _) => 0,
+            (true, Some(0) | None) => return None,
+            (true, Some(count)) => usize::from(*count),
+        };
+        let word = |at: usize| {
+            u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+        };
+        Some(Self {
+            kind,
+            ssrc: word(SSRC_AT),
+            payload_type: header[1] & 0x7f,
+            sequence: sequence_of(header),
+            timestamp: word(4),
+            marker: header[1] & 0x80 != 0,
+            payload: body.get(..body.len().checked_sub(padding)?)?,
+        })
+    }
+
+    /// The same packet with a payload of its own.
+    #[must_use]
+    pub fn owned(&self, payload: Bytes) -> RtpPacket {
+        RtpPacket {
+            kind: self.kind,
+            ssrc: self.ssrc,
+            payload_type: self.payload_type,
+            sequence: self.sequence,
+            timestamp: self.timestamp,
+            marker: self.marker,
+            payload,
+        }
+    }
+
+    /// Appends the wire form, a 12-byte header and the payload.
+    pub fn write(&self, out: &mut impl BufMut) {
         out.put_u8(2 << 6);
         out.put_u8((u8::from(self.marker) << 7) | (self.payload_type & 0x7f));
         out.put_u16(self.sequence);
         out.put_u32(self.timestamp);
         out.put_u32(self.ssrc);
-        out.put_slice(&self.payload);
-        out
+        out.put_slice(self.payload);
     }
+}
+
+impl std::fmt::Debug for RtpView<'_> {
+    /// Never the payload: it is content.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.owned(Bytes::new()).fmt(f)
+    }
+}
+
+/// First bits of a header (RFC 3550 section 5.1).
+const PADDING: u8 = 0x20;
+const EXTENSION: u8 = 0x10;
+const CSRCS: u8 = 0x0f;
+const VERSION: u8 = 2;
+
+/// How long the header of an RTP packet is, with its CSRCs and extension; they are never
+/// encrypted. `None`: not RTP, or cut off.
+pub(crate) fn header_bytes(packet: &[u8]) -> Option<usize> {
+    let first = *packet.first()?;
+    let mut length = RTP_HEADER_BYTES + 4 * usize::from(first & CSRCS);
+    if first & EXTENSION != 0 {
+        let words = packet.get(length + 2..length + 4)?;
+        length += 4 + 4 * usize::from(u16::from_be_bytes([words[0], words[1]]));
+    }
+    (first >> 6 == VERSION && packet.len() >= length).then_some(length)
+}
+
+/// The sequence number of a packet with a whole header.
+pub(crate) fn sequence_of(packet: &[u8]) -> u16 {
+    u16::from_be_bytes([packet[SEQUENCE_AT], packet[SEQUENCE_AT + 1]])
 }
 
 /// The fields of an RTP header that can be read before decryption.

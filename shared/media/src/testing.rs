@@ -1,5 +1,6 @@
 //! What the unit tests share: a start of time, a seeded generator and an in-memory network.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,8 @@ pub(crate) struct Network {
     flying: Vec<Flying>,
     /// Everything ever sent: to whom, and what.
     pub(crate) sent: Vec<(usize, Vec<u8>)>,
+    /// Every address that anything was ever sent to.
+    pub(crate) addressed: BTreeSet<SocketAddr>,
 }
 
 impl Network {
@@ -69,6 +72,7 @@ impl Network {
             repeat: 0,
             flying: Vec::new(),
             sent: Vec::new(),
+            addressed: BTreeSet::new(),
         }
     }
 
@@ -80,6 +84,7 @@ impl Network {
         bytes: &[u8],
     ) {
         self.sent.push((to, bytes.to_vec()));
+        self.addressed.insert(destination);
         if self.dice.chance(self.loss) {
             return;
         }

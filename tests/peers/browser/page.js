@@ -54,13 +54,14 @@ function watch(session) {
   let second = 0;
   const timer = setInterval(async () => {
     const held = session.isOnHold().local;
-    const found = { second: ++second, held, framesDecoded: 0, framesSent: 0, audioPackets: 0, audioLevel: 0, codec: "" };
+    const found = { second: ++second, held, framesDecoded: 0, framesSent: 0, audioPackets: 0, audioLevel: 0, codec: "", cipher: "" };
     const stats = await session.connection.getStats();
     stats.forEach((entry) => {
       if (entry.type === "inbound-rtp" && entry.kind === "video") {
         found.framesDecoded = entry.framesDecoded ?? 0;
         found.codec = stats.get(entry.codecId)?.mimeType ?? "";
       }
+      if (entry.type === "transport") found.cipher = entry.srtpCipher ?? "";
       if (entry.type === "outbound-rtp" && entry.kind === "video") found.framesSent = entry.framesSent ?? 0;
       if (entry.type === "inbound-rtp" && entry.kind === "audio") {
         found.audioPackets = entry.packetsReceived ?? 0;

@@ -30,6 +30,7 @@ fn chromium_with_jssip_calls_through_an_interpreter_in_our_app() {
     });
     let seen = browser.event_where("stats", |stats| stats["framesDecoded"].as_u64() > Some(20));
     assert_eq!(seen["codec"], "video/H264");
+    assert_eq!(seen["cipher"], "SRTP_AEAD_AES_128_GCM");
     browser.event_where("stats", |stats| stats["audioLevel"].as_f64() > Some(0.01));
     // On hold the browser sees nothing new; afterwards the picture goes on.
     browser.hold();
@@ -71,7 +72,8 @@ fn chromium_with_jssip_interprets_for_a_caller_in_our_app() {
     assert_eq!(invited["languages"], "ase/en");
     caller.state(SessionState::RelayActive);
     caller.stats_where("the browser's picture", |stats| stats.frames_decoded > 20);
-    browser.event_where("stats", |stats| stats["framesDecoded"].as_u64() > Some(20));
+    let seen = browser.event_where("stats", |stats| stats["framesDecoded"].as_u64() > Some(20));
+    assert_eq!(seen["cipher"], "SRTP_AEAD_AES_128_GCM");
     caller.send(Command::HangUp);
     let ended = browser.event("ended");
     assert_eq!(ended["reason"], "caller_hung_up");

@@ -56,7 +56,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "vrs-bench",
-        &["vrs-domain", "relay-core", "relay-server"],
+        &["vrs-domain", "vrs-media", "relay-core", "relay-server"],
         &[],
     ),
     (
@@ -64,6 +64,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
         &["vrs-domain", "vrs-sip", "relay-core", "relay-server"],
         &[],
     ),
+    ("vrs-impair", &[], &[]),
     ("vrs-tidy", &[], &[]),
     ("xtask", &[], &[]),
 ];

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use vrs_domain::Leg;
-use vrs_media::{MediaKind, Peer, PeerEvent, PeerOutput, PeerStats, RtpPacket};
+use vrs_media::{Batch, MediaKind, Peer, PeerEvent, PeerOutput, PeerStats, RtpView};
 
 /// What happened to one peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +61,9 @@ pub struct Room {
     peers: BTreeMap<Leg, Peer>,
     bridged: bool,
     outputs: VecDeque<RoomOutput>,
+    deadline: Option<Instant>,
+    /// The deadline has to be looked for anew.
+    moved: bool,
 }
 
 /// Who sees the picture of `leg` and reads its text.
@@ -101,6 +104,7 @@ impl Room {
             self.settle(now);
         }
         self.peers.remove(&leg);
+        self.moved = true;
     }
 
     /// A peer takes another place: the relief becomes the interpreter. Whoever stood there is
@@ -139,19 +143,23 @@ impl Room {
         self.peers.get(&leg).map(Peer::stats)
     }
 
-    /// Takes one datagram that belongs to `leg`.
+    /// Takes one datagram that belongs to `leg` and came this way: from, to. It is decrypted where
+    /// it is; what is passed on of it is appended to `batch`.
     pub fn handle_datagram(
         &mut self,
         now: Instant,
         leg: Leg,
-        source: SocketAddr,
-        destination: SocketAddr,
-        bytes: &[u8],
+        (source, destination): (SocketAddr, SocketAddr),
+        bytes: &mut [u8],
+        batch: &mut Batch,
     ) {
-        if let Some(peer) = self.peer_mut(leg) {
-            peer.handle_datagram(now, source, destination, bytes);
-            self.settle(now);
+        let Some(peer) = self.peer_mut(leg) else {
+            return;
+        };
+        if let Some(packet) = peer.handle_in_place(now, source, destination, bytes) {
+            self.forward(now, leg, packet, batch);
         }
+        self.settle(now);
     }
 
     /// Sends mixed sound to a leg; `timestamp` counts 48 kHz samples (RFC 7587).
@@ -173,7 +181,14 @@ impl Room {
     /// When [`Room::handle_timeout`] must be called; changes after every other call.
     #[must_use]
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        self.peers.values_mut().filter_map(Peer::poll_timeout).min()
+        for peer in self.peers.values_mut() {
+            self.moved |= peer.take_moved();
+        }
+        if std::mem::take(&mut self.moved) {
+            let peers = self.peers.values_mut();
+            self.deadline = peers.filter_map(Peer::poll_timeout).min();
+        }
+        self.deadline
     }
 
     /// The next thing to do; call until `None` after every other call.
@@ -224,7 +239,6 @@ impl Room {
             }
             PeerEvent::Disconnected => self.news(leg, PeerNews::Disconnected),
             PeerEvent::Failed(why) => self.news(leg, PeerNews::Failed(why)),
-            PeerEvent::Rtp { kind, packet } => self.forward(now, leg, kind, &packet),
             PeerEvent::KeyframeRequested => self.ask_source_for_keyframe(now, leg),
             PeerEvent::Text(text) => {
                 let mut taken = false;
@@ -236,25 +250,28 @@ impl Room {
                     self.outputs.push_back(RoomOutput::TextLost { leg });
                 }
             }
-            // Rooms receive packets, never whole frames.
-            PeerEvent::Frame { .. } => {}
+            // Rooms take packets where they are, and never whole frames.
+            PeerEvent::Rtp { .. } | PeerEvent::Frame { .. } => {}
         }
     }
 
-    fn forward(&mut self, now: Instant, leg: Leg, kind: MediaKind, packet: &RtpPacket) {
-        if self.bridged && kind == MediaKind::Audio {
-            let (sequence, opus) = (packet.sequence, packet.payload.to_vec());
+    fn forward(&mut self, now: Instant, leg: Leg, packet: RtpView<'_>, batch: &mut Batch) {
+        if self.bridged && packet.kind == MediaKind::Audio {
             self.outputs.push_back(RoomOutput::Voice {
                 leg,
-                sequence,
-                opus,
+                sequence: packet.sequence,
+                opus: packet.payload.to_vec(),
             });
             return;
         }
+        let mut awaited = false;
         for viewer in viewers(leg) {
             if let Some(peer) = self.peers.get_mut(viewer) {
-                peer.send_rtp(now, kind, packet);
+                awaited |= peer.forward(now, packet, batch);
             }
+        }
+        if awaited && let Some(source) = self.peers.get_mut(&leg) {
+            source.request_keyframe(now);
         }
     }
 

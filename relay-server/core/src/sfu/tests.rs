@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use vrs_domain::Leg;
-use vrs_media::{Certificate, MediaKind, Peer, PeerConfig, PeerEvent, PeerOutput, Receive};
+use vrs_media::{Batch, Certificate, MediaKind, Peer, PeerConfig, PeerEvent, PeerOutput, Receive};
 
 use super::{PeerNews, Room, RoomOutput};
 
@@ -15,20 +15,22 @@ fn server() -> SocketAddr {
 }
 
 fn address(leg: Leg) -> SocketAddr {
-    if leg == Leg::Caller {
-        "192.0.2.2:5000"
-    } else {
-        "192.0.2.3:5000"
-    }
-    .parse()
-    .unwrap()
+    let place = Leg::ALL.iter().position(|other| *other == leg).unwrap();
+    SocketAddr::from(([192, 0, 2, 10 + place as u8], 5_000))
 }
 
-/// A room, its two clients and a network without faults.
+struct Client {
+    leg: Leg,
+    address: SocketAddr,
+    peer: Peer,
+}
+
+/// A room, its clients and a network without faults.
 struct World {
     now: Instant,
     room: Room,
-    clients: Vec<(Leg, Peer)>,
+    clients: Vec<Client>,
+    batch: Batch,
     got: Vec<(Leg, PeerEvent)>,
     news: Vec<(Leg, PeerNews)>,
     voices: Vec<Leg>,
@@ -36,25 +38,34 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::of(&LEGS)
+    }
+
+    fn of(legs: &[Leg]) -> Self {
         let now = crate::clock::some_instant();
         let mut room = Room::default();
         let mut clients = Vec::new();
-        for (n, leg) in (1_u8..).zip(LEGS) {
+        for (n, leg) in (1_u8..).zip(legs.iter().copied()) {
             let certificate = Certificate::generate().unwrap();
             let config = PeerConfig::new(vec![address(leg)], certificate, [n; 32]);
-            let (mut client, offer) = Peer::offerer(config, now).unwrap();
+            let (mut theirs, offer) = Peer::offerer(config, now).unwrap();
             let certificate = Certificate::generate().unwrap();
             let mut config = PeerConfig::new(vec![server()], certificate, [n + 100; 32]);
             config.receive = Receive::Packets;
             let (peer, answer) = Peer::answerer(config, now, &offer).unwrap();
-            client.accept_answer(now, &answer).unwrap();
+            theirs.accept_answer(now, &answer).unwrap();
             room.join(now, leg, peer);
-            clients.push((leg, client));
+            clients.push(Client {
+                leg,
+                address: address(leg),
+                peer: theirs,
+            });
         }
         Self {
             now,
             room,
             clients,
+            batch: Batch::default(),
             got: Vec::new(),
             news: Vec::new(),
             voices: Vec::new(),
@@ -69,15 +80,15 @@ impl World {
             let clients = self
                 .clients
                 .iter_mut()
-                .filter_map(|(_, client)| client.poll_timeout());
+                .filter_map(|client| client.peer.poll_timeout());
             let next = clients.chain(self.room.poll_timeout()).min();
             match next {
                 Some(at) if at <= end => self.now = at.max(self.now + Duration::from_micros(100)),
                 Some(_) | None => break,
             }
             self.room.handle_timeout(self.now);
-            for (_, client) in &mut self.clients {
-                client.handle_timeout(self.now);
+            for client in &mut self.clients {
+                client.peer.handle_timeout(self.now);
             }
         }
         self.now = end;
@@ -87,8 +98,8 @@ impl World {
     fn exchange(&mut self) {
         loop {
             let mut quiet = true;
-            for (leg, client) in &mut self.clients {
-                while let Some(output) = client.poll_output() {
+            for Client { leg, peer, .. } in &mut self.clients {
+                while let Some(output) = peer.poll_output() {
                     quiet = false;
                     match output {
                         PeerOutput::Transmit {
@@ -96,13 +107,25 @@ impl World {
                             destination,
                             bytes,
                         } => {
+                            let (way, mut bytes) = ((source, destination), bytes);
+                            let batch = &mut self.batch;
                             self.room
-                                .handle_datagram(self.now, *leg, source, destination, &bytes);
+                                .handle_datagram(self.now, *leg, way, &mut bytes, batch);
                         }
                         PeerOutput::Event(event) => self.got.push((*leg, event)),
                     }
                 }
             }
+            for datagram in self.batch.iter() {
+                quiet = false;
+                let there = |client: &&mut Client| client.address == datagram.destination;
+                for client in self.clients.iter_mut().filter(there) {
+                    let (from, to) = (datagram.source, datagram.destination);
+                    let peer = &mut client.peer;
+                    peer.handle_datagram(self.now, from, to, datagram.bytes);
+                }
+            }
+            self.batch.clear();
             while let Some(output) = self.room.poll_output() {
                 quiet = false;
                 match output {
@@ -111,9 +134,10 @@ impl World {
                         destination,
                         bytes,
                     } => {
-                        let to = |leg: Leg| address(leg) == destination;
-                        for (_, client) in self.clients.iter_mut().filter(|(leg, _)| to(*leg)) {
-                            client.handle_datagram(self.now, source, destination, &bytes);
+                        let there = |client: &&mut Client| client.address == destination;
+                        for client in self.clients.iter_mut().filter(there) {
+                            let peer = &mut client.peer;
+                            peer.handle_datagram(self.now, source, destination, &bytes);
                         }
                     }
                     RoomOutput::News { leg, news } => self.news.push((leg, news)),
@@ -128,19 +152,24 @@ impl World {
     }
 
     fn client(&mut self, leg: Leg) -> &mut Peer {
-        &mut self
-            .clients
-            .iter_mut()
-            .find(|(other, _)| *other == leg)
-            .unwrap()
-            .1
+        let mut clients = self.clients.iter_mut();
+        &mut clients.find(|client| client.leg == leg).unwrap().peer
+    }
+
+    /// A leg takes the place of another.
+    fn rename(&mut self, from: Leg, to: Leg) {
+        self.room.rename(self.now, from, to);
+        self.clients.retain(|client| client.leg != to);
+        for client in self.clients.iter_mut().filter(|client| client.leg == from) {
+            client.leg = to;
+        }
     }
 
     fn connect(&mut self) {
         self.run(Duration::from_secs(5));
-        for leg in LEGS {
+        for Client { leg, .. } in &self.clients {
             assert!(
-                self.news.contains(&(leg, PeerNews::Connected)),
+                self.news.contains(&(*leg, PeerNews::Connected)),
                 "{leg}: {:?}",
                 self.news
             );
@@ -249,4 +278,75 @@ fn while_a_telephone_is_bridged_voices_go_to_the_mixer_only() {
         world.frames(Leg::Interpreter, MediaKind::Audio),
         [b"mixed".to_vec()]
     );
+}
+
+/// Marks of two cameras, in the last byte of their pictures.
+const INTERPRETER: u8 = 0x66;
+const RELIEF: u8 = 0x77;
+
+/// A picture that the camera of `leg` makes: a key frame if it was asked for one.
+fn shoot(world: &mut World, leg: Leg, mark: u8, number: u32) {
+    let asked = |(to, event): &(Leg, PeerEvent)| {
+        *to == leg && matches!(event, PeerEvent::KeyframeRequested)
+    };
+    let mut unit = picture(2_000);
+    if !world.got.iter().any(asked) {
+        unit = vec![0x5a; 2_000];
+        unit[..5].copy_from_slice(&[0, 0, 0, 1, 0x61]);
+    }
+    world.got.retain(|entry| !asked(entry));
+    unit.push(mark);
+    let (now, timestamp) = (world.now, number * 3_000);
+    let client = world.client(leg);
+    client.send_frame(now, MediaKind::Video, timestamp, &unit);
+}
+
+/// Timestamp, whether it is a key frame, and mark of every picture that the caller saw.
+fn seen(world: &World) -> Vec<(u32, bool, u8)> {
+    let picture = |(leg, event): &(Leg, PeerEvent)| {
+        if let PeerEvent::Frame {
+            kind: MediaKind::Video,
+            timestamp,
+            keyframe,
+            data,
+            ..
+        } = event
+            && *leg == Leg::Caller
+        {
+            Some((*timestamp, *keyframe, *data.last()?))
+        } else {
+            None
+        }
+    };
+    world.got.iter().filter_map(picture).collect()
+}
+
+#[test]
+fn f4_a_relief_is_seen_from_a_key_frame_on_within_300_ms_and_without_a_jump() {
+    let mut world = World::of(&[Leg::Caller, Leg::Interpreter, Leg::Relief]);
+    world.connect();
+    let interval = Duration::from_millis(33);
+    for n in 0..30 {
+        shoot(&mut world, Leg::Interpreter, INTERPRETER, n);
+        shoot(&mut world, Leg::Relief, RELIEF, n);
+        world.run(interval);
+    }
+    let before = seen(&world).len();
+    assert!(before > 25, "{before} pictures of the interpreter");
+    world.rename(Leg::Relief, Leg::Interpreter);
+    for n in 30..60 {
+        shoot(&mut world, Leg::Interpreter, RELIEF, n);
+        world.run(interval);
+    }
+    let seen = seen(&world);
+    let (old, new) = seen.split_at(before);
+    assert!(old.iter().all(|(.., mark)| *mark == INTERPRETER));
+    assert!(new.iter().all(|(.., mark)| *mark == RELIEF));
+    assert!(new.len() > 20, "{} pictures of the relief", new.len());
+    assert!(new[0].1, "they begin with a key frame");
+    let steps = seen
+        .windows(2)
+        .map(|pair| pair[1].0.wrapping_sub(pair[0].0));
+    let longest = steps.max().unwrap();
+    assert!(longest <= 27_000, "{longest} ticks of 90 kHz");
 }

@@ -363,7 +363,9 @@ impl Server {
                     destination, bytes, ..
                 } => drop(echo.socket.try_send_to(&bytes, destination)),
                 PeerOutput::Event(PeerEvent::Rtp { kind, packet }) if kind != MediaKind::Text => {
-                    echo.peer.send_rtp(now, kind, &packet)
+                    if echo.peer.send_rtp(now, &packet) {
+                        echo.peer.request_keyframe(now);
+                    }
                 }
                 PeerOutput::Event(PeerEvent::KeyframeRequested) => echo.peer.request_keyframe(now),
                 PeerOutput::Event(PeerEvent::Text(text)) => {

@@ -5,12 +5,17 @@ use std::time::{Duration, Instant};
 
 use super::dtls::DtlsState;
 use super::ice::{IceState, Path};
+use super::send::Forwarded;
 use super::{Announced, Dtls, Peer, PeerEvent, PeerOutput, stun_ufrag};
+use crate::batch::Batch;
 use crate::rtcp::{self, Compound, Incoming};
-use crate::rtp::{MediaKind, Peek, RtpPacket, is_rtcp};
+use crate::rtp::{MediaKind, Peek, RtpPacket, RtpView, is_rtcp};
 
 /// Reports go out this often.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// From where to which of our addresses.
+type Way = (SocketAddr, SocketAddr);
+
 /// Largest datagram we read.
 const DATAGRAM_BYTES_MAX: usize = 2_048;
 
@@ -23,16 +28,40 @@ impl Peer {
         destination: SocketAddr,
         bytes: &[u8],
     ) {
+        let mut copy = std::mem::take(&mut self.scratch);
+        copy.clear();
+        copy.extend_from_slice(bytes);
+        if let Some(packet) = self.handle_in_place(now, source, destination, &mut copy) {
+            let (kind, payload) = (packet.kind, bytes::Bytes::copy_from_slice(packet.payload));
+            let packet = packet.owned(payload);
+            self.event(PeerEvent::Rtp { kind, packet });
+        }
+        self.scratch = copy;
+    }
+
+    /// The same for a relay ([`crate::peer::Receive::Packets`]) that passes packets on: one of
+    /// sound or picture is decrypted where it is and given back, and nothing is copied.
+    pub fn handle_in_place<'a>(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        destination: SocketAddr,
+        bytes: &'a mut [u8],
+    ) -> Option<RtpView<'a>> {
         if self.announced == Announced::Over || bytes.len() > DATAGRAM_BYTES_MAX {
-            return;
+            return None;
         }
         match bytes.first() {
             Some(0..=3) => self.handle_stun(now, source, destination, bytes),
             Some(20..=63) => self.handle_dtls(now, source, bytes),
-            Some(128..=191) => self.handle_srtp(now, source, destination, bytes),
+            Some(128..=191) if !is_rtcp(bytes) => {
+                return self.handle_rtp(now, (source, destination), bytes);
+            }
+            Some(128..=191) => self.handle_rtcp(now, (source, destination), bytes),
             Some(_) | None => self.refused.unknown += 1,
         }
         self.advance(now);
+        None
     }
 
     /// Lets time pass; call when [`Peer::poll_timeout`] says, or later.
@@ -56,21 +85,47 @@ impl Peer {
         let Some(index) = self.ready(kind) else {
             return;
         };
+        let mut batch = Batch::default();
         for packet in self.streams[index].sender.frame(now, timestamp, payload) {
-            self.send_packet(index, &packet);
+            self.send_packet(index, packet.view(), &mut batch);
         }
+        self.put_out(&batch);
     }
 
     /// Forwards a packet of another peer: the payload as it is, all numbers made continuous
-    /// with what this stream sent before. A change of `packet.ssrc` is a change of the source;
-    /// begin it with a key frame ([`crate::h264::payload_starts_keyframe`]).
-    pub fn send_rtp(&mut self, now: Instant, kind: MediaKind, packet: &RtpPacket) {
-        let Some(index) = self.ready(kind) else {
-            return;
+    /// with what this stream sent before. A change of `packet.ssrc` is a change of the source,
+    /// and pictures of a new source are sent from its next key frame on.
+    ///
+    /// The datagram is appended to `batch`, whose buffers are used again and again.
+    /// True while that key frame is awaited: ask the source for one.
+    pub fn forward(&mut self, now: Instant, packet: RtpView<'_>, batch: &mut Batch) -> bool {
+        let Some(index) = self.ready(packet.kind) else {
+            return false;
         };
-        if let Some(packet) = self.streams[index].sender.forward(now, packet) {
-            self.send_packet(index, &packet);
+        let stream = &mut self.streams[index];
+        match stream.sender.forward(now, packet) {
+            Forwarded::As(packet) => self.send_packet(index, packet, batch),
+            Forwarded::Dropped => {}
+            Forwarded::AwaitsKeyframe => return true,
         }
+        false
+    }
+
+    /// [`Self::forward`] for one packet; the datagram is in [`Self::poll_output`].
+    pub fn send_rtp(&mut self, now: Instant, packet: &RtpPacket) -> bool {
+        let mut batch = Batch::default();
+        let awaited = self.forward(now, packet.view(), &mut batch);
+        self.put_out(&batch);
+        awaited
+    }
+
+    fn put_out(&mut self, batch: &Batch) {
+        let transmits = batch.iter().map(|datagram| PeerOutput::Transmit {
+            source: datagram.source,
+            destination: datagram.destination,
+            bytes: datagram.bytes.to_vec(),
+        });
+        self.outputs.extend(transmits);
     }
 
     /// Sends typed characters (T.140). Text typed before the connection is up waits for it.
@@ -121,12 +176,19 @@ impl Peer {
             .iter_mut()
             .for_each(|transport| transport.ice.close());
         self.announced = Announced::Over;
+        self.moved = true;
     }
 
     fn ready(&self, kind: MediaKind) -> Option<usize> {
         let connected = self.announced == Announced::Connected;
         let index = self.streams.iter().position(|stream| stream.kind == kind);
         index.filter(|_| connected)
+    }
+
+    /// Whether the peer showed from this address that it knows our ICE password (A33).
+    #[must_use]
+    pub fn is_proven(&self, source: SocketAddr) -> bool {
+        self.transports.iter().any(|t| t.ice.is_proven(source))
     }
 
     fn handle_stun(
@@ -168,63 +230,70 @@ impl Peer {
         }
     }
 
-    fn handle_srtp(
-        &mut self,
-        now: Instant,
-        source: SocketAddr,
-        destination: SocketAddr,
-        bytes: &[u8],
-    ) {
-        let Some(index) = self.transports.iter().position(|t| t.ice.is_proven(source)) else {
-            self.refused.unproven += 1;
-            return;
-        };
-        let transport = &mut self.transports[index];
-        let plain = match &mut transport.srtp {
-            Some(srtp) if is_rtcp(bytes) => srtp.unprotect_rtcp(bytes),
-            Some(srtp) => srtp.unprotect_rtp(bytes),
-            None => None,
-        };
-        let Some(plain) = plain else {
-            self.refused.undecryptable += 1;
-            return;
-        };
-        let local = transport.ice.local_for(destination, source);
-        transport.ice.touch(
-            now,
-            Path {
-                local,
-                remote: source,
-            },
-        );
-        if is_rtcp(bytes) {
-            self.handle_rtcp(now, index, &plain);
-        } else {
-            self.handle_rtp(now, index, plain.freeze());
-        }
+    /// The transport that a packet of media belongs to, if its address proved itself.
+    fn proven(&mut self, source: SocketAddr) -> Option<usize> {
+        let found = self.transports.iter().position(|t| t.ice.is_proven(source));
+        self.refused.unproven += u64::from(found.is_none());
+        found
     }
 
-    fn handle_rtp(&mut self, now: Instant, transport: usize, plain: bytes::Bytes) {
-        let Some(peek) = Peek::new(&plain) else {
-            return;
+    /// Authentic media came this way.
+    fn touch(&mut self, now: Instant, index: usize, (source, destination): Way) {
+        let ice = &mut self.transports[index].ice;
+        let local = ice.local_for(destination, source);
+        let remote = source;
+        ice.touch(now, Path { local, remote });
+    }
+
+    /// Gives what a relay passes on. Time stands still for it unless there is something to do:
+    /// most packets are just the next.
+    fn handle_rtp<'a>(
+        &mut self,
+        now: Instant,
+        way: Way,
+        bytes: &'a mut [u8],
+    ) -> Option<RtpView<'a>> {
+        let index = self.proven(way.0)?;
+        let srtp = self.transports[index].srtp.as_mut();
+        let Some(plain) = srtp.and_then(|srtp| srtp.open_rtp(bytes)) else {
+            self.refused.undecryptable += 1;
+            return None;
         };
+        self.touch(now, index, way);
+        let peek = Peek::new(plain)?;
         let fitting = self
             .streams
             .iter_mut()
-            .filter(|stream| stream.transport == transport)
+            .filter(|stream| stream.transport == index)
             .map(|stream| (stream.receiver.fits(peek.payload_type, peek.ssrc), stream))
             .filter(|(fit, _)| *fit > 0)
             .max_by_key(|(fit, _)| *fit);
         let Some((_, stream)) = fitting else {
             self.refused.unknown += 1;
-            return;
+            return None;
         };
-        if let Some(packet) = RtpPacket::parse(stream.kind, plain) {
-            stream.receiver.receive(now, packet, &mut self.outputs);
+        let packet = RtpView::parse(stream.kind, plain)?;
+        let taken = stream.receiver.receive(now, packet, &mut self.outputs);
+        if taken.is_busy {
+            self.advance(now);
         }
+        taken.pass_on.then_some(packet)
     }
 
-    fn handle_rtcp(&mut self, now: Instant, transport: usize, plain: &[u8]) {
+    fn handle_rtcp(&mut self, now: Instant, way: Way, bytes: &[u8]) {
+        let Some(transport) = self.proven(way.0) else {
+            return;
+        };
+        let srtp = self.transports[transport].srtp.as_mut();
+        let Some(plain) = srtp.and_then(|srtp| srtp.unprotect_rtcp(bytes)) else {
+            self.refused.undecryptable += 1;
+            return;
+        };
+        self.touch(now, transport, way);
+        self.handle_feedback(now, transport, &plain);
+    }
+
+    fn handle_feedback(&mut self, now: Instant, transport: usize, plain: &[u8]) {
         let uptime = now.saturating_duration_since(self.began);
         for incoming in rtcp::parse(plain) {
             match incoming {
@@ -269,23 +338,28 @@ impl Peer {
 
     fn resend(&mut self, now: Instant, index: usize, sequences: &[u16]) {
         for sequence in sequences {
-            if let Some(bytes) = self.streams[index].sender.resend(now, *sequence) {
-                self.transmit(self.streams[index].transport, bytes.to_vec());
+            let stream = &mut self.streams[index];
+            if let Some(bytes) = stream.sender.resend(now, *sequence).map(<[u8]>::to_vec) {
+                let transport = stream.transport;
+                self.transmit(transport, bytes);
             }
         }
     }
 
-    fn send_packet(&mut self, index: usize, packet: &RtpPacket) {
+    fn send_packet(&mut self, index: usize, packet: RtpView<'_>, batch: &mut Batch) {
         let stream = &mut self.streams[index];
-        let Some(srtp) = &mut self.transports[stream.transport].srtp else {
+        let transport = &mut self.transports[stream.transport];
+        let (Some(srtp), Some(path)) = (&mut transport.srtp, transport.ice.path()) else {
             return;
         };
-        let Some(sealed) = srtp.protect_rtp(&packet.to_bytes()) else {
-            return;
-        };
-        stream.sender.sent(packet, &sealed);
-        let transport = stream.transport;
-        self.transmit(transport, sealed.to_vec());
+        let sealed = batch.push(path.local, path.remote, |buffer| {
+            let start = buffer.len();
+            packet.write(buffer);
+            srtp.seal_rtp(buffer, start)
+        });
+        if let Some(sealed) = sealed {
+            stream.sender.sent(&packet, sealed);
+        }
     }
 
     fn send_rtcp(&mut self, index: usize, compound: &Compound) {
@@ -314,6 +388,7 @@ impl Peer {
 
     /// Brings everything up to `now`: handshakes, state, reports, text, feedback.
     pub(super) fn advance(&mut self, now: Instant) {
+        self.moved = true;
         for transport in &mut self.transports {
             if transport.ice.state() == IceState::Connected
                 && let Some(dtls) = &mut transport.dtls
@@ -404,7 +479,9 @@ impl Peer {
         }
         for index in 0..self.streams.len() {
             if let Some(packet) = self.streams[index].sender.text_packet(now) {
-                self.send_packet(index, &packet);
+                let mut batch = Batch::default();
+                self.send_packet(index, packet.view(), &mut batch);
+                self.put_out(&batch);
             }
             if report {
                 self.send_report(now, index);

@@ -17,6 +17,7 @@ use rtc_shared::error::Error;
 use rtc_srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
 use rtc_srtp::protection_profile::ProtectionProfile;
 
+use super::hello::{Hello, Look};
 use crate::certificate::{Certificate, Fingerprint, is_announced};
 use crate::error::MediaError;
 use crate::srtp::{Srtp, SrtpKeys};
@@ -28,6 +29,13 @@ const HANDSHAKE_LIMIT: Duration = vrs_domain::limit::HANDSHAKE_TIMEOUT;
 /// Most bytes of DTLS taken from the peer in the life of a transport (A35): a handshake needs
 /// three to ten thousand, and nothing but alerts comes after it.
 const BYTES_MAX: usize = 64 * 1024;
+
+/// Datagrams that may wait for the rest of a hello.
+const HELD_MAX: usize = 8;
+const GCM: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm;
+/// What we know, best first: as a client we offer both, as a server we take the better.
+const PROFILES: [SrtpProtectionProfile; 2] =
+    [GCM, SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80];
 
 /// The association's name towards the endpoint; real addresses are the business of ICE.
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
@@ -47,11 +55,19 @@ pub(super) enum DtlsState {
     Failed(&'static str),
 }
 
+/// Until the client's hello is there, nobody knows which SRTP profiles it has.
+struct Unread {
+    hello: Hello,
+    held: Vec<BytesMut>,
+    gcm_only: Arc<HandshakeConfig>,
+}
+
 /// DTLS of one transport.
 pub(super) struct Dtls {
     endpoint: Endpoint,
     config: Arc<HandshakeConfig>,
     client: bool,
+    unread: Option<Unread>,
     state: DtlsState,
     mismatch: Arc<AtomicBool>,
     announced: Vec<Fingerprint>,
@@ -66,31 +82,35 @@ fn engine(error: impl std::fmt::Display) -> MediaError {
     MediaError::Engine(format!("DTLS: {error}"))
 }
 
-impl Dtls {
-    pub(super) fn new(
-        certificate: &Certificate,
-        client: bool,
-        announced: Vec<Fingerprint>,
-        provider: Arc<dyn RTCCryptoProvider>,
-    ) -> Result<Self, MediaError> {
-        let mismatch = Arc::new(AtomicBool::new(false));
-        let (flag, known) = (Arc::clone(&mismatch), announced.clone());
+/// Who we are and whom we expect.
+struct Identity<'a> {
+    certificate: &'a Certificate,
+    client: bool,
+    announced: Vec<Fingerprint>,
+    provider: Arc<dyn RTCCryptoProvider>,
+    mismatch: Arc<AtomicBool>,
+}
+
+impl Identity<'_> {
+    /// How we shake hands when we know these SRTP profiles.
+    fn config(
+        &self,
+        profiles: Vec<SrtpProtectionProfile>,
+    ) -> Result<Arc<HandshakeConfig>, MediaError> {
+        let (flag, known) = (Arc::clone(&self.mismatch), self.announced.clone());
         let mut suites = vec![
             CipherSuiteId::Tls_Ecdhe_Ecdsa_With_Aes_128_Gcm_Sha256,
             CipherSuiteId::Tls_Ecdhe_Ecdsa_With_ChaCha20_Poly1305_Sha256,
         ];
-        if client {
+        if self.client {
             // Some SIP peers still have an RSA certificate.
             suites.push(CipherSuiteId::Tls_Ecdhe_Rsa_With_Aes_128_Gcm_Sha256);
         }
         let config = ConfigBuilder::default()
-            .with_crypto_provider(provider)
-            .with_certificates(vec![certificate.inner()])
+            .with_crypto_provider(Arc::clone(&self.provider))
+            .with_certificates(vec![self.certificate.inner()])
             .with_cipher_suites(suites)
-            .with_srtp_protection_profiles(vec![
-                SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
-                SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
-            ])
+            .with_srtp_protection_profiles(profiles)
             .with_client_auth(ClientAuthType::RequireAnyClientCert)
             .with_extended_master_secret(ExtendedMasterSecretType::Require)
             .with_flight_interval(FLIGHT_INTERVAL)
@@ -105,14 +125,42 @@ impl Dtls {
                     Err(Error::ErrInvalidCertificate)
                 }
             })))
-            .build(client, Some(PEER))
+            .build(self.client, Some(PEER))
             .map_err(engine)?;
-        let config = Arc::new(config);
+        Ok(Arc::new(config))
+    }
+}
+
+impl Dtls {
+    pub(super) fn new(
+        certificate: &Certificate,
+        client: bool,
+        announced: Vec<Fingerprint>,
+        provider: Arc<dyn RTCCryptoProvider>,
+    ) -> Result<Self, MediaError> {
+        let mismatch = Arc::new(AtomicBool::new(false));
+        let identity = Identity {
+            certificate,
+            client,
+            announced: announced.clone(),
+            provider,
+            mismatch: Arc::clone(&mismatch),
+        };
+        let config = identity.config(PROFILES.to_vec())?;
+        let unread = match client {
+            true => None,
+            false => Some(Unread {
+                hello: Hello::default(),
+                held: Vec::new(),
+                gcm_only: identity.config(vec![GCM])?,
+            }),
+        };
         let server = (!client).then(|| Arc::clone(&config));
         Ok(Self {
             endpoint: Endpoint::new(PEER, TransportProtocol::UDP, server),
             config,
             client,
+            unread,
             state: DtlsState::Idle,
             mismatch,
             announced,
@@ -163,7 +211,36 @@ impl Dtls {
         if self.state == DtlsState::Idle && !self.client {
             self.start(now); // the peer found its path before we found ours
         }
-        let read = self.endpoint.read(now, PEER, None, BytesMut::from(bytes));
+        let mut keys = None;
+        for bytes in self.after_hello(bytes) {
+            keys = self.read(now, bytes).or(keys);
+        }
+        keys
+    }
+
+    /// What the endpoint may be given now. Everything waits for the hello, and of a client that
+    /// knows AES-GCM nothing else is taken (RFC 5764 leaves the choice to the server).
+    fn after_hello(&mut self, bytes: &[u8]) -> Vec<BytesMut> {
+        let bytes = BytesMut::from(bytes);
+        let Some(unread) = &mut self.unread else {
+            return vec![bytes];
+        };
+        let look = unread.hello.look(&bytes);
+        unread.held.push(bytes);
+        if look == Look::Incomplete && unread.held.len() < HELD_MAX {
+            return Vec::new();
+        }
+        if look == Look::Gcm {
+            let server = Some(Arc::clone(&unread.gcm_only));
+            self.endpoint = Endpoint::new(PEER, TransportProtocol::UDP, server);
+        }
+        self.unread
+            .take()
+            .map_or_else(Vec::new, |unread| unread.held)
+    }
+
+    fn read(&mut self, now: Instant, bytes: BytesMut) -> Option<Srtp> {
+        let read = self.endpoint.read(now, PEER, None, bytes);
         if self.mismatch.load(Ordering::Relaxed) {
             self.state = DtlsState::Failed("the peer's certificate is not the announced one");
             return None;
@@ -274,5 +351,55 @@ impl Dtls {
             self.refused += 1;
         }
         self.state = DtlsState::Closed;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certificate::provider;
+    use crate::testing::start;
+
+    const CM: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80;
+
+    /// What our server agrees to with a client that offers these, best first.
+    fn agreed(profiles: &[SrtpProtectionProfile]) -> &'static str {
+        let now = start();
+        let identities = [(); 2].map(|()| Certificate::generate().unwrap());
+        let known = |n: usize| vec![Fingerprint::parse(&identities[n].fingerprint()).unwrap()];
+        let provider = provider().unwrap();
+        let side = |own: usize, client| {
+            let theirs = known(1 - own);
+            Dtls::new(&identities[own], client, theirs, Arc::clone(&provider)).unwrap()
+        };
+        let (mut client, mut server) = (side(0, true), side(1, false));
+        let identity = Identity {
+            certificate: &identities[0],
+            client: true,
+            announced: known(1),
+            provider: Arc::clone(&provider),
+            mismatch: Arc::default(),
+        };
+        client.config = identity.config(profiles.to_vec()).unwrap();
+        client.start(now);
+        server.start(now);
+        for _ in 0..20 {
+            while let Some(bytes) = client.poll_transmit() {
+                if let Some(srtp) = server.handle(now, &bytes) {
+                    return srtp.profile_name();
+                }
+            }
+            while let Some(bytes) = server.poll_transmit() {
+                client.handle(now, &bytes);
+            }
+        }
+        panic!("no handshake: {:?}", server.state());
+    }
+
+    #[test]
+    fn aes_gcm_is_taken_whatever_the_client_likes_better() {
+        assert_eq!(agreed(&[CM, GCM]), "SRTP_AEAD_AES_128_GCM");
+        assert_eq!(agreed(&[GCM, CM]), "SRTP_AEAD_AES_128_GCM");
+        assert_eq!(agreed(&[CM]), "SRTP_AES128_CM_HMAC_SHA1_80");
     }
 }

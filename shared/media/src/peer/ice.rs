@@ -20,6 +20,9 @@ use rtc_ice::candidate::candidate_relay::CandidateRelayConfig;
 use rtc_ice::candidate::candidate_server_reflexive::CandidateServerReflexiveConfig;
 use rtc_ice::mdns::MulticastDnsMode;
 use rtc_shared::{TaggedBytesMut, TransportContext, TransportProtocol};
+use rtc_stun::attributes::ATTR_USERNAME;
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{CLASS_REQUEST, CLASS_SUCCESS_RESPONSE, METHOD_BINDING, Message};
 use sansio::Protocol;
 use vrs_domain::limit::MEDIA_IDLE_TIMEOUT;
 
@@ -68,6 +71,11 @@ pub(super) struct Path {
     pub(super) remote: SocketAddr,
 }
 
+struct Credentials {
+    ufrag: String,
+    password: String,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Proven {
     path: Path,
@@ -77,6 +85,10 @@ struct Proven {
 /// ICE of one transport.
 pub(super) struct Ice {
     agent: Agent,
+    provider: Arc<dyn RTCCryptoProvider>,
+    /// User name fragment and password of ours, and of the peer.
+    own: Credentials,
+    theirs: Option<Credentials>,
     locals: Vec<SocketAddr>,
     remotes: Vec<Candidate>,
     proven: Vec<Proven>,
@@ -114,7 +126,7 @@ impl Ice {
             relay_acceptance_min_wait: Some(RELAY_WAIT),
             ..AgentConfig::default()
         };
-        let mut agent = Agent::new(now, Arc::new(config), provider).map_err(engine)?;
+        let mut agent = Agent::new(now, Arc::new(config), Arc::clone(&provider)).map_err(engine)?;
         for (index, address) in locals.iter().enumerate() {
             let candidate = Candidate::host(*address, index);
             agent
@@ -123,6 +135,12 @@ impl Ice {
         }
         Ok(Self {
             agent,
+            provider,
+            own: Credentials {
+                ufrag: ufrag.to_owned(),
+                password: password.to_owned(),
+            },
+            theirs: None,
             locals: locals.to_vec(),
             remotes: Vec::new(),
             proven: Vec::new(),
@@ -161,6 +179,10 @@ impl Ice {
                 remote.password.clone(),
             )
             .map_err(engine)?;
+        self.theirs = Some(Credentials {
+            ufrag: remote.ufrag.clone(),
+            password: remote.password.clone(),
+        });
         self.state = IceState::Checking;
         self.started = now;
         self.heard = now;
@@ -218,7 +240,7 @@ impl Ice {
 
     /// Takes a STUN datagram. True if it was authentic.
     pub(super) fn handle(&mut self, now: Instant, path: Path, bytes: &[u8]) -> bool {
-        if matches!(self.state, IceState::New | IceState::Failed) {
+        if matches!(self.state, IceState::New | IceState::Failed) || !self.is_peers(bytes) {
             return false;
         }
         let known = self.is_proven(path.remote)
@@ -239,16 +261,38 @@ impl Ice {
             },
             message: BytesMut::from(bytes),
         };
-        // The agent checks the integrity of requests and success responses only.
-        let checked = bytes
-            .get(..2)
-            .is_some_and(|kind| kind == [0, 1] || kind == [1, 1]);
-        let authentic = self.agent.handle_read(message).is_ok() && checked;
+        let authentic = self.agent.handle_read(message).is_ok();
         if authentic {
             self.prove(now, path);
         }
         self.run(now);
         authentic
+    }
+
+    /// Whether a message was made by the peer: a request with both our names and our password, or
+    /// a success response with the peer's password (RFC 8445 sections 7.3 and 7.2.5). The agent
+    /// changes its role before it looks at a password, and takes error responses and indications
+    /// from anybody; neither reaches it (A48).
+    fn is_peers(&self, bytes: &[u8]) -> bool {
+        let Some(theirs) = &self.theirs else {
+            return false;
+        };
+        let mut message = Message::new();
+        if message.unmarshal_binary(bytes).is_err() || message.typ.method != METHOD_BINDING {
+            return false;
+        }
+        let password = if message.typ.class == CLASS_REQUEST {
+            let name = format!("{}:{}", self.own.ufrag, theirs.ufrag);
+            if message.get(ATTR_USERNAME).ok().as_deref() != Some(name.as_bytes()) {
+                return false;
+            }
+            &self.own.password
+        } else if message.typ.class == CLASS_SUCCESS_RESPONSE {
+            &theirs.password
+        } else {
+            return false;
+        };
+        MessageIntegrity::check(&mut message, password.as_bytes(), self.provider.crypto()).is_ok()
     }
 
     fn prove(&mut self, now: Instant, path: Path) {

@@ -17,6 +17,7 @@
 mod config;
 mod drive;
 mod dtls;
+mod hello;
 mod ice;
 mod receive;
 mod reoffer;
@@ -180,6 +181,10 @@ pub struct Peer {
     version: u64,
     description: String,
     outputs: VecDeque<PeerOutput>,
+    /// Where a datagram is decrypted that may not be written to.
+    scratch: Vec<u8>,
+    /// Deadlines may be others than before.
+    moved: bool,
     announced: Announced,
     refused: Refused,
     next_report: Option<Instant>,
@@ -292,6 +297,8 @@ impl Peer {
             version: 1,
             description: String::new(),
             outputs: VecDeque::new(),
+            scratch: Vec::new(),
+            moved: true,
             announced: Announced::Nothing,
             refused: Refused::default(),
             next_report: None,
@@ -406,6 +413,12 @@ impl Peer {
     /// The next thing to do or to know.
     pub fn poll_output(&mut self) -> Option<PeerOutput> {
         self.outputs.pop_front()
+    }
+
+    /// Whether [`Self::poll_timeout`] may say something else than when this was last asked: not
+    /// after a packet that was only passed on.
+    pub fn take_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
     }
 
     /// When [`Self::handle_timeout`] is wanted next.

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use vrs_domain::limit::KEYFRAME_INTERVAL_MIN;
 
 use super::config::Receive;
@@ -12,7 +13,7 @@ use super::{PeerEvent, PeerOutput};
 use crate::nack::NackGenerator;
 use crate::reorder::VideoBuffer;
 use crate::rtcp::Reception;
-use crate::rtp::{MediaKind, RtpPacket};
+use crate::rtp::{MediaKind, RtpView};
 use crate::sdp::{Direction, NegotiatedMedia};
 use crate::t140;
 
@@ -35,6 +36,15 @@ pub(super) struct Wanted {
     pub(super) ssrc: u32,
     pub(super) sequences: Vec<u16>,
     pub(super) keyframe: bool,
+}
+
+/// What is to be done after a packet.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Taken {
+    /// A relay passes it on.
+    pub(super) pass_on: bool,
+    /// Something may be due.
+    pub(super) is_busy: bool,
 }
 
 /// The receiving half of one stream.
@@ -80,11 +90,11 @@ impl StreamReceiver {
     pub(super) fn receive(
         &mut self,
         now: Instant,
-        packet: RtpPacket,
+        packet: RtpView<'_>,
         out: &mut VecDeque<PeerOutput>,
-    ) {
+    ) -> Taken {
         if !self.media.direction.receives() {
-            return;
+            return Taken::default();
         }
         self.counters.packets_received += 1;
         self.counters.bytes_received += packet.payload.len() as u64;
@@ -94,19 +104,24 @@ impl StreamReceiver {
         let sequence = source
             .reception
             .received(now, packet.sequence, packet.timestamp);
+        let nack = self.media.feedback.nack;
         match (self.media.kind, self.mode) {
             (MediaKind::Text, _) => {
                 let red = self
                     .media
                     .red
                     .is_some_and(|(_, red)| red == packet.payload_type);
-                source.text.receive(now, sequence, red, &packet.payload);
+                source.text.receive(now, sequence, red, packet.payload);
             }
-            (kind, Receive::Packets) => {
-                if self.media.feedback.nack {
+            (_, Receive::Packets) => {
+                let mut is_busy = self.keyframe_wanted;
+                if nack {
+                    is_busy |= source.nack.is_waiting();
                     source.nack.received(now, sequence);
+                    is_busy |= source.nack.is_waiting();
                 }
-                out.push_back(PeerOutput::Event(PeerEvent::Rtp { kind, packet }));
+                let pass_on = true;
+                return Taken { pass_on, is_busy };
             }
             (MediaKind::Audio, Receive::Frames) => {
                 if current && !packet.payload.is_empty() {
@@ -121,19 +136,20 @@ impl StreamReceiver {
                 }
             }
             (MediaKind::Video, Receive::Frames) => {
-                if self.media.feedback.nack {
+                if nack {
                     source.nack.received(now, sequence);
                 }
-                let RtpPacket {
-                    timestamp,
-                    marker,
-                    payload,
-                    ..
-                } = packet;
-                source.video.push(now, sequence, timestamp, marker, payload);
+                let payload = Bytes::copy_from_slice(packet.payload);
+                source
+                    .video
+                    .push(now, sequence, packet.timestamp, packet.marker, payload);
             }
         }
         self.poll(now, out);
+        Taken {
+            pass_on: false,
+            is_busy: true,
+        }
     }
 
     fn source(&mut self, ssrc: u32) -> usize {

@@ -4,7 +4,9 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use vrs_domain::limit::{KEYFRAME_INTERVAL_MIN, MEDIA_DATAGRAM_BYTES_MAX};
+use vrs_domain::limit::{
+    FORWARDED_DATAGRAM_BYTES_MAX, KEYFRAME_INTERVAL_MIN, MEDIA_DATAGRAM_BYTES_MAX,
+};
 
 use super::config::StreamSeed;
 use super::stats::KindStats;
@@ -12,14 +14,29 @@ use crate::forward::{Rewriter, Rewritten};
 use crate::h264;
 use crate::nack::ResendCache;
 use crate::rtcp::Sent;
-use crate::rtp::{MediaKind, RTP_HEADER_BYTES, RtpPacket};
+use crate::rtp::{MediaKind, RTP_HEADER_BYTES, RtpPacket, RtpView};
 use crate::sdp::{Direction, NegotiatedMedia};
 use crate::t140;
 
 /// The longest authentication tag of the SRTP profiles we agree to, in bytes.
 const SRTP_TAG_BYTES_MAX: usize = 16;
-/// Most payload bytes of one packet.
+/// Most payload bytes of a packet of ours.
 const PAYLOAD_BYTES_MAX: usize = MEDIA_DATAGRAM_BYTES_MAX - RTP_HEADER_BYTES - SRTP_TAG_BYTES_MAX;
+/// The same for a packet that is passed on, which others have cut: browsers fill 1200 bytes
+/// before the authentication tag.
+const FORWARDED_PAYLOAD_BYTES_MAX: usize =
+    FORWARDED_DATAGRAM_BYTES_MAX - RTP_HEADER_BYTES - SRTP_TAG_BYTES_MAX;
+
+/// What became of a packet that was to be passed on.
+pub(super) enum Forwarded<'a> {
+    /// It goes out like this.
+    As(RtpView<'a>),
+    /// It is too late, too long, or not wanted.
+    Dropped,
+    /// The source is new, and this packet begins no key frame: what comes after it could not be
+    /// decoded.
+    AwaitsKeyframe,
+}
 
 /// The sending half of one stream.
 pub(super) struct StreamSender {
@@ -92,19 +109,33 @@ impl StreamSender {
         packets
     }
 
-    /// Renumbers a packet of another stream.
-    pub(super) fn forward(&mut self, now: Instant, packet: &RtpPacket) -> Option<RtpPacket> {
-        if !self.sends || packet.payload.len() > PAYLOAD_BYTES_MAX {
-            return None;
+    /// Renumbers a packet of another stream. A new source of pictures begins with a key frame.
+    pub(super) fn forward<'a>(&mut self, now: Instant, packet: RtpView<'a>) -> Forwarded<'a> {
+        if !self.sends || packet.payload.len() > FORWARDED_PAYLOAD_BYTES_MAX {
+            self.counters.not_forwarded += u64::from(self.sends);
+            return Forwarded::Dropped;
         }
-        let RtpPacket {
+        let RtpView {
             ssrc,
             sequence,
             timestamp,
             ..
-        } = *packet;
-        let numbers = self.rewriter.rewrite(now, ssrc, sequence, timestamp)?;
-        Some(self.packet(numbers, packet.marker, packet.payload.clone()))
+        } = packet;
+        let known = self.kind != MediaKind::Video || self.rewriter.follows(ssrc);
+        if !known && !h264::payload_starts_keyframe(packet.payload) {
+            return Forwarded::AwaitsKeyframe;
+        }
+        match self.rewriter.rewrite(now, ssrc, sequence, timestamp) {
+            Some(numbers) => Forwarded::As(RtpView {
+                kind: self.kind,
+                ssrc: self.ssrc,
+                payload_type: self.payload_type,
+                sequence: numbers.sequence,
+                timestamp: numbers.timestamp,
+                ..packet
+            }),
+            None => Forwarded::Dropped,
+        }
     }
 
     /// Queues typed text; false if too much waits.
@@ -136,17 +167,16 @@ impl StreamSender {
     }
 
     /// Notes that a packet went out, sealed as `bytes`.
-    pub(super) fn sent(&mut self, packet: &RtpPacket, bytes: &[u8]) {
+    pub(super) fn sent(&mut self, packet: &RtpView<'_>, bytes: &[u8]) {
         self.counters.packets_sent += 1;
         self.counters.bytes_sent += packet.payload.len() as u64;
         if self.kind == MediaKind::Video {
-            self.cache
-                .push(packet.sequence, Bytes::copy_from_slice(bytes));
+            self.cache.push(packet.sequence, bytes);
         }
     }
 
     /// A packet the peer lost, as it went out.
-    pub(super) fn resend(&mut self, now: Instant, sequence: u16) -> Option<Bytes> {
+    pub(super) fn resend(&mut self, now: Instant, sequence: u16) -> Option<&[u8]> {
         self.counters.nacks_received += 1;
         let bytes = self.cache.resend(now, sequence)?;
         self.counters.resent += 1;
@@ -211,6 +241,7 @@ impl StreamSender {
         counters.lost_by_peer = own.lost_by_peer;
         counters.nacks_received = own.nacks_received;
         counters.resent = own.resent;
+        counters.not_forwarded = own.not_forwarded;
         counters.plis_received = own.plis_received;
     }
 }

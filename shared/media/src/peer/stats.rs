@@ -30,6 +30,8 @@ pub struct KindStats {
     pub nacks_received: u64,
     /// Packets we sent again.
     pub resent: u64,
+    /// Packets of others that were too long to be passed on.
+    pub not_forwarded: u64,
     /// Key frames we asked for.
     pub plis_sent: u64,
     /// Key frames the peer asked for.

@@ -324,7 +324,11 @@ impl TrunkLeg {
         let control = is_rtcp(bytes);
         let plain = match &mut self.srtp {
             Some(srtp) if control => srtp.unprotect_rtcp(bytes).map(|plain| plain.freeze()),
-            Some(srtp) => srtp.unprotect_rtp(bytes).map(|plain| plain.freeze()),
+            Some(srtp) => {
+                let mut packet = bytes.to_vec();
+                let plain = srtp.open_rtp(&mut packet).map(<[u8]>::len);
+                plain.map(|length| Bytes::from(packet).slice(..length))
+            }
             None => Some(Bytes::copy_from_slice(bytes)),
         };
         let Some(plain) = plain else {
@@ -554,15 +558,13 @@ impl TrunkLeg {
             payload,
         };
         self.sending.sequence = self.sending.sequence.wrapping_add(1);
-        let plain = packet.to_bytes();
-        let sealed = match &mut self.srtp {
-            Some(srtp) => srtp.protect_rtp(&plain),
-            None => Some(plain),
-        };
-        if let Some(sealed) = sealed {
+        let mut datagram = Vec::new();
+        packet.view().write(&mut datagram);
+        let srtp = self.srtp.as_mut();
+        if srtp.is_none_or(|srtp| srtp.seal_rtp(&mut datagram, 0)) {
             self.stats.packets_sent += 1;
             self.sending.bytes += bytes;
-            self.transmit(sealed.to_vec());
+            self.transmit(datagram);
         }
     }
 

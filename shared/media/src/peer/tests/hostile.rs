@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use rtc_stun::attributes::{ATTR_USERNAME, AttrType};
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{BINDING_REQUEST, Message, Setter, TransactionId};
+
 use super::*;
 use crate::error::Refusal;
 use crate::sdp::{SdpError, SessionDescription};
@@ -96,8 +100,64 @@ fn a33_dtls_from_an_address_that_proved_nothing_is_dropped() {
         assert!(attacks < 60_000, "no connection under attack");
     }
     assert!(world.peers[1].stats().unproven > 100);
-    let answered = world.net.sent.iter().any(|(_, bytes)| bytes.is_empty());
-    assert!(!answered);
+    assert!(!world.net.addressed.contains(&stranger), "it was answered");
+}
+
+/// A connectivity check for `side` that claims this and that, sealed with `password`.
+fn check(world: &World, side: usize, password: &str, claims: &[(u16, &[u8])]) -> Vec<u8> {
+    let ufrag = |side: usize| world.peers[side].local_ufrag().to_owned();
+    let mut message = Message::new();
+    message.set_type(BINDING_REQUEST);
+    message.transaction_id = TransactionId([9; 12]);
+    message.write_header();
+    let username = format!("{}:{}", ufrag(side), ufrag(1 - side));
+    message.add(ATTR_USERNAME, username.as_bytes());
+    for (kind, value) in claims {
+        message.add(AttrType(*kind), value);
+    }
+    let provider = crate::certificate::provider().unwrap();
+    let integrity = MessageIntegrity::new_short_term_integrity_with_provider(
+        password.to_owned(),
+        provider.crypto(),
+    );
+    integrity.add_to(&mut message).unwrap();
+    message.raw
+}
+
+#[test]
+fn a48_checks_that_the_peer_did_not_make_change_no_role_and_get_no_answer() {
+    const PRIORITY: u16 = 0x24;
+    const USE_CANDIDATE: u16 = 0x25;
+    const CONTROLLED: u16 = 0x8029;
+    const CONTROLLING: u16 = 0x802a;
+    let mut world = World::usual(34);
+    world.connect();
+    let stranger = address("198.51.100.66:6666");
+    for side in [0, 1] {
+        let (local, peer) = (address([ALICE, BOB][side]), address([BOB, ALICE][side]));
+        for role in [CONTROLLED, CONTROLLING] {
+            for tie_breaker in [[0; 8], [0xff; 8]] {
+                let claims: [(u16, &[u8]); 3] = [
+                    (PRIORITY, &[1; 4]),
+                    (USE_CANDIDATE, &[]),
+                    (role, &tie_breaker),
+                ];
+                let forged = check(&world, side, "a guessed password", &claims);
+                for from in [peer, stranger] {
+                    let now = world.now();
+                    world.peers[side].handle_datagram(now, from, local, &forged);
+                    assert_eq!(world.peers[side].poll_output(), None, "it was answered");
+                    assert!(!world.peers[side].is_proven(stranger));
+                }
+            }
+        }
+    }
+    world.run(Duration::from_secs(40));
+    assert!(world.heard.iter().all(|heard| heard.disconnected == 0));
+    let now = world.now();
+    world.peers[0].send_frame(now, MediaKind::Audio, 0, &[1]);
+    world.run(Duration::from_millis(200));
+    assert_eq!(world.heard[1].frames.len(), 1, "the call goes on");
 }
 
 #[test]

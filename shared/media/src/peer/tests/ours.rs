@@ -204,7 +204,7 @@ fn a_relay_forwards_packets_of_changing_sources_as_one_stream() {
             for packet in std::mem::take(&mut camera.heard[1].packets) {
                 let now = viewer.now();
                 if index == chosen {
-                    viewer.peers[0].send_rtp(now, MediaKind::Video, &packet);
+                    viewer.peers[0].send_rtp(now, &packet);
                 }
             }
         }
@@ -222,6 +222,35 @@ fn a_relay_forwards_packets_of_changing_sources_as_one_stream() {
         "{:?}",
         steps.max()
     );
+}
+
+#[test]
+fn packets_as_long_as_browsers_make_them_are_passed_on_and_longer_ones_counted() {
+    // 1200 bytes before the authentication tag.
+    const BROWSERS: usize = 1_200 - crate::rtp::RTP_HEADER_BYTES;
+    let mut world = World::usual(12);
+    world.connect();
+    let now = world.now();
+    let mut packet = RtpPacket {
+        kind: MediaKind::Video,
+        ssrc: 5,
+        payload_type: 96,
+        sequence: 1,
+        timestamp: 1,
+        marker: true,
+        payload: vec![0x65; BROWSERS].into(),
+    };
+    let peer = &mut world.peers[0];
+    assert!(!peer.send_rtp(now, &packet));
+    let Some(PeerOutput::Transmit { bytes, .. }) = peer.poll_output() else {
+        panic!("nothing was sent");
+    };
+    assert_eq!(bytes.len(), 1_200 + 16);
+    packet.sequence = 2;
+    packet.payload = vec![0x65; 1_500].into();
+    assert!(!peer.send_rtp(now, &packet));
+    assert_eq!(peer.poll_output(), None);
+    assert_eq!(peer.stats().video.not_forwarded, 1);
 }
 
 #[test]

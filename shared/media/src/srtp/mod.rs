@@ -1,7 +1,10 @@
-//! SRTP and SRTCP (RFC 3711, RFC 7714) over rtc-srtp, with two additions of ours: a stream gets
-//! its decryption state only after one of its packets proved authentic, so that forged packets
-//! cost neither memory nor the replay window of the real ones (A37); and the replay window is
-//! wide enough for retransmitted packets (A38).
+//! SRTP and SRTCP (RFC 3711, RFC 7714). RTP under AES-GCM is ours, in place; all else is done by
+//! rtc-srtp, with two additions: a stream gets its decryption state only after one of its packets
+//! proved authentic, so that forged packets cost neither memory nor the replay window of the real
+//! ones (A37); and the replay window is wide enough for retransmitted packets (A38).
+
+mod gcm;
+mod index;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,9 +17,10 @@ use rtc_srtp::protection_profile::ProtectionProfile;
 
 use crate::certificate::provider;
 use crate::error::MediaError;
+use crate::rtp::{SSRC_AT, header_bytes, sequence_of};
+use gcm::{Gcm, TAG_BYTES};
+use index::{REPLAY_WINDOW, Window, nearest};
 
-/// Packets behind the newest that are still taken: a second of video, for resent packets.
-const REPLAY_WINDOW: usize = 1_024;
 /// Most sources of one peer.
 const SOURCES_MAX: usize = 64;
 
@@ -57,9 +61,25 @@ impl SrtpKeys {
     }
 }
 
+/// RTP under AES-GCM that we send.
+struct Sealer {
+    gcm: Gcm,
+    /// The highest index of each source.
+    sources: Vec<(u32, u64)>,
+}
+
+/// RTP under AES-GCM that we receive.
+struct Opener {
+    gcm: Gcm,
+    sources: Vec<(u32, Window)>,
+}
+
 /// Both directions of one transport.
 pub(crate) struct Srtp {
     profile: ProtectionProfile,
+    /// Both are there with AES-GCM, and only with it.
+    sealer: Option<Sealer>,
+    opener: Option<Opener>,
     provider: Arc<dyn RTCCryptoProvider>,
     outbound: Context,
     key: Vec<u8>,
@@ -80,9 +100,24 @@ impl Srtp {
             None,
             crypto,
         )
-        .map_err(|e| MediaError::Engine(format!("SRTP: {e}")))?;
+        .map_err(engine)?;
+        let in_place = matches!(profile, ProtectionProfile::AeadAes128Gcm);
+        let gcm = |key: &[u8], salt: &[u8]| {
+            let made = in_place.then(|| Gcm::new(key, salt, crypto));
+            made.transpose()
+        };
+        let sealing = gcm(&keys.local_key, &keys.local_salt).map_err(engine)?;
+        let opening = gcm(&keys.remote_key, &keys.remote_salt).map_err(engine)?;
         let srtp = Self {
             profile,
+            sealer: sealing.map(|gcm| Sealer {
+                gcm,
+                sources: Vec::new(),
+            }),
+            opener: opening.map(|gcm| Opener {
+                gcm,
+                sources: Vec::new(),
+            }),
             outbound,
             key: keys.remote_key,
             salt: keys.remote_salt,
@@ -90,8 +125,7 @@ impl Srtp {
             rtcp: HashMap::new(),
             provider,
         };
-        srtp.inbound()
-            .map_err(|e| MediaError::Engine(format!("SRTP: {e}")))?;
+        srtp.inbound().map_err(engine)?;
         Ok(srtp)
     }
 
@@ -107,6 +141,7 @@ impl Srtp {
         Ok(if same {
             Self {
                 outbound: self.outbound,
+                sealer: self.sealer,
                 ..fresh
             }
         } else {
@@ -138,9 +173,24 @@ impl Srtp {
         )
     }
 
-    /// Encrypts an RTP packet; `None` once the key is used up.
-    pub(crate) fn protect_rtp(&mut self, packet: &[u8]) -> Option<BytesMut> {
-        self.outbound.encrypt_rtp(packet).ok()
+    /// Encrypts the RTP packet that `buffer` ends with, from `start` on. False once the key is
+    /// used up; the packet is gone then.
+    pub(crate) fn seal_rtp(&mut self, buffer: &mut Vec<u8>, start: usize) -> bool {
+        let sealed = match &mut self.sealer {
+            Some(sealer) => sealer.seal(buffer, start),
+            None => self
+                .outbound
+                .encrypt_rtp(&buffer[start..])
+                .is_ok_and(|sealed| {
+                    buffer.truncate(start);
+                    buffer.extend_from_slice(&sealed);
+                    true
+                }),
+        };
+        if !sealed {
+            buffer.truncate(start);
+        }
+        sealed
     }
 
     /// Encrypts a compound RTCP packet.
@@ -148,9 +198,20 @@ impl Srtp {
         self.outbound.encrypt_rtcp(packet).ok()
     }
 
-    /// Decrypts an RTP packet; `None` if it is forged, broken or replayed.
-    pub(crate) fn unprotect_rtp(&mut self, packet: &[u8]) -> Option<BytesMut> {
-        let ssrc = ssrc_at(packet, 8)?;
+    /// Decrypts an RTP packet where it is: header and payload. `None` if it is forged, broken or
+    /// replayed.
+    pub(crate) fn open_rtp<'a>(&mut self, packet: &'a mut [u8]) -> Option<&'a [u8]> {
+        if let Some(opener) = &mut self.opener {
+            return opener.open(packet);
+        }
+        let plain = self.unprotect_rtp(packet)?;
+        let place = packet.get_mut(..plain.len())?;
+        place.copy_from_slice(&plain);
+        Some(place)
+    }
+
+    fn unprotect_rtp(&mut self, packet: &[u8]) -> Option<BytesMut> {
+        let ssrc = ssrc_at(packet, SSRC_AT)?;
         if let Some(context) = self.rtp.get_mut(&ssrc) {
             return context.decrypt_rtp(packet).ok();
         }
@@ -175,6 +236,61 @@ impl Srtp {
     fn newcomer(&self, known: usize) -> Option<Context> {
         (known < SOURCES_MAX).then(|| self.inbound().ok()).flatten()
     }
+}
+
+impl Sealer {
+    fn seal(&mut self, buffer: &mut Vec<u8>, start: usize) -> bool {
+        let packet = &buffer[start..];
+        let (Some(ssrc), Some(header)) = (ssrc_at(packet, SSRC_AT), header_bytes(packet)) else {
+            return false;
+        };
+        let known = self.sources.iter_mut().find(|(known, _)| *known == ssrc);
+        let highest = known.as_ref().map(|(_, highest)| *highest);
+        let Some(index) = nearest(highest, sequence_of(packet)) else {
+            return false;
+        };
+        match known {
+            Some((_, highest)) => *highest = index.max(*highest),
+            None => self.sources.push((ssrc, index)),
+        }
+        let end = buffer.len();
+        buffer.resize(end + TAG_BYTES, 0);
+        let (packet, tag) = buffer[start..].split_at_mut(end - start);
+        let (header, body) = packet.split_at_mut(header);
+        self.gcm.seal((ssrc, index), header, body, tag)
+    }
+}
+
+impl Opener {
+    fn open<'a>(&mut self, packet: &'a mut [u8]) -> Option<&'a [u8]> {
+        let (ssrc, header) = (ssrc_at(packet, SSRC_AT)?, header_bytes(packet)?);
+        let sequence = sequence_of(packet);
+        let known = self.sources.iter().position(|(known, _)| *known == ssrc);
+        let index = match known {
+            Some(known) => self.sources[known].1.index(sequence)?,
+            None if self.sources.len() < SOURCES_MAX => nearest(None, sequence)?,
+            None => return None,
+        };
+        let end = packet.len().checked_sub(TAG_BYTES)?;
+        if end < header {
+            return None;
+        }
+        let (plain, tag) = packet.split_at_mut(end);
+        let (head, body) = plain.split_at_mut(header);
+        if !self.gcm.open((ssrc, index), head, body, tag) {
+            return None;
+        }
+        let known = known.unwrap_or_else(|| {
+            self.sources.push((ssrc, Window::new()));
+            self.sources.len() - 1
+        });
+        self.sources[known].1.note(index);
+        Some(plain)
+    }
+}
+
+fn engine(error: impl std::fmt::Display) -> MediaError {
+    MediaError::Engine(format!("SRTP: {error}"))
 }
 
 fn ssrc_at(packet: &[u8], at: usize) -> Option<u32> {
@@ -212,6 +328,19 @@ mod tests {
         packet.to_bytes()
     }
 
+    fn sealed(side: &mut Srtp, plain: &[u8]) -> Vec<u8> {
+        // What is before the packet is not touched.
+        let mut buffer = vec![9; 3];
+        buffer.extend(plain);
+        assert!(side.seal_rtp(&mut buffer, 3));
+        assert_eq!(buffer.drain(..3).collect::<Vec<_>>(), [9; 3]);
+        buffer
+    }
+
+    fn opened(side: &mut Srtp, sealed: &[u8]) -> Option<Vec<u8>> {
+        side.open_rtp(&mut sealed.to_vec()).map(<[u8]>::to_vec)
+    }
+
     const PROFILES: [ProtectionProfile; 2] = [
         ProtectionProfile::AeadAes128Gcm,
         ProtectionProfile::Aes128CmHmacSha1_80,
@@ -224,9 +353,9 @@ mod tests {
             let mut old = Vec::new();
             for n in 0..70_000u32 {
                 let plain = packet(1, (n + 30_000) as u16);
-                let sealed = alice.protect_rtp(&plain).unwrap();
+                let sealed = sealed(&mut alice, &plain);
                 assert_eq!(
-                    bob.unprotect_rtp(&sealed).as_deref(),
+                    opened(&mut bob, &sealed).as_deref(),
                     Some(&plain[..]),
                     "packet {n}"
                 );
@@ -234,7 +363,7 @@ mod tests {
                     old.push(sealed);
                 }
             }
-            assert!(old.iter().all(|sealed| bob.unprotect_rtp(sealed).is_none()));
+            assert!(old.iter().all(|sealed| opened(&mut bob, sealed).is_none()));
         }
     }
 
@@ -243,18 +372,23 @@ mod tests {
         for profile in PROFILES {
             let (mut alice, mut bob) = pair(profile);
             // A forged packet far ahead, before the first real one, for the same source.
-            let mut forged = alice.protect_rtp(&packet(5, 60_000)).unwrap();
+            let mut forged = sealed(&mut alice, &packet(5, 60_000));
             let last = forged.len() - 1;
             forged[last] ^= 1;
             for ssrc in 0..500u32 {
                 forged[8..12].copy_from_slice(&ssrc.to_be_bytes());
-                assert!(bob.unprotect_rtp(&forged).is_none());
+                assert!(opened(&mut bob, &forged).is_none());
                 assert!(bob.unprotect_rtcp(&forged).is_none());
             }
             assert!(bob.rtp.is_empty() && bob.rtcp.is_empty());
+            assert!(
+                bob.opener
+                    .as_ref()
+                    .is_none_or(|opener| opener.sources.is_empty())
+            );
             let (mut alice, _) = pair(profile);
-            let sealed = alice.protect_rtp(&packet(5, 100)).unwrap();
-            assert!(bob.unprotect_rtp(&sealed).is_some());
+            let sealed = sealed(&mut alice, &packet(5, 100));
+            assert!(opened(&mut bob, &sealed).is_some());
         }
     }
 
@@ -266,11 +400,27 @@ mod tests {
                 for first in [0x80u8, 0x9f, 0xbf] {
                     let mut bytes = vec![0xff; length];
                     bytes.iter_mut().take(1).for_each(|b| *b = first);
-                    assert!(bob.unprotect_rtp(&bytes).is_none());
+                    assert!(opened(&mut bob, &bytes).is_none());
                     bytes.iter_mut().skip(1).take(1).for_each(|b| *b = 200);
                     assert!(bob.unprotect_rtcp(&bytes).is_none());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_we_seal_in_place_is_what_others_make_of_it() {
+        let profile = ProtectionProfile::AeadAes128Gcm;
+        let (mut alice, mut bob) = pair(profile);
+        for n in 0..70_000u32 {
+            let mut plain = packet(1, (n + 30_000) as u16).to_vec();
+            if n % 3 == 0 {
+                plain[0] |= 0x10; // with an extension, which stays readable
+                plain.splice(12..12, [0xbe, 0xde, 0, 1, 0x10, 0xff, 0, 0]);
+            }
+            let theirs = alice.outbound.encrypt_rtp(&plain).unwrap();
+            assert_eq!(sealed(&mut alice, &plain), theirs, "packet {n}");
+            assert_eq!(opened(&mut bob, &theirs), Some(plain), "packet {n}");
         }
     }
 }

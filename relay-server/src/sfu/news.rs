@@ -1,0 +1,101 @@
+//! What sessions are told of their legs' media, also when they are slow to listen.
+
+use std::collections::VecDeque;
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::MediaNews;
+
+/// Tells news in order. What cannot be told at once waits, of each leg only the latest, so that
+/// a failure is never lost and no more waits than there are legs.
+pub(super) struct Teller {
+    sender: mpsc::Sender<MediaNews>,
+    waiting: VecDeque<MediaNews>,
+}
+
+impl Teller {
+    pub(super) const fn new(sender: mpsc::Sender<MediaNews>) -> Self {
+        Self {
+            sender,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn tell(&mut self, news: MediaNews) {
+        if !self.waiting.is_empty() {
+            return self.keep(news);
+        }
+        match self.sender.try_send(news) {
+            // Whoever listened has stopped, and everything with them.
+            Ok(()) | Err(TrySendError::Closed(_)) => {}
+            Err(TrySendError::Full(news)) => self.keep(news),
+        }
+    }
+
+    fn keep(&mut self, news: MediaNews) {
+        let same = |kept: &MediaNews| (kept.session, kept.leg) == (news.session, news.leg);
+        self.waiting.retain(|kept| !same(kept));
+        self.waiting.push_back(news);
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Waits until somebody takes the next of what waits. Nothing is lost when it is cancelled.
+    pub(super) async fn catch_up(&mut self) {
+        match self.sender.reserve().await {
+            Ok(place) => {
+                if let Some(news) = self.waiting.pop_front() {
+                    place.send(news);
+                }
+            }
+            Err(_) => self.waiting.clear(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use relay_core::sfu::PeerNews;
+    use vrs_domain::{Leg, SessionId};
+
+    use super::*;
+
+    fn news(leg: Leg, news: PeerNews) -> MediaNews {
+        MediaNews {
+            session: SessionId(1),
+            leg,
+            news,
+        }
+    }
+
+    #[tokio::test]
+    async fn r25_a_failure_is_told_although_nobody_listened_for_a_while() {
+        let (sender, mut listener) = mpsc::channel(1);
+        let mut teller = Teller::new(sender);
+        teller.tell(news(Leg::Caller, PeerNews::Connected));
+        for _ in 0..100 {
+            teller.tell(news(Leg::Interpreter, PeerNews::Disconnected));
+            teller.tell(news(Leg::Interpreter, PeerNews::Connected));
+        }
+        teller.tell(news(Leg::Caller, PeerNews::Disconnected));
+        teller.tell(news(Leg::Interpreter, PeerNews::Failed("silent".into())));
+        let mut told = Vec::new();
+        while teller.is_behind() {
+            told.push(listener.recv().await.unwrap());
+            teller.catch_up().await;
+        }
+        told.push(listener.recv().await.unwrap());
+        let told: Vec<_> = told.into_iter().map(|one| (one.leg, one.news)).collect();
+        assert_eq!(
+            told,
+            [
+                (Leg::Caller, PeerNews::Connected),
+                (Leg::Caller, PeerNews::Disconnected),
+                (Leg::Interpreter, PeerNews::Failed("silent".into())),
+            ]
+        );
+    }
+}

@@ -1,0 +1,180 @@
+//! The floor: a bare loop of receive, AES-GCM open, AES-GCM seal, send, in a process of its own;
+//! and the ends that load it.
+//!
+//! It does what no relay can leave out, and nothing else: no replay window, no statistics, no
+//! rewriting, no timers. Every end uses the same key, so that nothing has to be agreed.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, BufReader, IoSliceMut, Write};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::process::{Child, Command, Stdio};
+
+use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use tokio::io::Interest;
+
+use super::Outcome;
+use super::load::End;
+use super::plain::PlainEnd;
+
+const KEY: [u8; 16] = [7; 16];
+const HEADER_BYTES: usize = 12;
+const TAG_BYTES: usize = 16;
+/// One datagram, or several that the kernel joined.
+const BUFFER_BYTES: usize = 65_536;
+
+fn key() -> Outcome<LessSafeKey> {
+    let key = UnboundKey::new(&AES_128_GCM, &KEY).map_err(|_| "no AES-GCM")?;
+    Ok(LessSafeKey::new(key))
+}
+
+/// Header and nonce of a packet, as in RFC 7714 section 8.1 without salt and rollover counter.
+fn nonce(header: &[u8]) -> Nonce {
+    let mut nonce = [0; 12];
+    nonce[2..6].copy_from_slice(&header[8..12]);
+    nonce[10..].copy_from_slice(&header[2..4]);
+    Nonce::assume_unique_for_key(nonce)
+}
+
+/// The child's side: `from to` lines on its standard input, then what arrives is passed on.
+pub(crate) fn serve() -> Outcome<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    println!("{}", socket.local_addr()?);
+    let mut ways = HashMap::new();
+    for line in io::stdin().lines() {
+        let line = line?;
+        let Some((from, to)) = line.split_once(' ') else {
+            break;
+        };
+        ways.insert(from.parse::<SocketAddr>()?, to.parse::<SocketAddr>()?);
+    }
+    let key = key()?;
+    runtime.block_on(async {
+        let state = UdpSocketState::new((&socket).into())?;
+        let socket = tokio::net::UdpSocket::from_std(socket)?;
+        let mut memory = vec![0_u8; BATCH_SIZE * BUFFER_BYTES];
+        let mut metas = [RecvMeta::default(); BATCH_SIZE];
+        loop {
+            socket.readable().await?;
+            let received = {
+                let mut chunks: Vec<_> = memory
+                    .chunks_mut(BUFFER_BYTES)
+                    .map(IoSliceMut::new)
+                    .collect();
+                let read = || state.recv((&socket).into(), &mut chunks, &mut metas);
+                match socket.try_io(Interest::READABLE, read) {
+                    Ok(received) => received,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                    Err(error) => return Err(error.into()),
+                }
+            };
+            for (meta, buffer) in metas
+                .iter()
+                .zip(memory.chunks_mut(BUFFER_BYTES))
+                .take(received)
+            {
+                let Some(&destination) = ways.get(&meta.addr) else {
+                    continue;
+                };
+                for packet in buffer[..meta.len].chunks_mut(meta.stride) {
+                    if !transform(&key, packet) {
+                        continue;
+                    }
+                    let transmit = Transmit {
+                        destination,
+                        ecn: None,
+                        contents: packet,
+                        segment_size: None,
+                        src_ip: None,
+                    };
+                    // A full buffer shows as loss.
+                    let _sent = socket.try_io(Interest::WRITABLE, || {
+                        state.try_send((&socket).into(), &transmit)
+                    });
+                }
+            }
+        }
+    })
+}
+
+/// Opens a packet and seals it again in its place, as if for somebody else.
+fn transform(key: &LessSafeKey, packet: &mut [u8]) -> bool {
+    if packet.len() < HEADER_BYTES + TAG_BYTES {
+        return false;
+    }
+    let (header, body) = packet.split_at_mut(HEADER_BYTES);
+    let opened = key.open_in_place(nonce(header), Aad::from(&*header), body);
+    if opened.is_err() {
+        return false;
+    }
+    let (plain, tag) = body.split_at_mut(body.len() - TAG_BYTES);
+    match key.seal_in_place_separate_tag(nonce(header), Aad::from(&*header), plain) {
+        Ok(fresh) => {
+            tag.copy_from_slice(fresh.as_ref());
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+/// The parent's side.
+pub(crate) struct Bare {
+    child: Child,
+}
+
+impl Bare {
+    /// The loop and its ends: one that sends and one that receives for each session.
+    pub(crate) fn start(sessions: usize, bytes: usize) -> Outcome<(Self, Vec<Box<dyn End>>)> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("bare")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let bare = Self { child };
+        let mut line = String::new();
+        BufReader::new(output.ok_or("no output")?).read_line(&mut line)?;
+        let server: SocketAddr = line.trim().parse()?;
+        let mut input = input.ok_or("no input")?;
+        let packet = sealed(bytes)?;
+        let mut ends: Vec<Box<dyn End>> = Vec::new();
+        for _ in 0..sessions {
+            let (from, to) = (
+                PlainEnd::repeating(server, packet.clone())?,
+                PlainEnd::repeating(server, packet.clone())?,
+            );
+            let (source, sink) = (from.address()?, to.address()?);
+            writeln!(input, "{source} {sink}")?;
+            ends.push(Box::new(from));
+            ends.push(Box::new(to));
+        }
+        Ok((bare, ends))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+fn sealed(bytes: usize) -> Outcome<Vec<u8>> {
+    let mut packet = vec![7_u8; bytes.max(HEADER_BYTES + TAG_BYTES)];
+    packet[0] = 0x80;
+    let (header, body) = packet.split_at_mut(HEADER_BYTES);
+    let (plain, tag) = body.split_at_mut(body.len() - TAG_BYTES);
+    let fresh = key()?
+        .seal_in_place_separate_tag(nonce(header), Aad::from(&*header), plain)
+        .map_err(|_| "no AES-GCM")?;
+    tag.copy_from_slice(fresh.as_ref());
+    Ok(packet)
+}

@@ -1,0 +1,92 @@
+//! Our media plane in a process of its own, told over its standard input what to do.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use relay_server::sfu::{self, SfuConfig};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use vrs_domain::{Leg, SessionId};
+
+use super::Outcome;
+
+/// News of legs that may wait; nobody reads them here.
+const NEWS_MAX: usize = 1024;
+
+#[derive(Serialize, Deserialize)]
+struct Ask {
+    session: u128,
+    leg: String,
+    offer: String,
+}
+
+/// The child's side: answers offers until its input ends.
+pub(crate) fn serve() -> Outcome<()> {
+    let local: IpAddr = std::env::args().nth(2).ok_or("no address")?.parse()?;
+    let (news, mut unread) = mpsc::channel(NEWS_MAX);
+    std::thread::spawn(move || while unread.blocking_recv().is_some() {});
+    let config = SfuConfig {
+        listen: SocketAddr::new(local, 0),
+        advertised: SocketAddr::new(local, 0),
+        news,
+    };
+    let (sfu, _) = sfu::start(config, CancellationToken::new())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    for line in io::stdin().lines() {
+        let ask: Ask = serde_json::from_str(&line?)?;
+        let leg: Leg = ask.leg.parse()?;
+        let answer = runtime.block_on(sfu.answer(SessionId(ask.session), leg, ask.offer))?;
+        println!("{}", serde_json::to_string(&answer)?);
+    }
+    Ok(())
+}
+
+/// The parent's side.
+pub(crate) struct Plane {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Plane {
+    pub(crate) fn start(local: IpAddr) -> Outcome<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["plane", &local.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        Ok(Self {
+            input: input.ok_or("no input")?,
+            output: BufReader::new(output.ok_or("no output")?),
+            child,
+        })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The answer to a leg's offer.
+    pub(crate) fn answer(&mut self, session: u128, leg: Leg, offer: String) -> Outcome<String> {
+        let ask = Ask {
+            session,
+            leg: leg.to_string(),
+            offer,
+        };
+        writeln!(self.input, "{}", serde_json::to_string(&ask)?)?;
+        let mut line = String::new();
+        self.output.read_line(&mut line)?;
+        Ok(serde_json::from_str(&line)?)
+    }
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
