@@ -78,6 +78,7 @@ pub struct RawTrunk {
     pub plaintext: Flag,
     pub ca_file: Text,
     pub srtp: Flag,
+    pub silence_s: Whole,
     pub local: Text,
     pub media_address: Text,
 }
@@ -358,6 +359,7 @@ fn read_trunks<'a>(
             plaintext: s.flag("plaintext"),
             ca_file: s.text("ca_file", "\"carrier-ca.pem\""),
             srtp: s.flag("srtp"),
+            silence_s: s.whole("silence_s", 0..3601),
             local: s.text("local", "\"127.0.0.1:5061\""),
             media_address: s.text("media_address", "\"203.0.113.7\""),
         });

@@ -13,6 +13,7 @@ use vrs_domain::{PhoneNumber, Sensitive, Urgency};
 use super::problem::{ConfigError, Problem};
 use super::{raw, resolve};
 use crate::journal::Rotation;
+use crate::sfu::LinePlan;
 
 /// Everything the server runs with.
 #[derive(Debug, Clone)]
@@ -159,10 +160,25 @@ pub struct Trunk {
     pub ca_file: Option<PathBuf>,
     /// Whether media is SRTP (SDES inside TLS) rather than plain RTP.
     pub srtp: bool,
+    /// After so long without sound or RTCP from it a telephone counts as gone; `None`: never.
+    pub silence: Option<Duration>,
     /// Our own address for SIP with this trunk; port 0 lets the system choose.
     pub local: SocketAddr,
     /// The address put into SDP towards the trunk.
     pub media_address: IpAddr,
+}
+
+impl Trunk {
+    /// How a line of this trunk is made.
+    #[must_use]
+    pub const fn line(&self) -> LinePlan {
+        LinePlan {
+            local: self.local.ip(),
+            advertised: self.media_address,
+            secure: self.srtp,
+            silence: self.silence,
+        }
+    }
 }
 
 /// `[turn]`

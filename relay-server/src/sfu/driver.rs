@@ -13,10 +13,10 @@ use vrs_domain::{Leg, SessionId};
 use vrs_media::{Batch, Certificate, MediaKind, Peer, PeerConfig, Receive};
 
 use super::demux::Demux;
-use super::line::{Line, LineDatagram, Place};
+use super::line::{Line, LineDatagram};
 use super::news::Teller;
 use super::socket::{Mailbox, Socket};
-use super::{Command, MediaNews, Sfu, SfuError};
+use super::{Command, LinePlan, MediaNews, Sfu, SfuError};
 
 /// Reads of many datagrams each before timers and commands get their turn.
 const BURST_MAX: usize = 4;
@@ -219,6 +219,13 @@ impl Driver {
                 }
             }
         }
+        if slot.line.as_mut().is_some_and(Line::take_silence) {
+            self.news.tell(MediaNews {
+                session,
+                leg: Leg::Hearing,
+                news: PeerNews::Failed("nothing comes from the telephone".into()),
+            });
+        }
         let line = slot.line.as_ref().and_then(Line::poll_timeout);
         // A deadline in the past would spin; the loop's own pace is the floor.
         let next = slot.room.poll_timeout().into_iter().chain(line).min();
@@ -287,36 +294,20 @@ impl Driver {
             }
             Command::TrunkOffer {
                 session,
-                local,
-                advertised,
-                secure,
+                plan,
                 reply,
             } => {
-                let place = Place {
-                    session,
-                    local,
-                    advertised,
-                    secure,
-                };
-                let line = self.open_line(now, place, None).await;
+                let line = self.open_line(now, session, plan, None).await;
                 answer(reply, line);
                 session
             }
             Command::TrunkAccept {
                 session,
-                local,
-                advertised,
-                secure,
+                plan,
                 offer,
                 reply,
             } => {
-                let place = Place {
-                    session,
-                    local,
-                    advertised,
-                    secure,
-                };
-                let line = self.open_line(now, place, Some(&offer)).await;
+                let line = self.open_line(now, session, plan, Some(&offer)).await;
                 answer(reply, line);
                 session
             }
@@ -450,11 +441,12 @@ impl Driver {
     async fn open_line(
         &mut self,
         now: Instant,
-        place: Place,
+        session: SessionId,
+        plan: LinePlan,
         offer: Option<&str>,
     ) -> Result<String, SfuError> {
-        let session = place.session;
-        let (line, sdp) = Line::open(now, place, seed()?, offer, self.line_sender.clone()).await?;
+        let mail = (session, self.line_sender.clone());
+        let (line, sdp) = Line::open(now, plan, seed()?, offer, mail).await?;
         let slot = self.slots.entry(session).or_default();
         slot.line = Some(line);
         slot.room.set_bridged(offer.is_some());

@@ -1,6 +1,6 @@
 //! One telephone: its RTP socket, its G.711 line and the bridge to the Opus legs.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ use tokio::task::JoinHandle;
 use vrs_domain::SessionId;
 use vrs_media::trunk::{TrunkConfig, TrunkLeg, TrunkOutput};
 
-use super::SfuError;
 use super::bridge::Bridge;
+use super::{LinePlan, SfuError};
 
 /// The bridge mixes this often.
 const TICK: Duration = Duration::from_millis(20);
@@ -30,17 +30,6 @@ pub(super) struct LineDatagram {
     pub(super) bytes: Vec<u8>,
 }
 
-/// Where a line is to be.
-pub(super) struct Place {
-    pub(super) session: SessionId,
-    /// Address of its socket.
-    pub(super) local: IpAddr,
-    /// The same address as the gateway sees it.
-    pub(super) advertised: IpAddr,
-    /// SRTP instead of RTP.
-    pub(super) secure: bool,
-}
-
 /// One telephone line.
 pub(super) struct Line {
     trunk: TrunkLeg,
@@ -49,6 +38,7 @@ pub(super) struct Line {
     pub(super) bridge: Bridge,
     next_tick: Option<Instant>,
     timestamp: u32,
+    silent: bool,
 }
 
 impl Line {
@@ -56,22 +46,23 @@ impl Line {
     /// with the answer.
     pub(super) async fn open(
         now: Instant,
-        place: Place,
+        plan: LinePlan,
         seed: [u8; 32],
         offer: Option<&str>,
-        datagrams: mpsc::Sender<LineDatagram>,
+        (session, datagrams): (SessionId, mpsc::Sender<LineDatagram>),
     ) -> Result<(Self, String), SfuError> {
         let resources = |error: &dyn std::fmt::Display| SfuError::Resources(error.to_string());
-        let socket = UdpSocket::bind((place.local, 0))
+        let socket = UdpSocket::bind((plan.local, 0))
             .await
             .map_err(|e| resources(&e))?;
         let bound = socket.local_addr().map_err(|e| resources(&e))?;
         let socket = Arc::new(socket);
         let config = TrunkConfig {
-            local: SocketAddr::new(place.advertised, bound.port()),
-            secure: place.secure,
+            local: SocketAddr::new(plan.advertised, bound.port()),
+            secure: plan.secure,
             seed,
             latch: false,
+            silence: plan.silence,
         };
         let (trunk, sdp) = match offer {
             None => TrunkLeg::offerer(config, now),
@@ -79,7 +70,7 @@ impl Line {
                 .map_err(|e| SfuError::NotAcceptable(e.to_string()))?,
         };
         let bridge = Bridge::new().map_err(|e| resources(&e))?;
-        let reader = tokio::spawn(read(place.session, Arc::clone(&socket), datagrams));
+        let reader = tokio::spawn(read(session, Arc::clone(&socket), datagrams));
         let line = Self {
             trunk,
             socket,
@@ -87,6 +78,7 @@ impl Line {
             bridge,
             next_tick: offer.map(|_| now + TICK),
             timestamp: 0,
+            silent: false,
         };
         Ok((line, sdp))
     }
@@ -95,6 +87,7 @@ impl Line {
     pub(super) fn accept_answer(&mut self, now: Instant, answer: &str) -> Result<(), SfuError> {
         if answer.is_empty() && self.next_tick.is_some() {
             // What was said with the ringing counts (RFC 3261 section 13.2.1).
+            self.trunk.await_sound(now);
             return Ok(());
         }
         self.trunk
@@ -122,6 +115,11 @@ impl Line {
     pub(super) fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
         self.trunk.handle_datagram(now, source, bytes);
         self.drain();
+    }
+
+    /// Whether nothing has come from the telephone for too long since this was last asked.
+    pub(super) fn take_silence(&mut self) -> bool {
+        std::mem::take(&mut self.silent)
     }
 
     /// When [`Line::handle_timeout`] wants to be called.
@@ -164,6 +162,7 @@ impl Line {
                 }
                 TrunkOutput::Pcm(pcm) => self.bridge.push_telephone(&pcm),
                 TrunkOutput::Dtmf(_) => {}
+                TrunkOutput::Silent => self.silent = true,
             }
         }
     }

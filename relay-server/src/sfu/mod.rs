@@ -15,6 +15,7 @@ mod socket;
 pub mod voice;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use relay_core::sfu::PeerNews;
 use tokio::sync::{mpsc, oneshot};
@@ -51,6 +52,19 @@ pub struct MediaNews {
     pub leg: Leg,
     /// What happened.
     pub news: PeerNews,
+}
+
+/// Where a telephone line is to be, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct LinePlan {
+    /// Address of its socket.
+    pub local: IpAddr,
+    /// Where the gateway is to send to: another address behind an address translator.
+    pub advertised: IpAddr,
+    /// SRTP instead of RTP.
+    pub secure: bool,
+    /// After so long without sound or RTCP the telephone counts as gone; `None`: never.
+    pub silence: Option<Duration>,
 }
 
 /// Where a command's answer goes.
@@ -100,17 +114,13 @@ pub enum Command {
     /// [`Sfu::trunk_offer`].
     TrunkOffer {
         session: SessionId,
-        local: IpAddr,
-        advertised: IpAddr,
-        secure: bool,
+        plan: LinePlan,
         reply: Reply<String>,
     },
     /// [`Sfu::trunk_accept`].
     TrunkAccept {
         session: SessionId,
-        local: IpAddr,
-        advertised: IpAddr,
-        secure: bool,
+        plan: LinePlan,
         offer: String,
         reply: Reply<String>,
     },
@@ -218,25 +228,18 @@ impl Sfu {
         .await
     }
 
-    /// Opens a telephone line and makes its offer (G.711 over RTP, or SRTP when `secure`).
-    ///
-    /// The line's socket is on `local`; `advertised` is where the gateway is to send to, another
-    /// one behind an address translator.
+    /// Opens a telephone line and makes its offer (G.711).
     ///
     /// # Errors
     /// [`SfuError::Resources`] when no socket is to be had.
     pub async fn trunk_offer(
         &self,
         session: SessionId,
-        local: IpAddr,
-        advertised: IpAddr,
-        secure: bool,
+        plan: LinePlan,
     ) -> Result<String, SfuError> {
         self.ask(|reply| Command::TrunkOffer {
             session,
-            local,
-            advertised,
-            secure,
+            plan,
             reply,
         })
         .await
@@ -250,16 +253,12 @@ impl Sfu {
     pub async fn trunk_accept(
         &self,
         session: SessionId,
-        local: IpAddr,
-        advertised: IpAddr,
-        secure: bool,
+        plan: LinePlan,
         offer: String,
     ) -> Result<String, SfuError> {
         self.ask(|reply| Command::TrunkAccept {
             session,
-            local,
-            advertised,
-            secure,
+            plan,
             offer,
             reply,
         })

@@ -280,6 +280,7 @@ fn trunk(name: &str) -> Trunk {
         plaintext: false,
         ca_file: None,
         srtp: true,
+        silence: None,
         local: (loopback, 0).into(),
         media_address: loopback,
     }

@@ -96,7 +96,7 @@ impl ServiceBuilder {
         let telephone = self
             .telephone
             .as_ref()
-            .map(|arguments| telephone(&dir, arguments, tls));
+            .map(|arguments| telephone(&dir, "127.0.0.1:0", arguments, tls));
         let mut cable = None;
         let trunk = match &telephone {
             Some(program) => {
@@ -111,7 +111,8 @@ impl ServiceBuilder {
             None => self.trunk.clone().unwrap_or_default(),
         };
         let config = dir.join("relay-server.toml");
-        let mut text = fs::read_to_string(&config).expect("init wrote a configuration");
+        let text = fs::read_to_string(&config).expect("init wrote a configuration");
+        let mut text = format!("{text}\n{trunk}");
         let fixed = [
             ("secure = \"127.0.0.1:8443\"", "secure = \"127.0.0.1:0\""),
             ("turn_udp = \"127.0.0.1:3478\"", "#turn_udp"),
@@ -124,7 +125,7 @@ impl ServiceBuilder {
         for (line, by) in edits.chain(fixed) {
             text = text.replacen(line, by, 1);
         }
-        fs::write(&config, format!("{text}\n{trunk}")).expect("the configuration is ours");
+        fs::write(&config, text).expect("the configuration is ours");
         let mut service = Service {
             folder,
             config,
@@ -157,10 +158,10 @@ fn trunk(address: &str, transport: &str) -> String {
     )
 }
 
-fn telephone(dir: &Path, arguments: &[String], tls: bool) -> Program {
+fn telephone(dir: &Path, listen: &str, arguments: &[String], tls: bool) -> Program {
     let mut command = Command::new(binary("telephone"));
     command
-        .args(["--listen", "127.0.0.1:0"])
+        .args(["--listen", listen])
         .arg("--report")
         .arg(dir.join("telephone.json"));
     if tls {
@@ -345,6 +346,24 @@ impl Service {
         let back = |view: &CallView| view.missing.is_empty();
         caller.call_where("the telephone again", back);
         interpreter.call_where("the telephone again", back);
+    }
+
+    /// The telephone is gone from one moment to the next and says nothing; gives its address.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn lose_telephone(&mut self) -> String {
+        let telephone = self.telephone.take().expect("a telephone");
+        let line = telephone.line("listening on ");
+        line.rsplit(' ').next().expect("an address").to_owned()
+    }
+
+    /// A telephone is there again, at this address, over UDP.
+    pub fn find_telephone(&mut self, address: &str) {
+        let arguments = ["--behaviour", "answer", "--ring-s", "1", "--tone", "1000"];
+        let arguments = arguments.map(str::to_owned);
+        let folder = self.folder.path().join("server");
+        self.telephone = Some(telephone(&folder, address, &arguments, false));
     }
 
     /// Caller and interpreter, in conversation with the telephone.

@@ -1,9 +1,11 @@
 //! Calls from a telephone, between subscribers, in an emergency, and changes of interpreter.
 
 use vrs_client::{CallView, Command};
-use vrs_domain::{CallKind, EndReason, ReliefReason, Seat, SessionId, Urgency};
+use vrs_domain::{CallKind, EndReason, Leg, ReliefReason, Seat, SessionId, Urgency};
 use vrs_e2e::{CALLER, Cable, NUMBER, Party, Record, Service, ServiceBuilder, is_talking};
 
+/// A trunk whose telephones may be silent for two seconds.
+const SOON_SILENT: &str = "name = \"telephone\"\nsilence_s = 2";
 const FRIEND: &str = "+15550100002";
 const FRIEND_PASSWORD: &str = "a friend's password";
 const SECOND: &str = "5678";
@@ -210,6 +212,45 @@ fn f21_a_telephone_that_is_lost_in_an_emergency_is_called_again_and_the_call_goe
     let journal = service.stop_and_verify();
     assert_eq!(journal.matches("call_placed").count(), 1, "{journal}");
     emergency_records(&service, talking.session, None);
+}
+
+#[test]
+fn r25_a_telephone_that_falls_silent_in_an_emergency_is_called_again_and_the_call_goes_on() {
+    let mut service = ServiceBuilder::default()
+        .configure("name = \"telephone\"", SOON_SILENT)
+        .start();
+    let mut interpreter = service.interpreter();
+    let mut caller = service.caller();
+    caller.call("911");
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    caller.call_where("the conversation", is_talking);
+    interpreter.hears_the_telephone();
+    let address = service.lose_telephone();
+    caller.call_where("that the telephone is lost", |view| {
+        view.missing == [Leg::Hearing]
+    });
+    service.find_telephone(&address);
+    caller.call_where("the telephone again", |view| view.missing.is_empty());
+    interpreter.hears_the_telephone();
+    caller.send(Command::HangUp);
+    assert_eq!(interpreter.ended().reason, Some(EndReason::CallerHungUp));
+    let journal = service.stop_and_verify();
+    assert_eq!(journal.matches("call_placed").count(), 1, "{journal}");
+}
+
+#[test]
+fn r25_a_telephone_that_falls_silent_ends_the_call_by_name() {
+    let mut service = ServiceBuilder::default()
+        .configure("name = \"telephone\"", SOON_SILENT)
+        .start();
+    let (mut caller, mut interpreter) = service.conversation();
+    interpreter.hears_the_telephone();
+    service.lose_telephone();
+    assert_eq!(caller.ended().reason, Some(EndReason::HearingLost));
+    assert_eq!(interpreter.ended().reason, Some(EndReason::HearingLost));
+    let journal = service.stop_and_verify();
+    assert!(journal.contains("hearing_lost"), "{journal}");
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub fn trunk() -> Trunk {
         plaintext: true,
         ca_file: None,
         srtp: false,
+        silence: None,
         local: (loopback, 0).into(),
         media_address: loopback,
     }

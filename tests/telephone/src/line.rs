@@ -71,6 +71,7 @@ impl Line {
                 secure,
                 seed,
                 latch: false,
+                silence: None,
             },
             now,
             offer,
@@ -95,6 +96,7 @@ impl Line {
             secure: false,
             seed,
             latch: false,
+            silence: None,
         };
         let (leg, offer) = TrunkLeg::offerer(config, now);
         let call = call(&offer);
@@ -178,7 +180,7 @@ impl Line {
                 TrunkOutput::Dtmf(digit) if self.digits.len() < DIGITS_MAX => {
                     self.digits.push(digit)
                 }
-                TrunkOutput::Dtmf(_) => {}
+                TrunkOutput::Dtmf(_) | TrunkOutput::Silent => {}
             }
         }
     }

@@ -104,6 +104,7 @@ impl FarEnd {
             secure,
             seed: [9; 32],
             latch: false,
+            silence: None,
         };
         let (leg, offer) = TrunkLeg::offerer(config, now);
         let target = Uri::sip("+15550100199", &telephone.to_string());
@@ -189,7 +190,7 @@ impl FarEnd {
                     self.sound.send_to(&bytes, destination).await.unwrap();
                 }
                 TrunkOutput::Pcm(pcm) => self.ear.hear(&pcm),
-                TrunkOutput::Dtmf(_) => {}
+                TrunkOutput::Dtmf(_) | TrunkOutput::Silent => {}
             }
         }
     }

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use super::super::raw::{Raw, RawTrunk};
 use super::super::resolved::{Trunk, TrunkHost, TrunkTransport};
 use super::super::rules::{Carrier, is_local};
+use super::queue::seconds;
 use super::{Resolver, is_host};
 use crate::tls;
+use vrs_domain::limit::MEDIA_IDLE_TIMEOUT;
 
 impl Resolver<'_> {
     pub(super) fn trunks(&mut self, raw: &Raw) -> Vec<Trunk> {
@@ -67,6 +69,7 @@ impl Resolver<'_> {
             .as_ref()
             .map_or(transport == TrunkTransport::Tls, |s| s.value);
         self.plaintext_rules(number, t, transport, srtp, &host, local_address);
+        let silence = seconds(t.silence_s.as_ref(), MEDIA_IDLE_TIMEOUT);
         let ca_file = self.authority(number, t);
         let media_address = self.trunk_media_address(number, t, local_address, raw)?;
         Some(Trunk {
@@ -77,6 +80,7 @@ impl Resolver<'_> {
             plaintext,
             ca_file,
             srtp,
+            silence: Some(silence).filter(|wait| !wait.is_zero()),
             local: local_address,
             media_address,
         })

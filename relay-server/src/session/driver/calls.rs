@@ -122,7 +122,7 @@ impl Driver {
         let sdp = self
             .services
             .sfu
-            .trunk_offer(session, trunk.local.ip(), trunk.media_address, trunk.srtp)
+            .trunk_offer(session, trunk.line())
             .await
             .map_err(|error| {
                 error!(%error, trunk = trunk.name, "no line to the telephone");
@@ -265,11 +265,7 @@ impl Driver {
         let answer = match self.session.placed().kind {
             CallKind::RelayOutbound => sfu.answer(session, leg, offer).await,
             CallKind::RelayInbound => match self.inbound_trunk() {
-                Some(trunk) => {
-                    let (local, advertised) = (trunk.local.ip(), trunk.media_address);
-                    sfu.trunk_accept(session, local, advertised, trunk.srtp, offer)
-                        .await
-                }
+                Some(trunk) => sfu.trunk_accept(session, trunk.line(), offer).await,
                 None => Err(crate::sfu::SfuError::Gone),
             },
             CallKind::PointToPoint => Ok(std::mem::take(&mut self.answer)),
@@ -466,11 +462,7 @@ impl Driver {
         let mut trunks = self.services.trunks.iter();
         let trunk = trunks.find(|known| Some(&known.name) == trunk.as_ref());
         let offered = match (leg, trunk) {
-            (Leg::Hearing, Some(trunk)) => {
-                let (local, advertised) = (trunk.local.ip(), trunk.media_address);
-                sfu.trunk_offer(session, local, advertised, trunk.srtp)
-                    .await
-            }
+            (Leg::Hearing, Some(trunk)) => sfu.trunk_offer(session, trunk.line()).await,
             (Leg::Hearing, None) => Err(crate::sfu::SfuError::Gone),
             (_, _) => sfu.offer(session, leg).await,
         };

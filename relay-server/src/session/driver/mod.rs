@@ -357,8 +357,13 @@ impl Driver {
                 self.pending.push_back(Input::MediaConnected(leg));
             }
             PeerNews::Disconnected => {}
+            // A telephone that rings need not be heard.
+            PeerNews::Failed(_) if leg == Leg::Hearing && !self.is_telephone_there() => {}
             PeerNews::Failed(why) => {
                 info!(%leg, why, "media lost");
+                if leg == Leg::Hearing {
+                    return self.pending.push_back(Input::Lost(leg));
+                }
                 if self.may_offer_again(leg) {
                     return self.offer_anew(leg, None).await;
                 }
@@ -366,6 +371,11 @@ impl Driver {
                 self.pending.extend(input);
             }
         }
+    }
+
+    fn is_telephone_there(&self) -> bool {
+        let talking = matches!(self.session.state(), State::RelayActive { .. });
+        talking && !self.is_missing(Leg::Hearing)
     }
 
     /// A leg that once had media is lost; one that never had any could not be connected, which

@@ -55,6 +55,8 @@ pub struct TrunkConfig {
     pub seed: [u8; 32],
     /// Learn the peer's port (never its IP address) from its first good packet.
     pub latch: bool,
+    /// After so long without sound or RTCP the telephone counts as gone; `None`: never.
+    pub silence: Option<Duration>,
 }
 
 /// What the leg wants done, or has to tell.
@@ -71,6 +73,9 @@ pub enum TrunkOutput {
     Pcm(Vec<i16>),
     /// A key was pressed on the telephone: `0` to `9`, `*`, `#`, `A` to `D`.
     Dtmf(char),
+    /// Nothing came for [`TrunkConfig::silence`], although the peer said that it sends. Told again
+    /// after each further such time.
+    Silent,
 }
 
 impl std::fmt::Debug for TrunkOutput {
@@ -80,6 +85,7 @@ impl std::fmt::Debug for TrunkOutput {
             Self::Transmit { bytes, .. } => write!(f, "Transmit({} bytes)", bytes.len()),
             Self::Pcm(samples) => write!(f, "Pcm({} samples)", samples.len()),
             Self::Dtmf(_) => f.write_str("Dtmf(«redacted»)"),
+            Self::Silent => f.write_str("Silent"),
         }
     }
 }
@@ -142,6 +148,8 @@ pub struct TrunkLeg {
     events: EventReceiver,
     playout: Playout,
     next_report: Option<Instant>,
+    /// When the telephone counts as gone unless something comes; `None` while it need not send.
+    silent_at: Option<Instant>,
     outputs: VecDeque<TrunkOutput>,
     stats: TrunkStats,
 }
@@ -258,6 +266,7 @@ impl TrunkLeg {
             events: EventReceiver::default(),
             playout: Playout::default(),
             next_report: None,
+            silent_at: None,
             outputs: VecDeque::new(),
             stats: TrunkStats::default(),
         }
@@ -306,7 +315,15 @@ impl TrunkLeg {
         self.stats.crypto_suite = agreed.crypto.as_ref().map(|crypto| crypto.suite.name());
         self.next_report = agreed.rtcp_mux.then_some(now + REPORT_INTERVAL);
         self.agreed = Some(agreed);
+        self.await_sound(now);
         Ok(())
+    }
+
+    /// From now on the telephone has to be heard, unless it is on hold: it has just answered, or
+    /// something came.
+    pub fn await_sound(&mut self, now: Instant) {
+        let sends = self.agreed.as_ref().is_some_and(|a| a.direction.receives());
+        self.silent_at = self.config.silence.filter(|_| sends).map(|wait| now + wait);
     }
 
     /// Takes a datagram that came from `source`.
@@ -340,15 +357,24 @@ impl TrunkLeg {
         } else {
             self.media(now, plain)
         };
-        if !good {
+        if good {
+            self.await_sound(now);
+            self.latched_by(source, control);
+        } else {
             self.stats.unknown += 1;
-        } else if !control && !self.latched {
-            self.latched = true;
-            if let Some(agreed) = self.agreed.as_mut().filter(|_| moved) {
-                agreed.remote = source;
-            }
         }
         self.advance(now);
+    }
+
+    /// The first good sound settles where the telephone is.
+    fn latched_by(&mut self, source: SocketAddr, control: bool) {
+        if control || self.latched {
+            return;
+        }
+        self.latched = true;
+        if let Some(agreed) = &mut self.agreed {
+            agreed.remote = source;
+        }
     }
 
     fn media(&mut self, now: Instant, plain: Bytes) -> bool {
@@ -476,6 +502,7 @@ impl TrunkLeg {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let timers = [
             self.next_report,
+            self.silent_at,
             self.sending.events.poll_timeout(),
             self.playout.poll_timeout(),
         ];
@@ -522,6 +549,10 @@ impl TrunkLeg {
         if self.next_report.is_some_and(|due| due <= now) {
             self.next_report = Some(now + REPORT_INTERVAL);
             self.send_report(now);
+        }
+        if self.silent_at.is_some_and(|at| at <= now) {
+            self.await_sound(now);
+            self.outputs.push_back(TrunkOutput::Silent);
         }
     }
 

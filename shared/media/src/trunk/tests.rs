@@ -19,6 +19,7 @@ fn config(local: &str, secure: bool) -> TrunkConfig {
         secure,
         seed,
         latch: false,
+        silence: None,
     }
 }
 
@@ -27,6 +28,8 @@ struct Call {
     legs: [TrunkLeg; 2],
     pcm: [Vec<i16>; 2],
     keys: [String; 2],
+    /// How often each side said that the other is silent.
+    silent: [u32; 2],
 }
 
 impl Call {
@@ -42,6 +45,7 @@ impl Call {
             legs: [server, gateway],
             pcm,
             keys,
+            silent: [0; 2],
         }
     }
 
@@ -56,6 +60,7 @@ impl Call {
                         }
                         TrunkOutput::Pcm(samples) => self.pcm[side].extend(samples),
                         TrunkOutput::Dtmf(key) => self.keys[side].push(key),
+                        TrunkOutput::Silent => self.silent[side] += 1,
                     }
                 }
             }
@@ -132,6 +137,34 @@ fn loss_is_filled_so_that_sound_keeps_its_length() {
     assert!(stats.lost > 0 && stats.concealed > 0, "{stats:?}");
     let length = call.pcm[1].len();
     assert!((7_500..=8_000).contains(&length), "{length}");
+}
+
+#[test]
+fn r25_a_telephone_that_should_be_heard_and_is_not_is_noticed() {
+    let mut call = Call::new(false);
+    // RTCP is a sign of life; this gateway sends none.
+    call.legs[1].next_report = None;
+    call.legs[0].config.silence = Some(Duration::from_secs(30));
+    let now = call.net.now;
+    call.legs[0].await_sound(now);
+    call.run(29_900);
+    assert_eq!(call.silent, [0, 0]);
+    call.run(200);
+    assert_eq!(call.silent, [1, 0]);
+    call.run(30_000);
+    assert_eq!(call.silent, [2, 0], "and it is said again");
+    for _ in 0..4_000 {
+        call.legs[1].send_pcm(call.net.now, &[0; 160]);
+        call.run(20);
+    }
+    assert_eq!(call.silent, [2, 0], "silence that is sent is no silence");
+    // On hold it may be silent.
+    let offer = call.legs[1].offer_again();
+    let held = offer.replace("a=sendrecv", "a=recvonly");
+    assert_ne!(held, offer);
+    call.legs[0].handle_offer(call.net.now, &held).unwrap();
+    call.run(90_000);
+    assert_eq!(call.silent, [2, 0]);
 }
 
 #[test]
