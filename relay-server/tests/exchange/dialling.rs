@@ -1,6 +1,7 @@
 //! Calling the telephone, over trunks that refuse.
 
 use relay_server::journal::Kind;
+use vrs_domain::Leg;
 
 use super::office::{Office, TELEPHONE, TRUNKS, pass, seconds};
 use super::party::{Party, caller_with_interpreter, goes_on_until_hung_up, talking};
@@ -68,4 +69,25 @@ async fn f21_an_unfit_answer_to_a_recall_is_hung_up_and_cannot_end_the_good_one_
     gateway.hang_up(good).await;
     pass(seconds(5)).await;
     assert_eq!(office.ends(), ["hearing_hung_up"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn r25_a_telephone_need_not_be_heard_before_it_answers_and_has_to_be_afterwards() {
+    let mut office = Office::open().await;
+    let mut gateway = office.gateway(TRUNKS[0]).await;
+    let (mut caller, _ana) = caller_with_interpreter(&mut office, TELEPHONE).await;
+    let (call, _) = gateway.incoming().await;
+    gateway.ring(call).await;
+    office.rooms().fail(Leg::Hearing);
+    pass(seconds(5)).await;
+    assert_eq!(office.ends(), [""; 0]);
+    gateway.accept(call, "v=0 answer").await;
+    let placed = caller.placed();
+    caller.answered(placed).await;
+    pass(seconds(5)).await;
+    office.rooms().fail(Leg::Hearing);
+    pass(seconds(5)).await;
+    assert_eq!(office.ends(), ["hearing_lost"]);
+    assert_eq!(office.rooms().legs(), []);
+    office.assert_replays();
 }

@@ -1,7 +1,7 @@
 //! A media plane that only answers, and keeps count of who is in it.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use relay_core::sfu::PeerNews;
@@ -16,26 +16,46 @@ pub(crate) const UNFIT: &str = "unfit";
 /// Time enough for something else to happen meanwhile.
 const LATENCY: Duration = Duration::from_millis(2);
 
-#[derive(Clone, Default)]
-pub(crate) struct Rooms(Arc<Mutex<BTreeSet<(SessionId, Leg)>>>);
+#[derive(Clone)]
+pub(crate) struct Rooms {
+    there: Arc<Mutex<BTreeSet<(SessionId, Leg)>>>,
+    news: mpsc::Sender<MediaNews>,
+}
 
 impl Rooms {
+    fn there(&self) -> MutexGuard<'_, BTreeSet<(SessionId, Leg)>> {
+        self.there.lock().unwrap()
+    }
+
     pub(crate) fn legs(&self) -> Vec<Leg> {
-        self.0.lock().unwrap().iter().map(|(_, leg)| *leg).collect()
+        self.there().iter().map(|(_, leg)| *leg).collect()
     }
 
     fn has(&self, session: SessionId, leg: Leg) -> bool {
-        self.0.lock().unwrap().contains(&(session, leg))
+        self.there().contains(&(session, leg))
+    }
+
+    /// The media of this leg fails in every room.
+    pub(crate) fn fail(&self, leg: Leg) {
+        for (session, _) in self.there().iter().filter(|(_, other)| *other == leg) {
+            let news = PeerNews::Failed("silent".into());
+            let (session, leg) = (*session, leg);
+            self.news
+                .try_send(MediaNews { session, leg, news })
+                .unwrap();
+        }
     }
 }
 
 pub(crate) fn start(halt: &CancellationToken) -> (Sfu, mpsc::Receiver<MediaNews>, Rooms) {
     let (sfu, mut commands) = Sfu::channel();
     let (news, told) = mpsc::channel(256);
-    let rooms = Rooms::default();
+    let rooms = Rooms {
+        there: Arc::default(),
+        news,
+    };
     let plane = Plane {
         rooms: rooms.clone(),
-        news,
         halt: halt.clone(),
     };
     let running = async move {
@@ -50,7 +70,6 @@ pub(crate) fn start(halt: &CancellationToken) -> (Sfu, mpsc::Receiver<MediaNews>
 
 struct Plane {
     rooms: Rooms,
-    news: mpsc::Sender<MediaNews>,
     halt: CancellationToken,
 }
 
@@ -86,10 +105,10 @@ impl Plane {
             Command::Try { reply, .. } => drop(reply.send(Ok(()))),
             Command::Reoffered { reply, .. } => drop(reply.send(Ok("v=0 answer".into()))),
             Command::Leave { session, leg } => {
-                self.rooms.0.lock().unwrap().remove(&(session, leg));
+                self.rooms.there().remove(&(session, leg));
             }
             Command::Rename { session, from, to } => {
-                let mut rooms = self.rooms.0.lock().unwrap();
+                let mut rooms = self.rooms.there();
                 if rooms.remove(&(session, from)) {
                     rooms.insert((session, to));
                 }
@@ -110,17 +129,13 @@ impl Plane {
                 reply.send(self.accept(session, Leg::Hearing, &answer)).ok();
             }
             Command::Close { session } => {
-                self.rooms
-                    .0
-                    .lock()
-                    .unwrap()
-                    .retain(|(one, _)| *one != session);
+                self.rooms.there().retain(|(one, _)| *one != session);
             }
         }
     }
 
     fn join(&self, session: SessionId, leg: Leg) {
-        self.rooms.0.lock().unwrap().insert((session, leg));
+        self.rooms.there().insert((session, leg));
     }
 
     fn accept(&self, session: SessionId, leg: Leg, answer: &str) -> Result<(), SfuError> {
@@ -135,7 +150,7 @@ impl Plane {
     }
 
     fn connect(&self, session: SessionId, leg: Leg) {
-        let (news, rooms) = (self.news.clone(), self.rooms.clone());
+        let rooms = self.rooms.clone();
         let telling = async move {
             tokio::time::sleep(Duration::from_millis(100)).await;
             if rooms.has(session, leg) {
@@ -144,7 +159,7 @@ impl Plane {
                     leg,
                     news: PeerNews::Connected,
                 };
-                news.send(connected).await.ok();
+                rooms.news.send(connected).await.ok();
             }
         };
         tokio::spawn(self.halt.clone().run_until_cancelled_owned(telling));
