@@ -8,6 +8,7 @@
 mod child;
 mod demo;
 mod json;
+mod peerbench;
 mod setup;
 mod steps;
 mod verify;
@@ -23,6 +24,8 @@ cargo verify [--yes]
     everything that has to hold: format, rules, lints, tests, foreign peers, one recorded call
 cargo setup  [--yes]
     installs the system packages the other two need
+cargo peerbench NAME [--yes]
+    what forwarding costs us beside another program: floor, sfu (rtpengine), three (Janus)
     --yes   installs without asking (so does CI=true)";
 
 /// Why a command stopped, in words for the person at the terminal.
@@ -45,6 +48,16 @@ fn main() -> ExitCode {
         "verify" => flags(rest, &["--yes"]).and_then(|()| verify::run(has(rest, "--yes"))),
         "setup" => flags(rest, &["--yes"])
             .and_then(|()| setup::install(&setup::everything(), has(rest, "--yes"))),
+        "peerbench" => {
+            let (options, names): (Vec<&str>, Vec<&str>) = rest
+                .iter()
+                .map(String::as_str)
+                .partition(|word| word.starts_with('-'));
+            match options.iter().find(|option| **option != "--yes") {
+                Some(strange) => Err(format!("'{strange}' is not an option of this command")),
+                None => peerbench::run(&names, !options.is_empty()),
+            }
+        }
         // The far end of `child::Reaper`: ends what a stopped demo left behind.
         "reap" => child::reap(std::io::stdin().lock()),
         "help" | "--help" | "-h" => {

@@ -66,6 +66,14 @@ const PEERS: &[Package] = &[
     program("python3", &["python3"]),
 ];
 
+/// What `cargo peerbench` measures us beside, and the tools for a network of its own.
+const RIVALS: &[Package] = &[
+    program("rtpengine-daemon", &["rtpengine"]),
+    program("janus", &["janus"]),
+    program("iproute2", &["ip"]),
+    program("util-linux", &["unshare"]),
+];
+
 /// What `cargo demo` needs.
 pub(crate) fn for_demo() -> Vec<Package> {
     [BUILDING, RUNNING].concat()
@@ -74,6 +82,11 @@ pub(crate) fn for_demo() -> Vec<Package> {
 /// What `cargo verify` needs.
 pub(crate) fn everything() -> Vec<Package> {
     [BUILDING, RUNNING, PEERS].concat()
+}
+
+/// What `cargo peerbench` needs.
+pub(crate) fn for_peerbench() -> Vec<Package> {
+    [BUILDING, RIVALS].concat()
 }
 
 /// Installs what is missing of `wanted`; asks first unless `yes` or `CI=true`.
@@ -140,7 +153,9 @@ apt-get update --quiet
 apt-get install --quiet --yes --no-install-recommends "$@"
 if [ -d /run/systemd/system ]; then
     for package in "$@"; do
-        case "$package" in coturn) systemctl disable --quiet coturn.service || true ;; esac
+        case "$package" in
+            coturn|janus|rtpengine-daemon) systemctl disable --quiet "$package.service" || true ;;
+        esac
     done
 fi
 "#;
