@@ -14,7 +14,7 @@ use relay_server::edge::{Arrival, Opened};
 use relay_server::journal::Journal;
 use relay_server::session::clock::Clock;
 use relay_server::session::views::Views;
-use relay_server::sfu::{Command, Sfu};
+use relay_server::sfu::{Command, Sfu, SfuConfig};
 use relay_server::signalling::actor::ActorConfig;
 use relay_server::switchboard::{self, Parts, Switchboard};
 use tokio::sync::mpsc;
@@ -45,6 +45,10 @@ struct Desk {
 
 impl Desk {
     async fn of(account: &'static str) -> Self {
+        Self::with(account, plane_that_takes_all()).await
+    }
+
+    async fn with(account: &'static str, sfu: Sfu) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let accounts = AccountStore::open(folder.path().join("accounts")).unwrap();
         let interpreter = Part::Interpreter {
@@ -67,7 +71,7 @@ impl Desk {
         }
         let (journal, _) = Journal::open(&folder.path().join("journal"), |_| {}).unwrap();
         let halt = CancellationToken::new();
-        let parts = parts(journal);
+        let parts = parts(journal, sfu);
         let switchboard = switchboard::start(parts, config(accounts), &halt);
         let endpoint = Endpoint::new(
             EndpointConfig {
@@ -188,9 +192,9 @@ impl Desk {
     }
 }
 
-fn parts(journal: Journal) -> Parts {
+/// A media plane that takes every offer and gives none: no call gets that far.
+fn plane_that_takes_all() -> Sfu {
     let (sfu, mut commands) = Sfu::channel();
-    // A media plane that takes every offer and gives none: no call here gets that far.
     tokio::spawn(async move {
         while let Some(command) = commands.recv().await {
             if let Command::Try { reply, .. } = command {
@@ -198,6 +202,10 @@ fn parts(journal: Journal) -> Parts {
             }
         }
     });
+    sfu
+}
+
+fn parts(journal: Journal, sfu: Sfu) -> Parts {
     let (_news, media_news) = mpsc::channel(1);
     Parts {
         journal: Arc::new(journal),
@@ -342,4 +350,32 @@ async fn f18_too_many_calls_are_refused_by_name_and_emergency_calls_are_not_coun
         }
     });
     assert_eq!(place.await.headers.get("VRS-Queue-Position"), Some("1"));
+}
+
+/// Sound without encryption, and with its key in the description (RFC 4568).
+const UNPROTECTED: [&str; 2] = [
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
+     m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n",
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
+     m=audio 4000 RTP/SAVP 0\r\na=rtpmap:0 PCMU/8000\r\n\
+     a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n",
+];
+
+#[tokio::test]
+async fn a39_calls_without_dtls_are_refused_with_488_whomever_they_are_for() {
+    let (news, _unread) = mpsc::channel(8);
+    let loopback = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let plane = SfuConfig {
+        listen: loopback,
+        advertised: loopback,
+        news,
+    };
+    let (sfu, _) = relay_server::sfu::start(plane, CancellationToken::new()).unwrap();
+    let mut desk = Desk::with(CALLER, sfu).await;
+    for number in ["+15550100199", FRIEND] {
+        for sdp in UNPROTECTED {
+            let refusal = desk.refused(number, &[], Body::sdp(sdp)).await;
+            assert_refusal(&refusal, 488, "media_failed", "");
+        }
+    }
 }

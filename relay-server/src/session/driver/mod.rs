@@ -200,12 +200,13 @@ impl Driver {
         }
         self.written = Some(step.event.sequence);
         self.recorded(&step);
-        // The gateway's offer and another subscriber's are tried when they are answered.
-        let ours = self.session.placed().kind == vrs_domain::CallKind::RelayOutbound;
-        let tried = if ours {
-            self.services.sfu.try_offer(self.offer.clone()).await
-        } else {
+        // The gateway's offer is tried when it is answered. A subscriber's has to be encrypted as
+        // ours have to be, although another subscriber will answer it (A39).
+        let from_gateway = self.session.placed().kind == vrs_domain::CallKind::RelayInbound;
+        let tried = if from_gateway {
             Ok(())
+        } else {
+            self.services.sfu.try_offer(self.offer.clone()).await
         };
         match tried {
             Ok(()) => self.perform(step.actions).await,
