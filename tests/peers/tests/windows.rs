@@ -3,8 +3,11 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use vrs_client::Command as Order;
+use vrs_domain::{EndReason, Seat};
 use vrs_e2e::{
-    CALLER, CALLER_PASSWORD, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Program, Service, binary,
+    CALLER, CALLER_PASSWORD, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Party, Program, Service,
+    binary, is_talking,
 };
 use vrs_peers::installed;
 
@@ -124,4 +127,40 @@ fn both_windows_are_used_by_keyboard_for_a_whole_call() {
     let report = service.telephone_report();
     assert_eq!(report["outcome"], "answered", "{report}");
     service.stop_and_verify();
+}
+
+#[test]
+fn an_interpreter_whose_app_is_killed_in_a_call_is_replaced_and_nobody_redials() {
+    const OTHER: &str = "4321";
+    let screen = Screen::start();
+    let mut service = Service::start();
+    let (account, password) = (INTERPRETER, INTERPRETER_PASSWORD);
+    let app = screen.app(&service, "desktop-interpreter", account, password);
+    let window = screen.window("Visavis for interpreters");
+    service
+        .server()
+        .find("a sign-in", |line| line.contains("signed in").then_some(()));
+    let mut caller = service.caller();
+    caller.call(NUMBER);
+    screen.press(&mut service, &window, &[&["key", "space"]], "relay_active");
+    caller.call_where("the conversation", is_talking);
+    let languages = ["--languages", "ase/en"];
+    service.add_account("interpreter", OTHER, INTERPRETER_PASSWORD, &languages);
+    let mut other = Party::interpreter(&service, OTHER, INTERPRETER_PASSWORD);
+    // Dropping a program kills it.
+    drop(app);
+    assert_eq!(other.invited().seat, Some(Seat::Lead));
+    other.send(Order::Answer);
+    caller.call_where("the other interpreter", |view| {
+        let interpreter = view.interpreter.as_ref();
+        interpreter.is_some_and(|ca| ca.as_str() == OTHER)
+    });
+    other.hears_the_telephone();
+    other.sees("the caller");
+    caller.sees("the other interpreter");
+    caller.send(Order::HangUp);
+    assert_eq!(other.ended().reason, Some(EndReason::CallerHungUp));
+    let journal = service.stop_and_verify();
+    assert!(journal.contains("interpreter_lost"), "{journal}");
+    assert_eq!(journal.matches("call_placed").count(), 1, "{journal}");
 }
