@@ -216,7 +216,10 @@ impl Story {
                 agent.endpoint.answer_reinvite(now(), *call, 200, body);
                 if plan.kind != Kind::PointToPoint {
                     self.look = Some(Instant::now() + HELD);
-                    agent.place.witness.comes_back(&self.session, "caller");
+                    // Whoever finds no way for picture and sound is rightly given up.
+                    if !plan.no_media {
+                        agent.place.witness.comes_back(&self.session, "caller");
+                    }
                 }
                 true
             }
