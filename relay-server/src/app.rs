@@ -409,7 +409,8 @@ async fn start_side_doors(
     stop: &CancellationToken,
 ) -> Result<(), AppError> {
     if let Some(turn) = turn::serve(config, Some(media), stop.clone()).await? {
-        info!(udp = ?turn.udp_address(), tcp = ?turn.tcp_address(), "TURN");
+        let (udp, tcp, tls) = (turn.udp_address(), turn.tcp_address(), turn.tls_address());
+        info!(?udp, ?tcp, ?tls, "TURN");
     }
     if let Some(address) = config.listen.admin {
         let metrics = admin::metrics().map_err(AppError::Metrics)?;

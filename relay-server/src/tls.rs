@@ -101,6 +101,17 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
 /// # Errors
 /// When a file cannot be read or certificate and key do not fit.
 pub fn server_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+    server_config_for(files, &["http/1.1"])
+}
+
+/// Settings of a port that speaks one of these protocols to clients that name theirs with ALPN.
+///
+/// # Errors
+/// As [`server_config`].
+pub fn server_config_for(
+    files: &TlsFiles,
+    protocols: &[&str],
+) -> Result<Arc<ServerConfig>, TlsError> {
     let chain = certificates(&files.certificate)?;
     let key = private_key(&files.key)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -113,7 +124,8 @@ pub fn server_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
             path: files.key.clone(),
             error,
         })?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let protocols = protocols.iter().map(|name| name.as_bytes().to_vec());
+    config.alpn_protocols = protocols.collect();
     Ok(Arc::new(config))
 }
 

@@ -20,9 +20,10 @@ struct Server {
     handle: Option<TurnHandle>,
     address: SocketAddr,
     tcp: SocketAddr,
+    tls: SocketAddr,
     shutdown: CancellationToken,
     runtime: tokio::runtime::Runtime,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Server {
@@ -34,7 +35,11 @@ impl Server {
         let text = text
             .replace(
                 "turn_udp = \"127.0.0.1:3478\"",
-                "turn_udp = \"127.0.0.1:0\"\nturn_tcp = \"127.0.0.1:0\"",
+                "turn_udp = \"127.0.0.1:0\"\nturn_tcp = \"127.0.0.1:0\"\nturn_tls = \"127.0.0.1:0\"",
+            )
+            .replace(
+                "#relay_address_ipv6 = \"2001:db8::7\"",
+                "relay_address_ipv6 = \"::1\"",
             )
             .replace(
                 "#allow_loopback_peers = false",
@@ -53,14 +58,16 @@ impl Server {
             .unwrap()
             .unwrap();
         let (address, tcp) = (handle.udp_address().unwrap(), handle.tcp_address().unwrap());
+        let tls = handle.tls_address().unwrap();
         Self {
             config,
             handle: Some(handle),
             address,
             tcp,
+            tls,
             shutdown,
             runtime,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -86,6 +93,12 @@ impl Server {
         peer: SocketAddr,
         more: &[&str],
     ) -> Output {
+        let (ip, port) = (peer.ip().to_string(), peer.port().to_string());
+        let peer = ["-c", "-m", "1", "-e", &ip, "-r", &port];
+        self.run(credential, address, &[&peer, more].concat())
+    }
+
+    fn run(&self, credential: &turn::Credential, address: SocketAddr, more: &[&str]) -> Output {
         let mut command = foreign("turnutils_uclient");
         command
             .args([
@@ -94,8 +107,7 @@ impl Server {
                 "-w",
                 credential.password.expose(),
             ])
-            .args(["-e", &peer.ip().to_string(), "-r", &peer.port().to_string()])
-            .args(["-n", "20", "-m", "1", "-l", "200", "-z", "10", "-c", "-X"])
+            .args(["-n", "20", "-l", "200", "-z", "10"])
             .args(["-p", &address.port().to_string()])
             .args(more)
             .arg(address.ip().to_string());
@@ -162,11 +174,16 @@ struct Echo {
 
 impl Echo {
     fn start() -> Self {
-        let free = UdpSocket::bind("127.0.0.1:0").unwrap();
+        Self::at("127.0.0.1")
+    }
+
+    fn at(ip: &str) -> Self {
+        let ip: std::net::IpAddr = ip.parse().unwrap();
+        let free = UdpSocket::bind((ip, 0)).unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
         let mut command = foreign("turnutils_peer");
-        command.args(["-L", "127.0.0.1", "-p", &address.port().to_string()]);
+        command.args(["-L", &ip.to_string(), "-p", &address.port().to_string()]);
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -180,7 +197,7 @@ impl Echo {
 
     /// Returns once it echoes.
     fn wait(&self) {
-        let probe = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let probe = UdpSocket::bind((self.address.ip(), 0)).unwrap();
         probe
             .set_read_timeout(Some(Duration::from_millis(100)))
             .unwrap();
@@ -236,6 +253,59 @@ fn coturns_client_relays_through_us_over_tcp() {
     let (server, echo) = (Server::start(true), Echo::start());
     let output = server.client(&server.credential(600), server.tcp, echo.address, &["-t"]);
     relayed_everything(&output);
+}
+
+#[test]
+fn coturns_client_relays_through_us_over_tls() {
+    let (server, echo) = (Server::start(true), Echo::start());
+    let ca = server.folder.path().join("ca.pem");
+    let tls = ["-t", "-S", "-E", ca.to_str().unwrap()];
+    let output = server.client(&server.credential(600), server.tls, echo.address, &tls);
+    relayed_everything(&output);
+}
+
+#[test]
+fn coturns_client_has_an_address_of_the_family_it_asks_for() {
+    let server = Server::start(true);
+    for (family, ip) in [("-X", "127.0.0.1"), ("-x", "::1")] {
+        let echo = Echo::at(ip);
+        let credential = server.credential(600);
+        let output = server.client(&credential, server.address, echo.address, &[family]);
+        relayed_everything(&output);
+    }
+}
+
+#[test]
+fn a44_coturns_clients_relay_to_each_other_and_to_nothing_else_here() {
+    let server = Server::start(false);
+    let credential = server.credential(600);
+    let transports = [(server.address, &[][..]), (server.tls, &["-t", "-S"])];
+    for (address, more) in transports {
+        let output = server.run(
+            &credential,
+            address,
+            &[&["-y", "-c", "-m", "2"], more].concat(),
+        );
+        let said = text(&output);
+        assert!(output.status.success(), "{said}");
+        assert!(
+            said.contains("tot_send_msgs=40, tot_recv_msgs=40"),
+            "{more:?} {said}"
+        );
+    }
+}
+
+#[test]
+fn a20_idle_streams_of_one_address_leave_room_for_others() {
+    let (server, echo) = (Server::start(true), Echo::start());
+    let idle: Vec<_> = (0..1000)
+        .map(|_| std::net::TcpStream::connect(server.tcp).unwrap())
+        .collect();
+    // 127.0.0.1 has used up its places; another address has not.
+    let other = ["-t", "-L", "127.0.0.2"];
+    let output = server.client(&server.credential(600), server.tcp, echo.address, &other);
+    relayed_everything(&output);
+    drop(idle);
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub struct RawListen {
     pub media_address: Text,
     pub turn_udp: Text,
     pub turn_tcp: Text,
+    pub turn_tls: Text,
     pub admin: Text,
 }
 
@@ -92,8 +93,11 @@ pub struct RawTurn {
     pub secret_file: Text,
     pub user_quota: Whole,
     pub total_quota: Whole,
+    pub user_rate_kbit_s: Whole,
+    pub total_rate_kbit_s: Whole,
     pub lifetime_s: Whole,
     pub relay_address: Text,
+    pub relay_address_ipv6: Text,
     pub relay_ports: Text,
     pub allow_loopback_peers: Flag,
 }
@@ -233,6 +237,7 @@ fn read_sections<'a>(text: &'a str, root: &'a DeTable<'a>, problems: &mut Vec<Pr
         media_address: s.text("media_address", "\"203.0.113.7\""),
         turn_udp: s.text("turn_udp", "\"127.0.0.1:3478\""),
         turn_tcp: s.text("turn_tcp", "\"127.0.0.1:3478\""),
+        turn_tls: s.text("turn_tls", "\"127.0.0.1:5349\""),
         admin: s.text("admin", "\"127.0.0.1:9090\""),
     };
     s.finish();
@@ -262,8 +267,11 @@ fn read_sections<'a>(text: &'a str, root: &'a DeTable<'a>, problems: &mut Vec<Pr
             secret_file: s.text("secret_file", "\"secrets/turn\""),
             user_quota: s.whole("user_quota", 1..1001),
             total_quota: s.whole("total_quota", 1..50_001),
+            user_rate_kbit_s: s.whole("user_rate_kbit_s", 64..100_000_001),
+            total_rate_kbit_s: s.whole("total_rate_kbit_s", 64..100_000_001),
             lifetime_s: s.whole("lifetime_s", 60..3601),
             relay_address: s.text("relay_address", "\"203.0.113.7\""),
+            relay_address_ipv6: s.text("relay_address_ipv6", "\"2001:db8::7\""),
             relay_ports: s.text("relay_ports", "\"50000-50999\""),
             allow_loopback_peers: s.flag("allow_loopback_peers"),
         });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -68,6 +68,8 @@ pub struct Listen {
     pub turn_udp: Option<SocketAddr>,
     /// STUN and TURN over TCP.
     pub turn_tcp: Option<SocketAddr>,
+    /// STUN and TURN over TLS.
+    pub turn_tls: Option<SocketAddr>,
     /// Metrics and health over plain HTTP; always a loopback address.
     pub admin: Option<SocketAddr>,
 }
@@ -192,10 +194,16 @@ pub struct TurnSettings {
     pub user_quota: usize,
     /// Most allocations at once.
     pub total_quota: usize,
+    /// Bytes of data a second that one account may relay, both ways together.
+    pub user_bytes_per_s: u64,
+    /// Bytes of data a second that all may relay, both ways together.
+    pub total_bytes_per_s: u64,
     /// Longest lifetime of an allocation between refreshes.
     pub lifetime: Duration,
     /// The address peers see; relay sockets are opened on the listener's own.
     pub relay_address: IpAddr,
+    /// The address that peers with IPv6 see; relay sockets are opened on it.
+    pub relay_address_ipv6: Option<Ipv6Addr>,
     /// Ports of relay sockets, both ends included; `None` lets the system choose.
     pub relay_ports: Option<(u16, u16)>,
     /// Test-only switch: peers on loopback and private addresses are allowed.
@@ -381,6 +389,7 @@ impl Config {
         for (name, address) in [
             ("turn udp", self.listen.turn_udp),
             ("turn tcp", self.listen.turn_tcp),
+            ("turn tls", self.listen.turn_tls),
             ("admin", self.listen.admin),
         ] {
             lines.push(match address {

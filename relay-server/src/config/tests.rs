@@ -472,6 +472,10 @@ fn turn_needs_a_secret_a_listener_and_an_address() {
             "c.toml:6: [listen] turn_udp: needs a [turn] section",
         ),
         (
+            listen.replace("turn_udp", "turn_tls"),
+            "c.toml:6: [listen] turn_tls: needs a [turn] section",
+        ),
+        (
             listen.clone() + "[turn]\n",
             "c.toml: [turn] secret_file: is missing",
         ),
@@ -492,6 +496,32 @@ fn turn_needs_a_secret_a_listener_and_an_address() {
                 + "[turn]\nsecret_file = \"secrets/turn\"",
             "c.toml:11: [turn] relay_address: the listener is open on every address",
         ),
+        (
+            listen.clone() + "[turn]\nsecret_file = \"secrets/turn\"\nuser_rate_kbit_s = 63",
+            "c.toml:13: [turn] user_rate_kbit_s: ",
+        ),
+        (
+            listen.clone() + "[turn]\nsecret_file = \"secrets/turn\"\ntotal_rate_kbit_s = 0",
+            "c.toml:13: [turn] total_rate_kbit_s: ",
+        ),
+        (
+            listen.clone() + "[turn]\nsecret_file = \"secrets/turn\"\ntotal_rate_kbit_s = 19999",
+            "c.toml:13: [turn] user_rate_kbit_s: 20000 is more than all accounts may use together",
+        ),
+        (
+            listen.clone() + "[turn]\nsecret_file = \"secrets/turn\"\nrelay_address_ipv6 = \"::g\"",
+            "c.toml:13: [turn] relay_address_ipv6: ",
+        ),
+        (
+            listen.clone()
+                + "[turn]\nsecret_file = \"secrets/turn\"\nrelay_address_ipv6 = \"203.0.113.7\"",
+            "c.toml:13: [turn] relay_address_ipv6: 203.0.113.7 is not an IPv6 address",
+        ),
+        (
+            listen.replace("127.0.0.1:3478", "[::1]:3478")
+                + "[turn]\nsecret_file = \"secrets/turn\"\nrelay_address_ipv6 = \"::1\"",
+            "c.toml:13: [turn] relay_address_ipv6: relay_address is an IPv6 address already",
+        ),
     ] {
         let problems = folder.problems(&text);
         assert_eq!(problems.len(), 1, "{problems:#?}");
@@ -500,6 +530,25 @@ fn turn_needs_a_secret_a_listener_and_an_address() {
             "expected {expected}\ngot {problems:#?}"
         );
     }
+}
+
+#[test]
+fn a46_a_long_realm_of_turn_is_warned_about() {
+    let folder = Folder::new();
+    let turn = |realm: &str| {
+        let text = replaced("media = ", "turn_tls = \"127.0.0.1:5349\"\nmedia = ")
+            + "[turn]\nsecret_file = \"secrets/turn\"\n"
+            + realm;
+        folder.parse(&text).unwrap()
+    };
+    for (written, meant) in [("", "visavis"), ("realm = \"relay\"", "relay")] {
+        let config = turn(written);
+        assert_eq!(config.turn.unwrap().realm, meant);
+        assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+    }
+    let config = turn("realm = \"relay.example.org\"");
+    assert_eq!(config.turn.unwrap().realm, "relay.example.org");
+    assert_eq!(config.warnings[0].key, "[turn] realm");
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! Cuts a TCP stream into STUN messages and channel data (RFC 8656 sections 3.1 and 12.5).
+//! Cuts a stream into STUN messages and channel data (RFC 8656 sections 3.1 and 12.5).
+
+use bytes::BytesMut;
 
 /// Largest unit on a stream: four bytes of lead, 64 KiB of content, padding.
 const UNIT_BYTES_MAX: usize = 20 + 0xffff + 3;
@@ -6,7 +8,8 @@ const UNIT_BYTES_MAX: usize = 20 + 0xffff + 3;
 /// Collects bytes until a unit is whole.
 #[derive(Debug, Default)]
 pub(super) struct Framer {
-    bytes: Vec<u8>,
+    /// Where to append what was read.
+    pub(super) bytes: BytesMut,
 }
 
 /// The stream is not STUN; the connection is closed.
@@ -14,12 +17,8 @@ pub(super) struct Framer {
 pub(super) struct NotStun;
 
 impl Framer {
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-    }
-
     /// The next whole unit, without its padding.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, NotStun> {
+    pub(super) fn next(&mut self) -> Result<Option<BytesMut>, NotStun> {
         let [first, _, high, low, ..] = self.bytes[..] else {
             return match self.bytes.first() {
                 Some(first) if first >> 6 > 1 => Err(NotStun),
@@ -38,8 +37,7 @@ impl Framer {
         if self.bytes.len() < padded {
             return Ok(None);
         }
-        let rest = self.bytes.split_off(padded);
-        let mut whole = std::mem::replace(&mut self.bytes, rest);
+        let mut whole = self.bytes.split_to(padded);
         whole.truncate(unit);
         Ok(Some(whole))
     }
@@ -57,9 +55,9 @@ mod tests {
         let mut framer = Framer::default();
         let mut units = Vec::new();
         for byte in stream {
-            framer.push(&[byte]);
+            framer.bytes.extend_from_slice(&[byte]);
             while let Some(unit) = framer.next().unwrap() {
-                units.push(unit);
+                units.push(unit.to_vec());
             }
         }
         assert_eq!(units, [stun.clone(), channel[..7].to_vec(), stun]);
@@ -69,7 +67,7 @@ mod tests {
     fn other_protocols_are_cut_off_at_their_first_byte() {
         for first in [0x80, 0xc0, 0xff] {
             let mut framer = Framer::default();
-            framer.push(&[first]);
+            framer.bytes.extend_from_slice(&[first]);
             assert_eq!(framer.next(), Err(NotStun));
         }
     }

@@ -1,35 +1,38 @@
-//! The TURN server without sockets: datagrams, times and opened ports go in; datagrams and wishes
-//! for relays come out.
+//! The TURN server without sockets: datagrams, times and opened ports go in; where data go,
+//! answers and wishes for relays come out.
 //!
 //! A request is answered in this order: is it STUN, is it authenticated, is it from the account
 //! that owns the allocation, is it allowed, is there room. State is made only after all of that.
+//! Data are not copied here: a [`Way`] says where a part of what came has to go.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use slab::Slab;
+use turn_server_proto::types::AddressFamily;
 use turn_server_proto::types::attribute::{Data, XorPeerAddress};
 use turn_server_proto::types::channel::ChannelData;
-use turn_server_proto::types::message::{
-    ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, DATA, REFRESH, SEND,
-};
-use turn_server_proto::types::stun::attribute::{
-    ErrorCode, MessageIntegrity, Nonce, Realm, Username, XorMappedAddress,
-};
+use turn_server_proto::types::message::{DATA, SEND};
 use turn_server_proto::types::stun::message::{
-    BINDING, IntegrityAlgorithm, IntegrityKey, LongTermKeyCredentials, Message, MessageClass,
-    MessageWriteVec, TransactionId,
+    IntegrityKey, Message, MessageClass, MessageWriteVec, TransactionId,
 };
-use turn_server_proto::types::stun::prelude::{AttributeStaticType, MessageWrite, MessageWriteExt};
+use turn_server_proto::types::stun::prelude::{MessageWrite, MessageWriteExt};
 use vrs_domain::Sensitive;
 
-use super::credential;
+use super::accounts::{AccountId, Accounts, Over};
+use super::figures::{Dropped, Figures};
 use super::limiter::Limiter;
 use super::nonce::Nonces;
 use super::peer::PeerPolicy;
-use super::permissions::Permissions;
-use super::reply;
+use super::permissions::{Form, Permissions};
 pub use super::reply::{Client, Transport};
+
+/// What stands before the data of channel data (RFC 8656 section 12.4).
+pub const CHANNEL_HEADER_BYTES: usize = 4;
+/// What a Data indication has beside its data, at most.
+const INDICATION_BYTES_MAX: usize = 64;
 
 /// What the machine runs with.
 #[derive(Debug, Clone)]
@@ -42,14 +45,40 @@ pub struct Settings {
     pub user_quota: usize,
     /// Most allocations.
     pub total_quota: usize,
+    /// Bytes of data a second, both ways together, of one account.
+    pub user_bytes_per_s: u64,
+    /// Bytes of data a second, both ways together, of all accounts.
+    pub total_bytes_per_s: u64,
     /// Longest lifetime granted.
     pub lifetime: Duration,
     /// The address that peers see.
     pub relay_address: IpAddr,
+    /// The one that peers with IPv6 see, beside an IPv4 one.
+    pub relay_address_ipv6: Option<Ipv6Addr>,
     /// Whom relays may reach.
     pub policy: PeerPolicy,
     /// Random; makes nonces unguessable.
     pub nonce_key: [u8; 32],
+}
+
+impl Settings {
+    /// The relay address of a family, where there is one.
+    pub(super) fn relay_address_of(&self, family: AddressFamily) -> Option<IpAddr> {
+        let second = self.relay_address_ipv6.map(IpAddr::V6);
+        let mut all = [self.relay_address].into_iter().chain(second);
+        all.find(|address| family_of(*address) == family)
+    }
+
+    fn is_relay_address(&self, ip: IpAddr) -> bool {
+        self.relay_address == ip || self.relay_address_ipv6.is_some_and(|own| own == ip)
+    }
+}
+
+pub(super) const fn family_of(address: IpAddr) -> AddressFamily {
+    match address {
+        IpAddr::V4(_) => AddressFamily::IPV4,
+        IpAddr::V6(_) => AddressFamily::IPV6,
+    }
 }
 
 /// One moment on both clocks: lifetimes are monotonic, credentials end by the wall clock (R07).
@@ -61,9 +90,9 @@ pub struct Moment {
     pub unix_s: u64,
 }
 
-/// A relay socket, by the number the machine gave it.
+/// A relay socket, by its place; a place is used again after [`Output::CloseRelay`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RelayId(pub u64);
+pub struct RelayId(pub usize);
 
 /// What the driver must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,34 +104,52 @@ pub enum Output {
         /// What.
         bytes: Vec<u8>,
     },
-    /// Send from a relay to a peer.
+    /// Open a UDP port and call [`Machine::relay_opened`].
+    OpenRelay {
+        /// Its place.
+        relay: RelayId,
+        /// The address that peers shall see.
+        address: IpAddr,
+        /// The client wants an even port (RFC 8656 section 18.7).
+        even: bool,
+    },
+    /// Close that port.
+    CloseRelay {
+        /// Its place.
+        relay: RelayId,
+    },
+}
+
+/// Where data have to go; they stay where they came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// Nowhere. There may be outputs, though.
+    Nowhere,
+    /// From a relay to a peer.
     ToPeer {
         /// From which relay.
         relay: RelayId,
         /// Whom.
         peer: SocketAddr,
-        /// What.
-        bytes: Vec<u8>,
+        /// Which bytes of what came.
+        data: Range<usize>,
     },
-    /// Open a UDP port and call [`Machine::relay_opened`].
-    OpenRelay {
-        /// Its number.
-        relay: RelayId,
-        /// The client wants an even port (RFC 8656 section 18.6).
-        even: bool,
-    },
-    /// Close that port.
-    CloseRelay {
-        /// Its number.
-        relay: RelayId,
+    /// To a client, as channel data; streams need padding after it.
+    ToClient {
+        /// Whom.
+        client: Client,
+        /// What stands before the data.
+        header: [u8; CHANNEL_HEADER_BYTES],
+        /// Which bytes of what came.
+        data: Range<usize>,
     },
 }
 
 /// One client's relay.
 #[derive(Debug)]
 pub(super) struct Allocation {
-    pub(super) relay: RelayId,
-    pub(super) account: String,
+    pub(super) client: Client,
+    pub(super) account: AccountId,
     pub(super) username: String,
     pub(super) key: IntegrityKey,
     pub(super) transaction: TransactionId,
@@ -114,40 +161,50 @@ pub(super) struct Allocation {
     pub(super) permissions: Permissions,
 }
 
-/// Who sent a request, proven.
-#[derive(Debug)]
-pub(super) struct Identity {
-    pub(super) account: String,
-    pub(super) username: String,
-    pub(super) key: IntegrityKey,
+impl Allocation {
+    pub(super) fn is_open(&self, now: Instant) -> bool {
+        self.waiting.is_none() && now < self.expires
+    }
+}
+
+/// What a permitted peer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// An address outside, or the server's media port.
+    Outside,
+    /// Another client of ours.
+    Relay(RelayId),
 }
 
 /// All allocations of one server.
 #[derive(Debug)]
 pub struct Machine {
     pub(super) settings: Settings,
-    pub(super) allocations: HashMap<Client, Allocation>,
-    pub(super) relays: HashMap<RelayId, Client>,
-    pub(super) accounts: HashMap<String, usize>,
-    pub(super) next_relay: u64,
+    pub(super) allocations: Slab<Allocation>,
+    pub(super) clients: HashMap<Client, RelayId>,
+    pub(super) relayed: HashMap<SocketAddr, RelayId>,
+    pub(super) accounts: Accounts,
     pub(super) outputs: VecDeque<Output>,
-    nonces: Nonces,
-    limiter: Limiter,
-    start: Instant,
+    pub(super) figures: Figures,
+    pub(super) nonces: Nonces,
+    pub(super) limiter: Limiter,
+    pub(super) start: Instant,
 }
 
 impl Machine {
-    /// A server without allocations; `start` is any moment not after the first input.
+    /// A server without allocations; `start` is any moment before all others.
     #[must_use]
     pub fn new(settings: Settings, start: Instant) -> Self {
         let nonces = Nonces::new(settings.nonce_key);
+        let (user, total) = (settings.user_bytes_per_s, settings.total_bytes_per_s);
         Self {
             settings,
-            allocations: HashMap::new(),
-            relays: HashMap::new(),
-            accounts: HashMap::new(),
-            next_relay: 0,
+            allocations: Slab::new(),
+            clients: HashMap::new(),
+            relayed: HashMap::new(),
+            accounts: Accounts::new(user, total, start),
             outputs: VecDeque::new(),
+            figures: Figures::default(),
             nonces,
             limiter: Limiter::default(),
             start,
@@ -165,80 +222,84 @@ impl Machine {
         self.allocations.len()
     }
 
+    /// Whether a client has an allocation.
+    #[must_use]
+    pub fn has_allocation(&self, client: Client) -> bool {
+        self.clients.contains_key(&client)
+    }
+
+    /// The addresses of this machine have changed.
+    pub fn own_addresses_changed(&mut self, own: Vec<IpAddr>) {
+        self.settings.policy.own = own;
+    }
+
     /// A datagram, or one unit of a stream, from a client. Whatever is not understood is dropped.
-    pub fn from_client(&mut self, now: Moment, client: Client, bytes: &[u8]) {
+    pub fn from_client(&mut self, now: Moment, client: Client, bytes: &[u8]) -> Way {
         match bytes.first().map(|b| b >> 6) {
+            Some(1) => self.channel_data(now.mono, client, bytes),
             Some(0) => {
                 let Ok(message) = Message::from_bytes(bytes) else {
-                    return;
+                    return Way::Nowhere;
                 };
                 match message.class() {
                     MessageClass::Request => self.request(now, client, &message),
                     MessageClass::Indication if message.has_method(SEND) => {
-                        self.send_indication(now, client, &message)
+                        return self.send_indication(now.mono, client, &message);
                     }
                     MessageClass::Indication | MessageClass::Success | MessageClass::Error => {}
                 }
+                Way::Nowhere
             }
-            Some(1) => self.channel_data(now, client, bytes),
-            Some(_) | None => {}
+            Some(_) | None => Way::Nowhere,
         }
     }
 
     /// A datagram from a peer to a relay.
-    pub fn from_peer(&mut self, now: Moment, relay: RelayId, peer: SocketAddr, bytes: &[u8]) {
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let Some(&client) = self.relays.get(&relay) else {
-            return;
-        };
-        let Some(allocation) = self.allocations.get(&client) else {
-            return;
-        };
-        let allowed = allocation.permissions.permits(now.mono, peer.ip())
-            && self.settings.policy.allows(peer);
-        if !allowed || now.mono >= allocation.expires {
-            return;
+    pub fn from_peer(
+        &mut self,
+        now: Moment,
+        relay: RelayId,
+        peer: SocketAddr,
+        bytes: &[u8],
+    ) -> Way {
+        let peer = canonical(peer);
+        // Our own relays never come this way, so whoever claims to be one is not.
+        if !self.settings.policy.allows(peer) {
+            return self.drop_data(Dropped::NotPermitted);
         }
-        let bytes = match allocation.permissions.channel(now.mono, peer) {
-            Some(number) => channel_frame(client.transport, number, bytes),
-            None => data_indication(peer, bytes),
-        };
-        if let Some(bytes) = bytes {
-            self.outputs.push_back(Output::ToClient { client, bytes });
-        }
+        self.relay_in(now.mono, relay, peer, bytes, 0)
     }
 
     /// A client's stream was closed; its allocation goes with it.
     pub fn client_gone(&mut self, client: Client) {
-        self.remove(client);
+        if let Some(&relay) = self.clients.get(&client) {
+            self.remove(relay);
+        }
     }
 
     /// Ends what has expired; call it about once a second.
     pub fn handle_timeout(&mut self, now: Moment) {
-        let expired: Vec<Client> = self
+        let expired: Vec<RelayId> = self
             .allocations
             .iter()
-            .filter(|(_, a)| now.mono >= a.expires)
-            .map(|(client, _)| *client)
+            .filter(|(_, allocation)| now.mono >= allocation.expires)
+            .map(|(place, _)| RelayId(place))
             .collect();
-        for client in expired {
-            self.remove(client);
+        for relay in expired {
+            self.remove(relay);
         }
+        self.accounts.forget_idle(now.mono);
     }
 
-    pub(super) fn remove(&mut self, client: Client) -> Option<Allocation> {
-        let allocation = self.allocations.remove(&client)?;
-        self.relays.remove(&allocation.relay);
-        if let Some(count) = self.accounts.get_mut(&allocation.account) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.accounts.remove(&allocation.account);
-            }
-        }
-        self.outputs.push_back(Output::CloseRelay {
-            relay: allocation.relay,
-        });
-        Some(allocation)
+    pub(super) fn remove(&mut self, relay: RelayId) {
+        let Some(allocation) = self.allocations.try_remove(relay.0) else {
+            return;
+        };
+        self.clients.remove(&allocation.client);
+        self.relayed.remove(&allocation.relayed);
+        self.accounts.close(allocation.account);
+        self.figures.deallocated(allocation.client.transport);
+        self.outputs.push_back(Output::CloseRelay { relay });
     }
 
     pub(super) fn answer(&mut self, client: Client, bytes: Option<Vec<u8>>) {
@@ -247,168 +308,161 @@ impl Machine {
         }
     }
 
-    fn request(&mut self, now: Moment, client: Client, message: &Message<'_>) {
-        if message.has_method(BINDING) {
-            let mapped = XorMappedAddress::new(client.address, message.transaction_id());
-            return self.answer(client, reply::success(message, &[&mapped], None));
+    /// What a peer is, if relays may reach it at all.
+    pub(super) fn reach(&self, peer: SocketAddr) -> Option<Reach> {
+        if self.settings.is_relay_address(peer.ip())
+            && let Some(&relay) = self.relayed.get(&peer)
+        {
+            return Some(Reach::Relay(relay));
         }
-        let identity = match self.authenticate(now, client, message) {
-            Ok(identity) => identity,
-            Err(refusal) => return self.answer(client, refusal),
-        };
-        let own = self
-            .allocations
-            .get(&client)
-            .is_none_or(|a| a.account == identity.account);
-        if !own {
-            return self.answer(
-                client,
-                reply::error(message, ErrorCode::WRONG_CREDENTIALS, Some(&identity.key)),
-            );
-        }
-        match message.method() {
-            ALLOCATE => self.allocate(now, client, message, identity),
-            REFRESH => self.refresh(now, client, message, &identity),
-            CREATE_PERMISSION => self.create_permission(now, client, message, &identity),
-            CHANNEL_BIND => self.channel_bind(now, client, message, &identity),
-            _ => self.answer(
-                client,
-                reply::error(message, ErrorCode::BAD_REQUEST, Some(&identity.key)),
-            ),
-        }
+        let allowed = self.settings.policy.allows(peer);
+        allowed.then_some(Reach::Outside)
     }
 
-    /// The long-term credential mechanism (RFC 8489 section 9.2) without any memory of strangers.
-    fn authenticate(
-        &mut self,
-        now: Moment,
-        client: Client,
-        message: &Message<'_>,
-    ) -> Result<Identity, Option<Vec<u8>>> {
-        let second = now.mono.saturating_duration_since(self.start).as_secs();
-        if !message.has_attribute(MessageIntegrity::TYPE) {
-            return Err(self.challenge(client, message, ErrorCode::UNAUTHORIZED, second));
-        }
-        let (Ok(username), Ok(realm), Ok(nonce)) = (
-            message.attribute::<Username>(),
-            message.attribute::<Realm>(),
-            message.attribute::<Nonce>(),
-        ) else {
-            return Err(reply::error(message, ErrorCode::BAD_REQUEST, None));
-        };
-        if !self.nonces.is_good(nonce.nonce(), client.address, second) {
-            return Err(self.challenge(client, message, ErrorCode::STALE_NONCE, second));
-        }
-        let username = username.username();
-        let known = self
-            .allocations
-            .get(&client)
-            .filter(|a| a.username == username);
-        let identity = match known {
-            // A call that outlives its credential keeps its relay.
-            Some(allocation) => Some(Identity {
-                account: allocation.account.clone(),
-                username: username.to_owned(),
-                key: allocation.key.clone(),
-            }),
-            None => credential::account(username, now.unix_s)
-                .ok()
-                .map(|account| Identity {
-                    account: account.to_owned(),
-                    username: username.to_owned(),
-                    key: self.key(username),
-                }),
-        };
-        let proven = identity.filter(|i| message.validate_integrity_with_key(&i.key).is_ok());
-        match proven {
-            Some(identity) if realm.realm() == self.settings.realm => Ok(identity),
-            Some(_) | None => Err(self.challenge(client, message, ErrorCode::UNAUTHORIZED, second)),
-        }
+    fn drop_data(&mut self, why: Dropped) -> Way {
+        self.figures.dropped(why, 1);
+        Way::Nowhere
     }
 
-    fn key(&self, username: &str) -> IntegrityKey {
-        let password = credential::password(&self.settings.secret, username).into_exposed();
-        LongTermKeyCredentials::new(username.to_owned(), password, self.settings.realm.clone())
-            .make_key(IntegrityAlgorithm::Sha1)
-    }
-
-    /// Tells the client to authenticate, unless its source was told too often (A46).
-    fn challenge(
-        &mut self,
-        client: Client,
-        message: &Message<'_>,
-        code: u16,
-        second: u64,
-    ) -> Option<Vec<u8>> {
-        if !self.limiter.allows(client.address.ip(), second) {
-            return None;
-        }
-        let nonce = self.nonces.make(client.address, second);
-        reply::challenge(message, code, &self.settings.realm, &nonce)
-    }
-
-    fn send_indication(&mut self, now: Moment, client: Client, message: &Message<'_>) {
-        let (Ok(peer), Ok(data)) = (
+    fn send_indication(&mut self, now: Instant, client: Client, message: &Message<'_>) -> Way {
+        let (Ok(peer), Ok((at, data))) = (
             message.attribute::<XorPeerAddress>(),
-            message.attribute::<Data<'_>>(),
+            message.attribute_and_offset::<Data<'_>>(),
         ) else {
-            return;
+            return Way::Nowhere;
         };
-        let peer = peer.addr(message.transaction_id());
-        self.relay_out(now, client, peer, data.data());
+        let peer = canonical(peer.addr(message.transaction_id()));
+        let Some(&relay) = self.clients.get(&client) else {
+            return self.drop_data(Dropped::NotPermitted);
+        };
+        let permitted = self
+            .allocations
+            .get(relay.0)
+            .is_some_and(|allocation| allocation.permissions.permits(now, peer.ip()));
+        if !permitted {
+            return self.drop_data(Dropped::NotPermitted);
+        }
+        let start = at + ATTRIBUTE_HEADER_BYTES;
+        let place = start..start + data.data().len();
+        self.relay_out(now, relay, peer, message.as_bytes(), place)
     }
 
-    fn channel_data(&mut self, now: Moment, client: Client, bytes: &[u8]) {
+    fn channel_data(&mut self, now: Instant, client: Client, bytes: &[u8]) -> Way {
         let Ok(data) = ChannelData::parse(bytes) else {
-            return;
+            return Way::Nowhere;
         };
-        let Some(allocation) = self.allocations.get(&client) else {
-            return;
+        let Some(&relay) = self.clients.get(&client) else {
+            return self.drop_data(Dropped::NotPermitted);
         };
-        let Some(peer) = allocation.permissions.peer(now.mono, data.id()) else {
-            return;
+        let peer = self
+            .allocations
+            .get(relay.0)
+            .and_then(|allocation| allocation.permissions.peer(now, data.id()));
+        let Some(peer) = peer else {
+            return self.drop_data(Dropped::NotPermitted);
         };
-        self.relay_out(now, client, peer, data.data());
+        let place = CHANNEL_HEADER_BYTES..CHANNEL_HEADER_BYTES + data.data().len();
+        self.relay_out(now, relay, peer, bytes, place)
     }
 
-    /// Sends from the client's relay, if the peer is permitted and may be reached at all.
-    fn relay_out(&mut self, now: Moment, client: Client, peer: SocketAddr, data: &[u8]) {
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let Some(allocation) = self.allocations.get(&client) else {
-            return;
+    /// Sends from a relay to a permitted peer, if that may be reached at all.
+    fn relay_out(
+        &mut self,
+        now: Instant,
+        relay: RelayId,
+        peer: SocketAddr,
+        bytes: &[u8],
+        data: Range<usize>,
+    ) -> Way {
+        let (Some(reach), Some(allocation)) = (self.reach(peer), self.allocations.get(relay.0))
+        else {
+            return self.drop_data(Dropped::NotPermitted);
         };
-        let open = allocation.waiting.is_none() && now.mono < allocation.expires;
-        let permitted = allocation.permissions.permits(now.mono, peer.ip())
-            && self.settings.policy.allows(peer);
-        if open && permitted {
-            self.outputs.push_back(Output::ToPeer {
-                relay: allocation.relay,
-                peer,
-                bytes: data.to_vec(),
-            });
+        let own = allocation.relayed;
+        if !allocation.is_open(now) || own.is_ipv4() != peer.is_ipv4() {
+            return self.drop_data(Dropped::NotPermitted);
+        }
+        if let Err(over) = self.accounts.take(allocation.account, now, data.len()) {
+            return self.drop_data(over.into());
+        }
+        match reach {
+            Reach::Outside => Way::ToPeer { relay, peer, data },
+            // It never leaves this machine: behind an address translator it might not come back,
+            // and no socket of ours ever sends to an address of ours.
+            Reach::Relay(other) => {
+                let start = data.start;
+                match bytes.get(data) {
+                    Some(data) => self.relay_in(now, other, own, data, start),
+                    None => Way::Nowhere,
+                }
+            }
+        }
+    }
+
+    /// Hands data of a peer to the client, if it has permitted the peer. They stand `at` this
+    /// place of what came.
+    fn relay_in(
+        &mut self,
+        now: Instant,
+        relay: RelayId,
+        peer: SocketAddr,
+        data: &[u8],
+        at: usize,
+    ) -> Way {
+        let Some(allocation) = self.allocations.get(relay.0) else {
+            return self.drop_data(Dropped::NotPermitted);
+        };
+        let form = allocation.permissions.form(now, peer);
+        let Some(form) = form.filter(|_| allocation.is_open(now)) else {
+            return self.drop_data(Dropped::NotPermitted);
+        };
+        let client = allocation.client;
+        if let Err(over) = self.accounts.take(allocation.account, now, data.len()) {
+            return self.drop_data(over.into());
+        }
+        match form {
+            Form::Channel(number) => {
+                let Ok(length) = u16::try_from(data.len()) else {
+                    return Way::Nowhere;
+                };
+                let ([a, b], [c, d]) = (number.to_be_bytes(), length.to_be_bytes());
+                Way::ToClient {
+                    client,
+                    header: [a, b, c, d],
+                    data: at..at + data.len(),
+                }
+            }
+            Form::Indication => {
+                self.answer(client, data_indication(peer, data));
+                Way::Nowhere
+            }
         }
     }
 }
 
-/// Channel data, padded on streams (RFC 8656 section 12.5).
-fn channel_frame(transport: Transport, number: u16, data: &[u8]) -> Option<Vec<u8>> {
-    let length = u16::try_from(data.len()).ok()?;
-    let mut frame = Vec::with_capacity(data.len() + 8);
-    frame.extend_from_slice(&number.to_be_bytes());
-    frame.extend_from_slice(&length.to_be_bytes());
-    frame.extend_from_slice(data);
-    if transport == Transport::Tcp {
-        frame.resize(frame.len().next_multiple_of(4), 0);
+/// Type and length before the value of an attribute (RFC 8489 section 14).
+const ATTRIBUTE_HEADER_BYTES: usize = 4;
+
+impl From<Over> for Dropped {
+    fn from(over: Over) -> Self {
+        match over {
+            Over::Account => Self::AccountRate,
+            Over::Total => Self::TotalRate,
+        }
     }
-    Some(frame)
+}
+
+/// An IPv4 address written as one of IPv6 is an IPv4 address.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 fn data_indication(peer: SocketAddr, data: &[u8]) -> Option<Vec<u8>> {
-    if data.len() > usize::from(u16::MAX) - 64 {
+    if data.len() > usize::from(u16::MAX) - INDICATION_BYTES_MAX {
         return None;
     }
-    let mut message =
-        Message::builder_indication(DATA, MessageWriteVec::with_capacity(data.len() + 64));
+    let room = MessageWriteVec::with_capacity(data.len() + INDICATION_BYTES_MAX);
+    let mut message = Message::builder_indication(DATA, room);
     let peer = XorPeerAddress::new(peer, message.transaction_id());
     message.add_attribute(&peer).ok()?;
     message.add_attribute(&Data::new(data)).ok()?;

@@ -5,12 +5,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The rule for peers.
+/// The rule for peers. Whether a peer is another client's relay is known to the machine alone.
 #[derive(Debug, Clone, Default)]
 pub struct PeerPolicy {
     /// Test-only: everything but nonsense is allowed.
     pub allow_loopback: bool,
-    /// Addresses of this server: no relay reaches them.
+    /// Addresses of this machine, public ones above all: no relay reaches them.
     pub own: Vec<IpAddr>,
     /// Exactly these are allowed in spite of everything else: the server's own media port.
     pub exempt: Vec<SocketAddr>,
@@ -33,7 +33,9 @@ impl PeerPolicy {
         {
             return true;
         }
-        !self.own.iter().any(is) && is_public(ip)
+        let stands_for = stands_for(ip).unwrap_or(ip);
+        let own = |other: &IpAddr| is(other) || other.to_canonical() == stands_for;
+        is_public(ip) && !self.own.iter().any(own)
     }
 }
 
@@ -77,20 +79,34 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(ip: Ipv6Addr) -> bool {
-    let s = ip.segments();
-    let tail = Ipv4Addr::from((u32::from(s[6]) << 16) | u32::from(s[7]));
-    match s {
-        // 64:ff9b::/96, the well-known NAT64 prefix; 64:ff9b:1::/48 is for local use.
-        [0x64, 0xff9b, 0, 0, 0, 0, _, _] => is_public_v4(tail),
+    if let Some(inner) = stands_for(IpAddr::V6(ip)) {
+        return is_public(inner);
+    }
+    match ip.segments() {
+        // For local use beside the well-known NAT64 prefix.
         [0x64, 0xff9b, 1, ..] => false,
-        // 6to4 carries its IPv4 address behind the prefix.
-        [0x2002, high, low, ..] => {
-            is_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)))
-        }
         // Teredo and other protocol assignments, ORCHID, documentation.
         [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
         // Only 2000::/3 is global unicast; this leaves out ::, ::1, fc00::/7, fe80::/10, ff00::/8.
         [first, ..] => first & 0xe000 == 0x2000,
+    }
+}
+
+/// The IPv4 address that a translator would send to, for an IPv6 one that carries one.
+fn stands_for(ip: IpAddr) -> Option<IpAddr> {
+    let IpAddr::V6(ip) = ip else {
+        return None;
+    };
+    let v4 = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+    };
+    match ip.segments() {
+        // 64:ff9b::/96, the well-known NAT64 prefix.
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(v4(high, low)),
+        // 6to4 carries its IPv4 address behind the prefix.
+        [0x2002, high, low, ..] => Some(v4(high, low)),
+        [..] => None,
     }
 }
 
@@ -105,7 +121,7 @@ mod tests {
     #[test]
     fn a44_no_relay_reaches_private_loopback_or_special_addresses() {
         let policy = PeerPolicy {
-            own: vec!["5.6.7.8".parse().unwrap()],
+            own: vec!["5.6.7.8".parse().unwrap(), "2600::5".parse().unwrap()],
             ..PeerPolicy::default()
         };
         for ip in [
@@ -150,6 +166,10 @@ mod tests {
             "203.0.113.1",
             "5.6.7.8",
             "::ffff:5.6.7.8",
+            "64:ff9b::506:708",
+            "2002:506:708::1",
+            "2600::5",
+            "100:64::1",
         ] {
             assert!(!policy.allows(at(ip)), "{ip}");
         }

@@ -14,7 +14,8 @@ use turn_server_proto::types::stun::prelude::{
     AttributeStaticType, AttributeWrite, MessageWrite, MessageWriteExt,
 };
 
-/// Where a client is: its own address and how it came.
+/// Where a client is: how it came, and from which address (an IPv4 address may be written as an
+/// IPv6 one, as a socket for both gives it).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Client {
     /// How it came.
@@ -30,6 +31,23 @@ pub enum Transport {
     Udp,
     /// On a stream.
     Tcp,
+    /// On a stream with TLS.
+    Tls,
+}
+
+impl Transport {
+    /// Every value.
+    pub const ALL: [Self; 3] = [Self::Udp, Self::Tcp, Self::Tls];
+
+    /// The word in metrics.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
 }
 
 /// Attributes of a success, in order; signed with `key` when given.

@@ -5,17 +5,21 @@ use std::time::Duration;
 
 use turn_server_proto::types::AddressFamily;
 use turn_server_proto::types::attribute::{
-    ChannelNumber, EvenPort, Lifetime, RequestedAddressFamily, RequestedTransport,
-    ReservationToken, XorPeerAddress, XorRelayedAddress,
+    AdditionalAddressFamily, AddressErrorCode, ChannelNumber, EvenPort, Lifetime,
+    RequestedAddressFamily, RequestedTransport, ReservationToken, XorPeerAddress,
+    XorRelayedAddress,
 };
 use turn_server_proto::types::stun::attribute::{
     AttributeType, ErrorCode, Fingerprint, MessageIntegrity, MessageIntegritySha256, Nonce,
     PasswordAlgorithm, PasswordAlgorithms, Realm, Username, XorMappedAddress,
 };
 use turn_server_proto::types::stun::message::Message;
-use turn_server_proto::types::stun::prelude::{Attribute, AttributeFromRaw, AttributeStaticType};
+use turn_server_proto::types::stun::prelude::{
+    Attribute, AttributeFromRaw, AttributeStaticType, AttributeWrite,
+};
 
-use super::machine::{Allocation, Client, Identity, Machine, Moment, Output, RelayId};
+use super::authenticate::Identity;
+use super::machine::{Allocation, Client, Machine, Moment, Output, RelayId, canonical, family_of};
 use super::permissions::{NotBound, Permissions};
 use super::reply;
 
@@ -34,6 +38,8 @@ const COMMON: &[AttributeType] = &[
 ];
 /// Channel numbers: the range of RFC 5766, for older clients; RFC 8656 ends it at 0x4fff.
 const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x7fff;
+/// Unknown attributes that are named in a refusal.
+const UNKNOWN_MAX: usize = 16;
 
 impl Machine {
     pub(super) fn allocate(
@@ -43,17 +49,15 @@ impl Machine {
         message: &Message<'_>,
         identity: Identity,
     ) {
-        if let Some(allocation) = self.allocations.get(&client) {
+        let known = self.clients.get(&client);
+        if let Some(allocation) = known.and_then(|relay| self.allocations.get(relay.0)) {
+            if allocation.transaction != message.transaction_id() {
+                return self.refuse(client, message, ErrorCode::ALLOCATION_MISMATCH, &identity);
+            }
             // A retransmission hears the same answer; while the port is being opened, none yet.
-            let answer = match (
-                &allocation.waiting,
-                allocation.transaction == message.transaction_id(),
-            ) {
-                (Some(_), true) => None,
-                (None, true) => allocated(client, allocation, message),
-                (_, false) => {
-                    reply::error(message, ErrorCode::ALLOCATION_MISMATCH, Some(&identity.key))
-                }
+            let answer = match allocation.waiting {
+                Some(_) => None,
+                None => allocated(self.no_second(), allocation, message),
             };
             return self.answer(client, answer);
         }
@@ -64,78 +68,84 @@ impl Machine {
             EvenPort::TYPE,
             ReservationToken::TYPE,
         ];
-        if let Some(refusal) = unknown_attributes(message, &own, &identity) {
-            return self.answer(client, Some(refusal));
+        if self.has_unknown(client, message, &own, &identity) {
+            return;
         }
-        if let Some(code) = self.refuse_allocation(message, &identity) {
-            return self.answer(client, reply::error(message, code, Some(&identity.key)));
-        }
-        self.next_relay = self.next_relay.wrapping_add(1);
-        let relay = RelayId(self.next_relay);
+        let address = match self.admit(message, &identity) {
+            Ok(address) => address,
+            Err(code) => return self.refuse(client, message, code, &identity),
+        };
         let lifetime = self.granted(message);
-        *self.accounts.entry(identity.account.clone()).or_default() += 1;
-        self.relays.insert(relay, client);
-        let allocation = Allocation {
-            relay,
-            account: identity.account,
+        let account = self.accounts.open(&identity.account, now.mono);
+        let relay = RelayId(self.allocations.insert(Allocation {
+            client,
+            account,
             username: identity.username,
             key: identity.key,
             transaction: message.transaction_id(),
             waiting: Some(message.as_bytes().to_vec()),
-            relayed: SocketAddr::new(self.settings.relay_address, 0),
+            relayed: SocketAddr::new(address, 0),
             lifetime,
             expires: now.mono + lifetime,
             permissions: Permissions::default(),
-        };
-        self.allocations.insert(client, allocation);
+        }));
+        self.clients.insert(client, relay);
+        self.figures.allocated(client.transport);
         self.outputs.push_back(Output::OpenRelay {
             relay,
+            address,
             even: message.has_attribute(EvenPort::TYPE),
         });
     }
 
-    /// Why an allocation is refused, as a STUN error code.
-    fn refuse_allocation(&self, message: &Message<'_>, identity: &Identity) -> Option<u16> {
-        let Ok(transport) = message.attribute::<RequestedTransport>() else {
-            return Some(ErrorCode::BAD_REQUEST);
+    /// The relay address for an allocation, or why it is refused, in the order of RFC 8656
+    /// section 7.2.
+    fn admit(&self, message: &Message<'_>, identity: &Identity) -> Result<IpAddr, u16> {
+        let transport = message.attribute::<RequestedTransport>();
+        match transport.map(|t| t.protocol()) {
+            Ok(RequestedTransport::UDP) => {}
+            Ok(_) => return Err(ErrorCode::UNSUPPORTED_TRANSPORT_PROTOCOL),
+            Err(_) => return Err(ErrorCode::BAD_REQUEST),
+        }
+        let (even, asked, additional) = (
+            message.has_attribute(EvenPort::TYPE),
+            message.has_attribute(RequestedAddressFamily::TYPE),
+            message.has_attribute(AdditionalAddressFamily::TYPE),
+        );
+        let token = message.has_attribute(ReservationToken::TYPE);
+        if (token && (even || asked || additional)) || (asked && additional) {
+            return Err(ErrorCode::BAD_REQUEST);
+        }
+        if token {
+            return Err(ErrorCode::INSUFFICIENT_CAPACITY);
+        }
+        let family = if asked {
+            let family = message.attribute::<RequestedAddressFamily>();
+            family.map_err(|_| ErrorCode::BAD_REQUEST)?.family()
+        } else {
+            AddressFamily::IPV4
         };
-        if transport.protocol() != RequestedTransport::UDP {
-            return Some(ErrorCode::UNSUPPORTED_TRANSPORT_PROTOCOL);
-        }
-        if message.has_attribute(RequestedAddressFamily::TYPE) {
-            match message
-                .attribute::<RequestedAddressFamily>()
-                .map(|f| f.family())
-            {
-                Ok(family) if family == self.family() => {}
-                Ok(_) => return Some(ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED),
-                Err(_) => return Some(ErrorCode::BAD_REQUEST),
-            }
-        }
+        let address = self.settings.relay_address_of(family);
+        let address = address.ok_or(ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED)?;
         // Pairs of ports were for RTP without RTCP multiplexing; an even port alone can be had.
-        let pair = message.has_attribute(EvenPort::TYPE)
-            && !message
-                .attribute::<EvenPort>()
-                .is_ok_and(|e| !e.requested());
-        if pair || message.has_attribute(ReservationToken::TYPE) {
-            return Some(ErrorCode::INSUFFICIENT_CAPACITY);
+        let alone = |even: EvenPort| !even.requested();
+        if even && !message.attribute::<EvenPort>().is_ok_and(alone) {
+            return Err(match additional {
+                true => ErrorCode::BAD_REQUEST,
+                false => ErrorCode::INSUFFICIENT_CAPACITY,
+            });
         }
-        if self
-            .accounts
-            .get(&identity.account)
-            .is_some_and(|&n| n >= self.settings.user_quota)
-        {
-            return Some(ErrorCode::ALLOCATION_QUOTA_REACHED);
+        let second = message.attribute::<AdditionalAddressFamily>();
+        if additional && !second.is_ok_and(|f| f.family() == AddressFamily::IPV6) {
+            return Err(ErrorCode::BAD_REQUEST);
         }
-        (self.allocations.len() >= self.settings.total_quota)
-            .then_some(ErrorCode::INSUFFICIENT_CAPACITY)
-    }
-
-    fn family(&self) -> AddressFamily {
-        match self.settings.relay_address {
-            IpAddr::V4(_) => AddressFamily::IPV4,
-            IpAddr::V6(_) => AddressFamily::IPV6,
+        if self.accounts.allocations(&identity.account) >= self.settings.user_quota {
+            return Err(ErrorCode::ALLOCATION_QUOTA_REACHED);
         }
+        if self.allocations.len() >= self.settings.total_quota {
+            return Err(ErrorCode::INSUFFICIENT_CAPACITY);
+        }
+        Ok(address)
     }
 
     /// The lifetime for a request: what it asks for, not below the default nor above the limit.
@@ -148,14 +158,22 @@ impl Machine {
         asked.max(LIFETIME_DEFAULT).min(self.settings.lifetime)
     }
 
+    /// Why a second address was not given to whoever asked for two (RFC 8656 section 7.2): each
+    /// allocation has one.
+    fn no_second(&self) -> u16 {
+        match self.settings.relay_address_of(AddressFamily::IPV6) {
+            Some(_) => ErrorCode::INSUFFICIENT_CAPACITY,
+            None => ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED,
+        }
+    }
+
     /// The port that [`Output::OpenRelay`] asked for is open (or could not be opened).
     pub fn relay_opened(&mut self, relay: RelayId, port: Option<u16>) {
-        let Some(&client) = self.relays.get(&relay) else {
+        let no_second = self.no_second();
+        let Some(allocation) = self.allocations.get_mut(relay.0) else {
             return;
         };
-        let Some(allocation) = self.allocations.get_mut(&client) else {
-            return;
-        };
+        let client = allocation.client;
         let Some(request) = allocation.waiting.take() else {
             return;
         };
@@ -165,17 +183,16 @@ impl Machine {
         match port {
             Some(port) => {
                 allocation.relayed.set_port(port);
-                let answer = allocated(client, allocation, &message);
+                self.relayed.insert(allocation.relayed, relay);
+                let answer = allocated(no_second, allocation, &message);
                 self.answer(client, answer);
             }
             None => {
-                let answer = reply::error(
-                    &message,
-                    ErrorCode::INSUFFICIENT_CAPACITY,
-                    Some(&allocation.key),
-                );
+                let code = ErrorCode::INSUFFICIENT_CAPACITY;
+                let answer = reply::error(&message, code, Some(&allocation.key));
+                self.figures.refused(code);
                 self.answer(client, answer);
-                self.remove(client);
+                self.remove(relay);
             }
         }
     }
@@ -188,39 +205,23 @@ impl Machine {
         identity: &Identity,
     ) {
         let own = [Lifetime::TYPE, RequestedAddressFamily::TYPE];
-        if let Some(refusal) = unknown_attributes(message, &own, identity) {
-            return self.answer(client, Some(refusal));
+        if self.has_unknown(client, message, &own, identity) {
+            return;
         }
         let lifetime = self.granted(message);
-        let ends = message
-            .attribute::<Lifetime>()
-            .is_ok_and(|l| l.seconds() == 0);
-        let family = message
-            .attribute::<RequestedAddressFamily>()
-            .map(|f| f.family());
-        let mismatch = family.is_ok_and(|f| f != self.family());
-        let Some(allocation) = self
-            .allocations
-            .get_mut(&client)
-            .filter(|a| now.mono < a.expires)
-        else {
-            return self.answer(
-                client,
-                reply::error(message, ErrorCode::ALLOCATION_MISMATCH, Some(&identity.key)),
-            );
+        let asked = message.attribute::<Lifetime>();
+        let ends = asked.is_ok_and(|l| l.seconds() == 0);
+        let family = message.attribute::<RequestedAddressFamily>();
+        let Some((relay, allocation)) = self.open_allocation(now, client) else {
+            return self.refuse(client, message, ErrorCode::ALLOCATION_MISMATCH, identity);
         };
-        if mismatch {
-            return self.answer(
-                client,
-                reply::error(
-                    message,
-                    ErrorCode::PEER_ADDRESS_FAMILY_MISMATCH,
-                    Some(&identity.key),
-                ),
-            );
+        let own_family = family_of(allocation.relayed.ip());
+        if family.is_ok_and(|family| family.family() != own_family) {
+            let code = ErrorCode::PEER_ADDRESS_FAMILY_MISMATCH;
+            return self.refuse(client, message, code, identity);
         }
         let granted = if ends {
-            self.remove(client);
+            self.remove(relay);
             Duration::ZERO
         } else {
             allocation.expires = now.mono + lifetime;
@@ -229,14 +230,20 @@ impl Machine {
             allocation.key = identity.key.clone();
             lifetime
         };
-        self.answer(
-            client,
-            reply::success(
-                message,
-                &[&lifetime_attribute(granted)],
-                Some(&identity.key),
-            ),
-        );
+        let lifetime = lifetime_attribute(granted);
+        let answer = reply::success(message, &[&lifetime], Some(&identity.key));
+        self.answer(client, answer);
+    }
+
+    /// A client's allocation that has its port and has not ended.
+    fn open_allocation(
+        &mut self,
+        now: Moment,
+        client: Client,
+    ) -> Option<(RelayId, &mut Allocation)> {
+        let &relay = self.clients.get(&client)?;
+        let allocation = self.allocations.get_mut(relay.0)?;
+        allocation.is_open(now.mono).then_some((relay, allocation))
     }
 
     pub(super) fn create_permission(
@@ -246,49 +253,36 @@ impl Machine {
         message: &Message<'_>,
         identity: &Identity,
     ) {
-        if let Some(refusal) = unknown_attributes(message, &[XorPeerAddress::TYPE], identity) {
-            return self.answer(client, Some(refusal));
+        if self.has_unknown(client, message, &[XorPeerAddress::TYPE], identity) {
+            return;
         }
-        let mut peers = Vec::new();
-        let mut readable = true;
-        for (_, raw) in message
-            .iter_attributes()
-            .filter(|(_, a)| a.get_type() == XorPeerAddress::TYPE)
-        {
-            match XorPeerAddress::from_raw(raw) {
-                Ok(peer) => peers.push(peer.addr(message.transaction_id())),
-                Err(_) => readable = false,
-            }
-        }
-        let refusal = if !readable || peers.is_empty() {
-            Some(ErrorCode::BAD_REQUEST)
-        } else {
-            peers
-                .iter()
-                .find_map(|&peer| self.refuse_peer(now, client, peer))
+        let raw = message.iter_attributes().map(|(_, attribute)| attribute);
+        let peers: Result<Vec<SocketAddr>, _> = raw
+            .filter(|attribute| attribute.get_type() == XorPeerAddress::TYPE)
+            .map(|raw| XorPeerAddress::from_raw(raw).map(|p| p.addr(message.transaction_id())))
+            .collect();
+        let Some(peers) = peers.ok().filter(|peers| !peers.is_empty()) else {
+            return self.refuse(client, message, ErrorCode::BAD_REQUEST, identity);
         };
+        let refusal = peers
+            .iter()
+            .find_map(|&peer| self.refuse_peer(now, client, peer));
         if let Some(code) = refusal {
-            return self.answer(client, reply::error(message, code, Some(&identity.key)));
+            return self.refuse(client, message, code, identity);
         }
-        let Some(allocation) = self.allocations.get_mut(&client) else {
+        let ips: Vec<IpAddr> = peers.iter().map(|peer| peer.ip().to_canonical()).collect();
+        let Some((_, allocation)) = self.open_allocation(now, client) else {
             return;
         };
-        // All or none (RFC 8656 section 10.2), except that a full table keeps what fitted.
-        let permitted = peers.iter().all(|peer| {
-            allocation
-                .permissions
-                .permit(now.mono, peer.ip().to_canonical())
-        });
-        let answer = if permitted {
-            reply::success(message, &[], Some(&identity.key))
-        } else {
-            reply::error(
-                message,
-                ErrorCode::INSUFFICIENT_CAPACITY,
-                Some(&identity.key),
-            )
-        };
-        self.answer(client, answer);
+        // All or none (RFC 8656 section 10.2).
+        let permitted = allocation.permissions.has_room(now.mono, &ips)
+            && ips
+                .iter()
+                .all(|&ip| allocation.permissions.permit(now.mono, ip));
+        if !permitted {
+            return self.refuse(client, message, ErrorCode::INSUFFICIENT_CAPACITY, identity);
+        }
+        self.answer(client, reply::success(message, &[], Some(&identity.key)));
     }
 
     pub(super) fn channel_bind(
@@ -299,61 +293,69 @@ impl Machine {
         identity: &Identity,
     ) {
         let own = [ChannelNumber::TYPE, XorPeerAddress::TYPE];
-        if let Some(refusal) = unknown_attributes(message, &own, identity) {
-            return self.answer(client, Some(refusal));
+        if self.has_unknown(client, message, &own, identity) {
+            return;
         }
-        let number = message
-            .attribute::<ChannelNumber>()
-            .ok()
-            .map(|n| n.channel())
-            .filter(|n| CHANNELS.contains(n));
-        let peer = message
-            .attribute::<XorPeerAddress>()
-            .ok()
-            .map(|p| p.addr(message.transaction_id()));
-        let (Some(number), Some(peer)) = (number, peer) else {
-            return self.answer(
-                client,
-                reply::error(message, ErrorCode::BAD_REQUEST, Some(&identity.key)),
-            );
+        let number = message.attribute::<ChannelNumber>().map(|n| n.channel());
+        let number = number.ok().filter(|n| CHANNELS.contains(n));
+        let peer = message.attribute::<XorPeerAddress>();
+        let peer = peer.map(|p| p.addr(message.transaction_id()));
+        let (Some(number), Ok(peer)) = (number, peer) else {
+            return self.refuse(client, message, ErrorCode::BAD_REQUEST, identity);
         };
         if let Some(code) = self.refuse_peer(now, client, peer) {
-            return self.answer(client, reply::error(message, code, Some(&identity.key)));
+            return self.refuse(client, message, code, identity);
         }
-        let Some(allocation) = self.allocations.get_mut(&client) else {
+        let Some((_, allocation)) = self.open_allocation(now, client) else {
             return;
         };
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let answer = match allocation.permissions.bind(now.mono, number, peer) {
-            Ok(()) => reply::success(message, &[], Some(&identity.key)),
+        let peer = canonical(peer);
+        match allocation.permissions.bind(now.mono, number, peer) {
+            Ok(()) => self.answer(client, reply::success(message, &[], Some(&identity.key))),
             Err(NotBound::Conflict) => {
-                reply::error(message, ErrorCode::BAD_REQUEST, Some(&identity.key))
+                self.refuse(client, message, ErrorCode::BAD_REQUEST, identity);
             }
-            Err(NotBound::Full) => reply::error(
-                message,
-                ErrorCode::INSUFFICIENT_CAPACITY,
-                Some(&identity.key),
-            ),
-        };
-        self.answer(client, answer);
+            Err(NotBound::Full) => {
+                self.refuse(client, message, ErrorCode::INSUFFICIENT_CAPACITY, identity);
+            }
+        }
     }
 
     /// Why a client may not exchange datagrams with a peer, as a STUN error code.
-    fn refuse_peer(&self, now: Moment, client: Client, peer: SocketAddr) -> Option<u16> {
-        let allocation = self
-            .allocations
-            .get(&client)
-            .filter(|a| a.waiting.is_none() && now.mono < a.expires);
-        if allocation.is_none() {
+    fn refuse_peer(&mut self, now: Moment, client: Client, peer: SocketAddr) -> Option<u16> {
+        let peer = canonical(peer);
+        let Some((_, allocation)) = self.open_allocation(now, client) else {
             return Some(ErrorCode::ALLOCATION_MISMATCH);
-        }
+        };
+        let same_family = family_of(peer.ip()) == family_of(allocation.relayed.ip());
         // The list comes first: an address in disguise must not be told apart from a plain one.
-        if !self.settings.policy.allows(peer) {
+        if self.reach(peer).is_none() {
             return Some(ErrorCode::FORBIDDEN);
         }
-        let same_family =
-            peer.ip().to_canonical().is_ipv4() == self.settings.relay_address.is_ipv4();
         (!same_family).then_some(ErrorCode::PEER_ADDRESS_FAMILY_MISMATCH)
+    }
+
+    /// 420 when the request demands what this server does not know (RFC 8489 section 6.3.1);
+    /// whether it did.
+    fn has_unknown(
+        &mut self,
+        client: Client,
+        message: &Message<'_>,
+        own: &[AttributeType],
+        identity: &Identity,
+    ) -> bool {
+        let unknown: Vec<AttributeType> = message
+            .iter_attributes()
+            .map(|(_, attribute)| attribute.get_type())
+            .filter(|t| t.comprehension_required() && !COMMON.contains(t) && !own.contains(t))
+            .take(UNKNOWN_MAX)
+            .collect();
+        if unknown.is_empty() {
+            return false;
+        }
+        self.figures.refused(ErrorCode::UNKNOWN_ATTRIBUTE);
+        self.answer(client, reply::unknown(message, &unknown, &identity.key));
+        true
     }
 }
 
@@ -361,33 +363,17 @@ fn lifetime_attribute(lifetime: Duration) -> Lifetime {
     Lifetime::new(u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX))
 }
 
-fn allocated(client: Client, allocation: &Allocation, message: &Message<'_>) -> Option<Vec<u8>> {
+/// The success of an Allocate; `no_second` is why only one address was given.
+fn allocated(no_second: u16, allocation: &Allocation, message: &Message<'_>) -> Option<Vec<u8>> {
     let transaction = message.transaction_id();
     let relayed = XorRelayedAddress::new(allocation.relayed, transaction);
-    let mapped = XorMappedAddress::new(client.address, transaction);
+    let mapped = XorMappedAddress::new(canonical(allocation.client.address), transaction);
     let lifetime = lifetime_attribute(allocation.lifetime);
-    reply::success(
-        message,
-        &[&relayed, &lifetime, &mapped],
-        Some(&allocation.key),
-    )
-}
-
-/// 420 when the request demands what this server does not know (RFC 8489 section 6.3.1).
-fn unknown_attributes(
-    message: &Message<'_>,
-    own: &[AttributeType],
-    identity: &Identity,
-) -> Option<Vec<u8>> {
-    let unknown: Vec<AttributeType> = message
-        .iter_attributes()
-        .map(|(_, attribute)| attribute.get_type())
-        .filter(|t| t.comprehension_required() && !COMMON.contains(t) && !own.contains(t))
-        .take(16)
-        .collect();
-    if unknown.is_empty() {
-        None
-    } else {
-        reply::unknown(message, &unknown, &identity.key)
+    let code = ErrorCode::builder(no_second).reason("").build().ok()?;
+    let error = AddressErrorCode::new(AddressFamily::IPV6, code);
+    let mut attributes: Vec<&dyn AttributeWrite> = vec![&relayed, &lifetime, &mapped];
+    if message.has_attribute(AdditionalAddressFamily::TYPE) {
+        attributes.push(&error);
     }
+    reply::success(message, &attributes, Some(&allocation.key))
 }

@@ -183,6 +183,10 @@ impl Resolver<'_> {
             .turn_tcp
             .as_ref()
             .and_then(|v| self.socket("[listen] turn_tcp", v, Carrier::Tcp));
+        let turn_tls = l
+            .turn_tls
+            .as_ref()
+            .and_then(|v| self.socket("[listen] turn_tls", v, Carrier::Tcp));
         let admin = l
             .admin
             .as_ref()
@@ -221,6 +225,7 @@ impl Resolver<'_> {
             media_address: media_address?,
             turn_udp,
             turn_tcp,
+            turn_tls,
             admin,
         })
     }

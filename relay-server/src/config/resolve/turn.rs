@@ -1,6 +1,6 @@
 //! `[turn]`: who may relay how much, and where to.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::super::problem::Problem;
@@ -13,6 +13,15 @@ use super::queue::seconds;
 const TURN_USER_QUOTA: usize = 10;
 /// Allocations at once, unless configured.
 const TURN_TOTAL_QUOTA: usize = 1000;
+/// Bandwidth of one account unless configured, in kbit/s: some calls in high definition.
+const TURN_USER_RATE_KBIT_S: u64 = 20_000;
+/// Bandwidth of all accounts unless configured, in kbit/s.
+const TURN_TOTAL_RATE_KBIT_S: u64 = 1_000_000;
+/// Realm unless configured. A short one keeps refusals small: they may not be much larger than
+/// the requests of strangers (attack list A46).
+const TURN_REALM: &str = "visavis";
+/// Longest realm with which the first request of a client is answered at once.
+const TURN_REALM_BYTES_SHORT: usize = 8;
 /// Lifetime of an allocation, unless configured (RFC 8656 section 3.2).
 const TURN_LIFETIME: Duration = Duration::from_secs(600);
 
@@ -22,6 +31,7 @@ impl Resolver<'_> {
             for (value, key) in [
                 (&raw.listen.turn_udp, "[listen] turn_udp"),
                 (&raw.listen.turn_tcp, "[listen] turn_tcp"),
+                (&raw.listen.turn_tls, "[listen] turn_tls"),
             ] {
                 if let Some(value) = value {
                     self.problem(
@@ -35,8 +45,8 @@ impl Resolver<'_> {
             return None;
         };
         let listen = listen?;
-        let listeners: Vec<SocketAddr> =
-            listen.turn_udp.into_iter().chain(listen.turn_tcp).collect();
+        let listeners = [listen.turn_udp, listen.turn_tcp, listen.turn_tls];
+        let listeners: Vec<SocketAddr> = listeners.into_iter().flatten().collect();
         let Some(first) = listeners.first() else {
             self.warnings.push(Problem {
                 line: Some(t.line),
@@ -46,12 +56,11 @@ impl Resolver<'_> {
             });
             return None;
         };
-        self.turn_settings(raw, t, &listeners, first.ip())
+        self.turn_settings(t, &listeners, first.ip())
     }
 
     fn turn_settings(
         &mut self,
-        raw: &Raw,
         t: &RawTurn,
         listeners: &[SocketAddr],
         first: IpAddr,
@@ -76,23 +85,24 @@ impl Resolver<'_> {
             "add: secret_file = \"secrets/turn\"",
         );
         let secret = secret.and_then(|value| self.secret("[turn] secret_file", value));
-        let realm = t
-            .realm
-            .as_ref()
-            .or(raw.server.domain.as_ref())
-            .map(|r| r.value.clone());
+        let realm = self.turn_realm(t);
         let count = |value: &Option<At<u64>>, otherwise| {
             value
                 .as_ref()
                 .map_or(otherwise, |v| usize::try_from(v.value).unwrap_or(otherwise))
         };
+        let (user_bytes_per_s, total_bytes_per_s) = self.turn_rates(t);
+        let relay_address_ipv6 = self.relay_address_ipv6(t, relay_address);
         Some(TurnSettings {
-            realm: realm?,
+            realm,
             secret: secret?,
             user_quota: count(&t.user_quota, TURN_USER_QUOTA),
             total_quota: count(&t.total_quota, TURN_TOTAL_QUOTA),
+            user_bytes_per_s,
+            total_bytes_per_s,
             lifetime: seconds(t.lifetime_s.as_ref(), TURN_LIFETIME),
             relay_address: relay_address?,
+            relay_address_ipv6,
             relay_ports,
             allow_loopback_peers,
         })
@@ -118,6 +128,57 @@ impl Resolver<'_> {
             self.problem(Some(value.line), key, message, hint);
         }
         Some(address)
+    }
+
+    /// The second address that peers see.
+    fn relay_address_ipv6(&mut self, t: &RawTurn, first: Option<IpAddr>) -> Option<Ipv6Addr> {
+        let key = "[turn] relay_address_ipv6";
+        let value = t.relay_address_ipv6.as_ref()?;
+        let IpAddr::V6(address) = self.ip(key, value)? else {
+            let message = format!("{} is not an IPv6 address", value.value);
+            let hint = "write the IPv4 address as relay_address";
+            self.problem(Some(value.line), key, message, hint);
+            return None;
+        };
+        if first.is_some_and(|first| first.is_ipv6()) {
+            let message = "relay_address is an IPv6 address already";
+            let hint = "name one address of each kind";
+            self.problem(Some(value.line), key, message, hint);
+        }
+        Some(address)
+    }
+
+    fn turn_realm(&mut self, t: &RawTurn) -> String {
+        let Some(realm) = &t.realm else {
+            return TURN_REALM.to_owned();
+        };
+        if realm.value.len() > TURN_REALM_BYTES_SHORT {
+            self.warnings.push(Problem {
+                line: Some(realm.line),
+                key: "[turn] realm".into(),
+                message: format!(
+                    "is longer than {TURN_REALM_BYTES_SHORT} bytes, so that clients over UDP                      hear only on their second request that they must authenticate"
+                ),
+                hint: "take a short word; it need not be a domain".into(),
+            });
+        }
+        realm.value.clone()
+    }
+
+    /// Bytes a second of one account, and of all.
+    fn turn_rates(&mut self, t: &RawTurn) -> (u64, u64) {
+        let rate =
+            |value: &Option<At<u64>>, otherwise| value.as_ref().map_or(otherwise, |v| v.value);
+        let user = rate(&t.user_rate_kbit_s, TURN_USER_RATE_KBIT_S);
+        let total = rate(&t.total_rate_kbit_s, TURN_TOTAL_RATE_KBIT_S);
+        if user > total {
+            let line = t.user_rate_kbit_s.as_ref().or(t.total_rate_kbit_s.as_ref());
+            let message = format!("{user} is more than all accounts may use together ({total})");
+            let hint = "raise total_rate_kbit_s or lower user_rate_kbit_s";
+            let line = line.map(|at| at.line);
+            self.problem(line, "[turn] user_rate_kbit_s", message, hint);
+        }
+        (user * 125, total * 125)
     }
 
     fn relay_ports(&mut self, t: &RawTurn) -> Option<(u16, u16)> {
