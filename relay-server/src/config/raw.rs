@@ -19,6 +19,7 @@ type Whole = Option<At<u64>>;
 pub struct Raw {
     pub server: RawServer,
     pub listen: RawListen,
+    pub media: RawMedia,
     pub tls: RawTls,
     pub sip: RawSip,
     pub trunks: Vec<RawTrunk>,
@@ -48,6 +49,13 @@ pub struct RawListen {
     pub turn_udp: Text,
     pub turn_tcp: Text,
     pub admin: Text,
+}
+
+/// `[media]`
+#[derive(Debug, Default)]
+#[allow(missing_docs, reason = "see sample.toml")]
+pub struct RawMedia {
+    pub workers: Whole,
 }
 
 /// `[tls]`
@@ -151,6 +159,7 @@ pub struct RawLog {
 const SECTIONS: &[&str] = &[
     "server",
     "listen",
+    "media",
     "tls",
     "sip",
     "trunk",
@@ -234,6 +243,12 @@ fn read_sections<'a>(text: &'a str, root: &'a DeTable<'a>, problems: &mut Vec<Pr
         turn_udp: s.text("turn_udp", "\"127.0.0.1:3478\""),
         turn_tcp: s.text("turn_tcp", "\"127.0.0.1:3478\""),
         admin: s.text("admin", "\"127.0.0.1:9090\""),
+    };
+    s.finish();
+
+    let mut s = Section::new("[media]", text, table(root, "media").map(|t| t.0), problems);
+    raw.media = RawMedia {
+        workers: s.whole("workers", 1..65),
     };
     s.finish();
 

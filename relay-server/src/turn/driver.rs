@@ -82,14 +82,14 @@ impl TurnHandle {
 }
 
 /// Opens the listeners of `config` and serves until `shutdown`; `None` when TURN is not configured.
-/// `media` is the address and port of the server's own media socket: relays may reach it, and
+/// `media` are the addresses and ports of the server's own media sockets: relays may reach them, and
 /// nothing else of this machine.
 ///
 /// # Errors
 /// When an address cannot be listened on.
 pub async fn serve(
     config: &Config,
-    media: Option<SocketAddr>,
+    media: impl IntoIterator<Item = SocketAddr>,
     shutdown: CancellationToken,
 ) -> Result<Option<TurnHandle>, TurnError> {
     let Some(turn) = &config.turn else {

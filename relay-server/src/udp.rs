@@ -1,39 +1,53 @@
-//! The media socket: many datagrams for one system call, both ways.
+//! A UDP socket for a thread of its own: many datagrams for one system call, both ways.
+//!
+//! It waits for nothing; the thread's `mio::Poll` says when to read.
 
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 
+use mio::{Interest, Registry, Token};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 use vrs_media::Batch;
 
 /// What one read may bring from one source: as many datagrams as the kernel has joined.
 const BUFFER_BYTES: usize = 65_536;
 /// Most bytes that go out as one run: a UDP payload over IPv4.
 const RUN_BYTES_MAX: usize = 65_507;
+/// What the kernel is asked to hold until it is read: some 50 ms of a busy core. It may grant
+/// less (`net.core.rmem_max`).
+const RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 /// A UDP socket that reads and sends in batches.
-pub(super) struct Socket {
-    socket: UdpSocket,
+pub(crate) struct Socket {
+    socket: mio::net::UdpSocket,
     state: UdpSocketState,
 }
 
 impl Socket {
-    pub(super) fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
+    /// Binds an address.
+    pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = std::net::UdpSocket::bind(address)?;
         let state = UdpSocketState::new((&socket).into())?;
-        let socket = UdpSocket::from_std(socket)?;
+        // What the kernel grants is enough to work with.
+        let _granted = state.set_recv_buffer_size((&socket).into(), RECEIVE_BUFFER_BYTES);
+        let socket = mio::net::UdpSocket::from_std(socket);
         Ok(Self { socket, state })
     }
 
-    pub(super) async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await
+    /// The address that was really bound.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Lets a poll tell when there is something to read.
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut self.socket, token, Interest::READABLE)
     }
 
     /// Sends what is in the batch, and empties it.
     ///
     /// A full socket buffer drops media; retransmission and key frames recover.
-    pub(super) fn flush(&self, batch: &mut Batch) {
+    pub(crate) fn flush(&self, batch: &mut Batch) {
         for run in batch.runs(self.state.max_gso_segments(), RUN_BYTES_MAX) {
             self.transmit(run.destination, run.bytes, Some(run.segment));
         }
@@ -41,7 +55,7 @@ impl Socket {
     }
 
     /// Sends one datagram, or drops it.
-    pub(super) fn send(&self, destination: SocketAddr, bytes: &[u8]) {
+    pub(crate) fn send(&self, destination: SocketAddr, bytes: &[u8]) {
         self.transmit(destination, bytes, None);
     }
 
@@ -54,29 +68,32 @@ impl Socket {
             src_ip: None,
         };
         let send = || self.state.try_send((&self.socket).into(), &transmit);
-        let _sent = self.socket.try_io(Interest::WRITABLE, send);
+        let _sent = self.socket.try_io(send);
     }
 }
 
 /// Where datagrams are read to, again and again.
-pub(super) struct Mailbox {
-    memory: Vec<u8>,
+pub(crate) struct Mailbox {
+    memory: Box<[u8]>,
     metas: [RecvMeta; BATCH_SIZE],
 }
 
 impl Default for Mailbox {
     fn default() -> Self {
         Self {
-            memory: Vec::new(),
+            memory: vec![0; BATCH_SIZE * BUFFER_BYTES].into(),
             metas: [RecvMeta::default(); BATCH_SIZE],
         }
     }
 }
 
 impl Mailbox {
-    /// Reads once, and says how many buffers came; fewer than [`BATCH_SIZE`] were all there are.
-    pub(super) fn read(&mut self, socket: &Socket) -> usize {
-        self.memory.resize(BATCH_SIZE * BUFFER_BYTES, 0);
+    /// How many buffers one read fills at most.
+    pub(crate) const BUFFERS: usize = BATCH_SIZE;
+
+    /// Reads once, and says how many buffers came; fewer than [`Self::BUFFERS`] were all there
+    /// are.
+    pub(crate) fn read(&mut self, socket: &Socket) -> usize {
         let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] = {
             let mut chunks = self.memory.chunks_mut(BUFFER_BYTES);
             std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()))
@@ -85,12 +102,11 @@ impl Mailbox {
             let state = &socket.state;
             state.recv((&socket.socket).into(), &mut buffers, &mut self.metas)
         };
-        let read = socket.socket.try_io(Interest::READABLE, read);
-        read.unwrap_or(0)
+        socket.socket.try_io(read).unwrap_or(0)
     }
 
     /// The datagrams in the first so many buffers, each with its source.
-    pub(super) fn datagrams(
+    pub(crate) fn datagrams(
         &mut self,
         buffers: usize,
     ) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
