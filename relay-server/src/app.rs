@@ -144,9 +144,10 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     let media = SfuConfig {
         listen: config.listen.media,
         advertised,
+        workers: config.media.workers,
         news,
     };
-    let (sfu, media_address) =
+    let (sfu, media_addresses) =
         sfu::start(media, halt.clone()).map_err(listen("media", config.listen.media))?;
     let parts = Parts {
         journal: records.journal,
@@ -169,7 +170,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     start_trunks(&config, &tls, &arrivals, &flows, &halt).await?;
     let wish = stop.clone();
     let ready: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || !wish.is_cancelled());
-    start_side_doors(&config, media_address, Arc::clone(&ready), &halt).await?;
+    start_side_doors(&config, &media_addresses, Arc::clone(&ready), &halt).await?;
     let (listener, secure_address) = bind(config.listen.secure).await?;
     let local = format!("{}:{}", config.server.domain, secure_address.port());
     let port = SecurePort {
@@ -179,8 +180,10 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
         ready,
     };
     let serving = tokio::spawn(secure::serve(listener, tls, port, halt.clone()));
-    info!(secure = %secure_address, media = %media_address, "ready");
-    println!("ready secure={secure_address} media={media_address}");
+    let media: Vec<String> = media_addresses.iter().map(ToString::to_string).collect();
+    let media = media.join(",");
+    info!(secure = %secure_address, %media, "ready");
+    println!("ready secure={secure_address} media={media}");
     tokio::spawn(alive::note(
         config.server.data_dir.clone(),
         clock,
@@ -404,11 +407,11 @@ fn gateway(trunk: &Trunk, tls: &Arc<rustls::ServerConfig>) -> Result<Gateway, Ap
 /// TURN, and the operator's port.
 async fn start_side_doors(
     config: &Config,
-    media: SocketAddr,
+    media: &[SocketAddr],
     ready: Arc<dyn Fn() -> bool + Send + Sync>,
     stop: &CancellationToken,
 ) -> Result<(), AppError> {
-    if let Some(turn) = turn::serve(config, Some(media), stop.clone()).await? {
+    if let Some(turn) = turn::serve(config, media.iter().copied(), stop.clone()).await? {
         let (udp, tcp, tls) = (turn.udp_address(), turn.tcp_address(), turn.tls_address());
         info!(?udp, ?tcp, ?tls, "TURN");
     }

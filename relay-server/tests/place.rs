@@ -368,6 +368,7 @@ async fn a39_calls_without_dtls_are_refused_with_488_whomever_they_are_for() {
     let plane = SfuConfig {
         listen: loopback,
         advertised: loopback,
+        workers: std::num::NonZeroU16::MIN,
         news,
     };
     let (sfu, _) = relay_server::sfu::start(plane, CancellationToken::new()).unwrap();

@@ -19,6 +19,7 @@ type Whole = Option<At<u64>>;
 pub struct Raw {
     pub server: RawServer,
     pub listen: RawListen,
+    pub media: RawMedia,
     pub tls: RawTls,
     pub sip: RawSip,
     pub trunks: Vec<RawTrunk>,
@@ -49,6 +50,13 @@ pub struct RawListen {
     pub turn_tcp: Text,
     pub turn_tls: Text,
     pub admin: Text,
+}
+
+/// `[media]`
+#[derive(Debug, Default)]
+#[allow(missing_docs, reason = "see sample.toml")]
+pub struct RawMedia {
+    pub workers: Whole,
 }
 
 /// `[tls]`
@@ -155,6 +163,7 @@ pub struct RawLog {
 const SECTIONS: &[&str] = &[
     "server",
     "listen",
+    "media",
     "tls",
     "sip",
     "trunk",
@@ -239,6 +248,12 @@ fn read_sections<'a>(text: &'a str, root: &'a DeTable<'a>, problems: &mut Vec<Pr
         turn_tcp: s.text("turn_tcp", "\"127.0.0.1:3478\""),
         turn_tls: s.text("turn_tls", "\"127.0.0.1:5349\""),
         admin: s.text("admin", "\"127.0.0.1:9090\""),
+    };
+    s.finish();
+
+    let mut s = Section::new("[media]", text, table(root, "media").map(|t| t.0), problems);
+    raw.media = RawMedia {
+        workers: s.whole("workers", 1..65),
     };
     s.finish();
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Config {
     pub server: Server,
     /// Addresses to listen on.
     pub listen: Listen,
+    /// How pictures and sound are forwarded.
+    pub media: MediaSettings,
     /// Certificate and key of the secure port.
     pub tls: TlsFiles,
     /// Digest authentication.
@@ -60,7 +63,8 @@ pub struct Server {
 pub struct Listen {
     /// HTTPS and WSS (TCP).
     pub secure: SocketAddr,
-    /// ICE, DTLS and SRTP of all calls (UDP); port 0 lets the system choose.
+    /// ICE, DTLS and SRTP of all calls (UDP), the first of [`MediaSettings::workers`] ports; port
+    /// 0 lets the system choose them.
     pub media: SocketAddr,
     /// The address put into ICE candidates.
     pub media_address: IpAddr,
@@ -72,6 +76,13 @@ pub struct Listen {
     pub turn_tls: Option<SocketAddr>,
     /// Metrics and health over plain HTTP; always a loopback address.
     pub admin: Option<SocketAddr>,
+}
+
+/// `[media]`
+#[derive(Debug, Clone)]
+pub struct MediaSettings {
+    /// Threads that forward, each with a port of its own.
+    pub workers: NonZeroU16,
 }
 
 /// `[tls]`
@@ -374,6 +385,16 @@ impl Config {
         self.server.data_dir.join("accounts").join("accounts.jsonl")
     }
 
+    /// The media address with its ports, one for each worker.
+    fn media_ports(&self) -> String {
+        let (first, workers) = (self.listen.media, self.media.workers.get());
+        match (first.port(), workers) {
+            (0, 2..) => format!("{first}, {workers} ports that the system chooses"),
+            (port, 2..) => format!("{first} to {}", port.saturating_add(workers - 1)),
+            (_, _) => first.to_string(),
+        }
+    }
+
     /// What `check` prints: addresses, trunks, folder.
     #[must_use]
     pub fn summary(&self) -> String {
@@ -383,7 +404,8 @@ impl Config {
             format!("secure        https and wss on {}", self.listen.secure),
             format!(
                 "media         udp {} (candidates say {})",
-                self.listen.media, self.listen.media_address
+                self.media_ports(),
+                self.listen.media_address
             ),
         ];
         for (name, address) in [

@@ -707,3 +707,35 @@ fn f20_what_emergency_services_are_told_of_the_service_is_configured_and_checked
         assert!(problems[0].contains(why), "{wrong}: {problems:?}");
     }
 }
+
+#[test]
+fn each_worker_has_a_port_that_nobody_else_may_have() {
+    let folder = Folder::new();
+    let with = |media: &str, workers: &str| {
+        GOOD.replace("media = \"127.0.0.1:0\"", media)
+            .replace("[tls]", &format!("[media]\nworkers = {workers}\n[tls]"))
+    };
+    let four = folder.parse(&with("media = \"127.0.0.1:40000\"", "4"));
+    let four = four.unwrap();
+    assert_eq!(four.media.workers.get(), 4);
+    assert!(four.summary().contains("udp 127.0.0.1:40000 to 40003"));
+    let some = folder.parse(&with("media = \"127.0.0.1:0\"", "3")).unwrap();
+    assert!(some.summary().contains("3 ports that the system chooses"));
+    for (media, workers, told) in [
+        ("media = \"127.0.0.1:0\"", "0", "[media] workers"),
+        ("media = \"127.0.0.1:0\"", "65", "[media] workers"),
+        (
+            "media = \"127.0.0.1:65534\"",
+            "3",
+            "name a port up to 65533",
+        ),
+        (
+            "media = \"127.0.0.1:3477\"\nturn_udp = \"127.0.0.1:3478\"",
+            "2",
+            "127.0.0.1:3478 is already used",
+        ),
+    ] {
+        let text = folder.problems(&with(media, workers)).join("\n");
+        assert!(text.contains(told), "{media} {workers}: {text}");
+    }
+}

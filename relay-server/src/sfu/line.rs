@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use relay_core::sfu::Room;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use vrs_domain::SessionId;
+use vrs_domain::{Leg, SessionId};
 use vrs_media::trunk::{TrunkConfig, TrunkLeg, TrunkOutput};
 
 use super::bridge::Bridge;
@@ -43,12 +42,12 @@ pub(super) struct Line {
 
 impl Line {
     /// Opens a socket and makes the offer, or answers the gateway's; the bridge starts to tick
-    /// with the answer.
+    /// with the answer, at the given time.
     pub(super) async fn open(
         now: Instant,
         plan: LinePlan,
         seed: [u8; 32],
-        offer: Option<&str>,
+        offer: Option<(&str, Instant)>,
         (session, datagrams): (SessionId, mpsc::Sender<LineDatagram>),
     ) -> Result<(Self, String), SfuError> {
         let resources = |error: &dyn std::fmt::Display| SfuError::Resources(error.to_string());
@@ -66,7 +65,7 @@ impl Line {
         };
         let (trunk, sdp) = match offer {
             None => TrunkLeg::offerer(config, now),
-            Some(offer) => TrunkLeg::answerer(config, now, offer)
+            Some((offer, _)) => TrunkLeg::answerer(config, now, offer)
                 .map_err(|e| SfuError::NotAcceptable(e.to_string()))?,
         };
         let bridge = Bridge::new().map_err(|e| resources(&e))?;
@@ -76,15 +75,20 @@ impl Line {
             socket,
             reader,
             bridge,
-            next_tick: offer.map(|_| now + TICK),
+            next_tick: offer.map(|(_, first_tick)| first_tick),
             timestamp: 0,
             silent: false,
         };
         Ok((line, sdp))
     }
 
-    /// Takes the gateway's answer; the bridge starts to tick.
-    pub(super) fn accept_answer(&mut self, now: Instant, answer: &str) -> Result<(), SfuError> {
+    /// Takes the gateway's answer; the bridge starts to tick at the given time.
+    pub(super) fn accept_answer(
+        &mut self,
+        now: Instant,
+        answer: &str,
+        first_tick: Instant,
+    ) -> Result<(), SfuError> {
         if answer.is_empty() && self.next_tick.is_some() {
             // What was said with the ringing counts (RFC 3261 section 13.2.1).
             self.trunk.await_sound(now);
@@ -93,7 +97,7 @@ impl Line {
         self.trunk
             .accept_answer(now, answer)
             .map_err(|e| SfuError::NotAcceptable(e.to_string()))?;
-        self.next_tick.get_or_insert(now + TICK);
+        self.next_tick.get_or_insert(first_tick);
         Ok(())
     }
 
@@ -130,8 +134,14 @@ impl Line {
             .min()
     }
 
-    /// Mixes and sends what is due.
-    pub(super) fn handle_timeout(&mut self, now: Instant, room: &mut Room) {
+    /// Mixes and sends what is due; what is for the listeners goes out through `hear`: to whom,
+    /// its timestamp in 48 kHz samples, and one Opus packet.
+    pub(super) fn handle_timeout(
+        &mut self,
+        now: Instant,
+        listeners: &[Leg],
+        mut hear: impl FnMut(Leg, u32, Vec<u8>),
+    ) {
         self.trunk.handle_timeout(now);
         self.drain();
         let Some(mut due) = self.next_tick else {
@@ -141,11 +151,11 @@ impl Line {
             if due > now {
                 break;
             }
-            let mix = self.bridge.tick(room.legs());
+            let mix = self.bridge.tick(listeners.iter().copied());
             self.trunk.send_pcm(now, &mix.telephone);
             self.timestamp = self.timestamp.wrapping_add(OPUS_TICKS);
-            for (leg, opus) in &mix.packets {
-                room.send_voice(now, *leg, self.timestamp, opus);
+            for (leg, opus) in mix.packets {
+                hear(leg, self.timestamp, opus);
             }
             due += TICK;
         }
@@ -174,7 +184,7 @@ impl Drop for Line {
     }
 }
 
-/// Moves datagrams from the socket to the media loop; drops them when it is behind.
+/// Moves datagrams from the socket to the lines' loop; drops them when it is behind.
 async fn read(session: SessionId, socket: Arc<UdpSocket>, datagrams: mpsc::Sender<LineDatagram>) {
     let mut buffer = [0_u8; DATAGRAM_BYTES_MAX];
     loop {

@@ -1,29 +1,35 @@
-//! The media plane: one loop that owns the media socket, every room and every telephone line.
+//! The media plane: workers that each own a port, a thread and the rooms of their sessions.
 //!
-//! What it is: [`Sfu`] is the handle that sessions hold; [`driver`] is the loop on its own thread;
-//! [`mod@line`] is one telephone and its bridge; [`demux`] finds the leg a datagram belongs to.
+//! What it is: [`Sfu`] is the handle that sessions hold; [`worker`] is the thread that forwards;
+//! [`lines`] is the thread beside it that mixes, with [`mod@line`], one telephone and its bridge;
+//! [`demux`] finds the leg a datagram belongs to. All legs of a session are on one worker, so that
+//! no packet crosses from thread to thread, but for the voices that are mixed.
 //! What it is not: it decides nothing about calls, and no media passes through a session task
 //! (docs/ARCHITECTURE.md, "Two planes").
 //! Start reading at [`Sfu`].
 
 pub mod bridge;
 mod demux;
-mod driver;
 mod line;
+mod lines;
 mod news;
-mod socket;
+mod plane;
 pub mod voice;
+mod worker;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use relay_core::sfu::PeerNews;
 use tokio::sync::{mpsc, oneshot};
 use vrs_domain::{Leg, SessionId};
 
-pub use driver::{SfuConfig, start};
+pub use plane::{SfuConfig, start};
 
-/// Commands that may wait for the media loop.
+use plane::Bell;
+
+/// Commands that may wait for a worker.
 const COMMANDS_WAITING_MAX: usize = 1024;
 
 /// A description could not be made or taken.
@@ -130,22 +136,54 @@ pub enum Command {
         answer: String,
         reply: Reply<()>,
     },
+    /// The telephone line is up: from now on voices are mixed. Follows the answer by itself.
+    Bridge { session: SessionId },
     /// [`Sfu::close`].
     Close { session: SessionId },
 }
 
-/// Talks to the media loop.
+impl Command {
+    /// Whose worker it is for; `None`: any will do.
+    const fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Try { .. } => None,
+            Self::Offer { session, .. }
+            | Self::Answer { session, .. }
+            | Self::AcceptAnswer { session, .. }
+            | Self::Rename { session, .. }
+            | Self::Reoffered { session, .. }
+            | Self::Leave { session, .. }
+            | Self::TrunkOffer { session, .. }
+            | Self::TrunkAccept { session, .. }
+            | Self::TrunkAnswer { session, .. }
+            | Self::Bridge { session }
+            | Self::Close { session } => Some(*session),
+        }
+    }
+}
+
+/// Where one worker takes commands.
+#[derive(Debug)]
+struct Door {
+    commands: mpsc::Sender<Command>,
+    /// Wakes it, also when the door goes; `None` where somebody waits for commands alone.
+    bell: Option<Bell>,
+}
+
+/// Talks to the media plane.
 #[derive(Debug, Clone)]
 pub struct Sfu {
-    commands: mpsc::Sender<Command>,
+    doors: Arc<[Door]>,
 }
 
 impl Sfu {
-    /// A handle and the queue that a media plane reads.
+    /// A handle and the queue that a media plane of somebody else's reads.
     #[must_use]
     pub fn channel() -> (Self, mpsc::Receiver<Command>) {
         let (commands, queue) = mpsc::channel(COMMANDS_WAITING_MAX);
-        (Self { commands }, queue)
+        let bell = None;
+        let doors = [Door { commands, bell }].into();
+        (Self { doors }, queue)
     }
 
     /// A new peer for `leg`, which makes the offer.
@@ -256,13 +294,16 @@ impl Sfu {
         plan: LinePlan,
         offer: String,
     ) -> Result<String, SfuError> {
-        self.ask(|reply| Command::TrunkAccept {
-            session,
-            plan,
-            offer,
-            reply,
-        })
-        .await
+        let answer = self
+            .ask(|reply| Command::TrunkAccept {
+                session,
+                plan,
+                offer,
+                reply,
+            })
+            .await?;
+        self.tell(Command::Bridge { session }).await;
+        Ok(answer)
     }
 
     /// Gives the telephone line the gateway's answer; from now on sound is mixed.
@@ -275,34 +316,47 @@ impl Sfu {
             answer,
             reply,
         })
-        .await
+        .await?;
+        self.tell(Command::Bridge { session }).await;
+        Ok(())
     }
 
     /// Closes one leg's peer or line.
     pub async fn leave(&self, session: SessionId, leg: Leg) {
-        // A stopped media plane has no legs left to close.
-        let _stopped = self.commands.send(Command::Leave { session, leg }).await;
+        self.tell(Command::Leave { session, leg }).await;
     }
 
     /// A leg takes another place in its session, with all that it sends and sees; whoever was
     /// there is closed.
     pub async fn rename(&self, session: SessionId, from: Leg, to: Leg) {
-        let rename = Command::Rename { session, from, to };
-        // A stopped media plane has no legs left.
-        let _stopped = self.commands.send(rename).await;
+        self.tell(Command::Rename { session, from, to }).await;
     }
 
     /// Closes every leg of a session.
     pub async fn close(&self, session: SessionId) {
-        let _stopped = self.commands.send(Command::Close { session }).await;
+        self.tell(Command::Close { session }).await;
+    }
+
+    /// A stopped media plane has no legs left that it could be told about.
+    async fn tell(&self, command: Command) {
+        let _stopped = self.send(command).await;
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, SfuError> {
         let (reply, answer) = oneshot::channel();
-        self.commands
-            .send(command(reply))
-            .await
-            .map_err(|_| SfuError::Stopped)?;
+        self.send(command(reply)).await?;
         answer.await.map_err(|_| SfuError::Stopped)?
+    }
+
+    async fn send(&self, command: Command) -> Result<(), SfuError> {
+        let doors = self.doors.len() as u128;
+        // The low bits of a session's id are random (RFC 9562 section 5.7).
+        let place = command.session().map_or(0, |session| session.0 % doors);
+        let door = &self.doors[place as usize];
+        let sent = door.commands.send(command).await;
+        if let Some(bell) = &door.bell {
+            bell.ring();
+        }
+        sent.map_err(|_| SfuError::Stopped)
     }
 }

@@ -18,7 +18,6 @@ mod figures;
 mod framing;
 mod limiter;
 pub mod machine;
-mod mailbox;
 mod nonce;
 mod own;
 pub mod peer;

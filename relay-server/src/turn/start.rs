@@ -16,12 +16,13 @@ use tokio_util::sync::CancellationToken;
 use super::machine::{Machine, Settings};
 use super::own;
 use super::peer::PeerPolicy;
-use super::ports::{Port, Relays};
+use super::ports::Relays;
 use super::streams::Streams;
 use super::thread::{Doorbell, LISTENER, Plane, Ways};
 use crate::config::{Config, TurnSettings};
 use crate::edge::limits::Places;
 use crate::tls::{self, TlsError};
+use crate::udp::Socket;
 
 /// Inputs of streams that may wait for the machine.
 const INPUTS_WAITING_MAX: usize = 4096;
@@ -92,14 +93,14 @@ impl TurnHandle {
 }
 
 /// Opens the listeners of `config` and serves until `shutdown`; `None` when TURN is not configured.
-/// `media` is the address and port of the server's own media socket: relays may reach it, and
-/// nothing else of this machine but each other.
+/// `media` are the addresses and ports of the server's own media sockets: relays may reach them,
+/// and nothing else of this machine but each other.
 ///
 /// # Errors
 /// When an address cannot be listened on.
 pub async fn serve(
     config: &Config,
-    media: Option<SocketAddr>,
+    media: impl IntoIterator<Item = SocketAddr>,
     shutdown: CancellationToken,
 ) -> Result<Option<TurnHandle>, TurnError> {
     let Some(turn) = &config.turn else {
@@ -108,8 +109,11 @@ pub async fn serve(
     let poll = Poll::new().map_err(TurnError::Thread)?;
     let udp = match config.listen.turn_udp {
         Some(address) => {
-            let port = Port::open(address, poll.registry(), LISTENER);
-            Some(port.map_err(listen("turn_udp", address))?)
+            let socket = Socket::bind(address).and_then(|mut socket| {
+                socket.register(poll.registry(), LISTENER)?;
+                Ok(socket)
+            });
+            Some(socket.map_err(listen("turn_udp", address))?)
         }
         None => None,
     };
@@ -125,7 +129,7 @@ pub async fn serve(
     let doorbell = Arc::new(Doorbell::new(poll.registry()).map_err(TurnError::Thread)?);
     let (inputs, waiting) = mpsc::channel(INPUTS_WAITING_MAX);
     let own = own::of_config(config);
-    let udp_address = udp.as_ref().and_then(|port| port.socket.local_addr().ok());
+    let udp_address = udp.as_ref().and_then(|socket| socket.local_addr().ok());
     let tcp_address = tcp.as_ref().and_then(|listener| listener.local_addr().ok());
     let tls_address = tls.as_ref().and_then(|listener| listener.local_addr().ok());
     let plane = Plane {
@@ -183,7 +187,7 @@ async fn bind(
 fn settings(
     turn: &TurnSettings,
     own: &[IpAddr],
-    media: Option<SocketAddr>,
+    media: impl IntoIterator<Item = SocketAddr>,
 ) -> Result<Settings, TurnError> {
     let mut nonce_key = [0; 32];
     getrandom::fill(&mut nonce_key).map_err(TurnError::Random)?;

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::BytesMut;
 use mio::{Events, Poll, Registry, Token, Waker};
-use quinn_udp::BATCH_SIZE;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vrs_media::Batch;
@@ -22,9 +21,9 @@ use super::figures::{Direction, Dropped};
 use super::machine::{
     CHANNEL_HEADER_BYTES, Client, Machine, Moment, Output, RelayId, Transport, Way,
 };
-use super::mailbox::{HEADROOM_BYTES, Letter, Mailbox};
 use super::own;
-use super::ports::{Port, Relays};
+use super::ports::Relays;
+use crate::udp::{HEADROOM_BYTES, Letter, Mailbox, Socket};
 
 /// Sockets that one wait tells of.
 const EVENTS_MAX: usize = 1024;
@@ -112,7 +111,7 @@ pub(super) struct Plane {
 
 /// Everything that can be sent to.
 pub(super) struct Ways {
-    pub(super) listener: Option<Port>,
+    pub(super) listener: Option<Socket>,
     pub(super) relays: Relays,
     streams: HashMap<Client, Stream>,
     /// What goes out together.
@@ -120,7 +119,7 @@ pub(super) struct Ways {
 }
 
 impl Ways {
-    pub(super) fn new(listener: Option<Port>, relays: Relays) -> Self {
+    pub(super) fn new(listener: Option<Socket>, relays: Relays) -> Self {
         Self {
             listener,
             relays,
@@ -146,7 +145,7 @@ impl Plane {
     /// # Errors
     /// When the sockets cannot be waited for.
     pub(super) fn run(mut self) -> io::Result<()> {
-        let mut mailbox = Mailbox::new();
+        let mut mailbox = Mailbox::default();
         let mut events = Events::with_capacity(EVENTS_MAX);
         // Whoever has more to read than was read.
         let mut ready: VecDeque<Token> = VecDeque::new();
@@ -195,10 +194,10 @@ impl Plane {
     }
 
     fn read_listener(&mut self, mailbox: &mut Mailbox) -> bool {
-        let Some(port) = &self.ways.listener else {
+        let Some(socket) = &self.ways.listener else {
             return false;
         };
-        let count = match mailbox.read::<BATCH_SIZE>(&port.socket, &port.state) {
+        let count = match mailbox.try_read::<{ Mailbox::BUFFERS }>(socket) {
             Ok(count) => count,
             // Any other error is an ICMP answer to something sent.
             Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
@@ -213,14 +212,14 @@ impl Plane {
                 machine.from_client(now, client, bytes)
             });
         }
-        count == BATCH_SIZE
+        count == Mailbox::BUFFERS
     }
 
     fn read_relay(&mut self, relay: RelayId, mailbox: &mut Mailbox) -> bool {
-        let Some(port) = self.ways.relays.get(relay) else {
+        let Some(socket) = self.ways.relays.get(relay) else {
             return false;
         };
-        let count = match mailbox.read::<RELAY_BATCH>(&port.socket, &port.state) {
+        let count = match mailbox.try_read::<RELAY_BATCH>(socket) {
             Ok(count) => count,
             Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
         };
@@ -354,7 +353,7 @@ impl Ways {
             Way::ToPeer { relay, peer, data } => {
                 let bytes = &buffer[start + data.start..start + data.end];
                 let sent = match self.relays.get(relay) {
-                    Some(port) => port.send(bytes, peer).map_err(|error| why(&error)),
+                    Some(socket) => socket.try_send(peer, bytes).map_err(|error| why(&error)),
                     None => Err(Dropped::Unsendable),
                 };
                 (Direction::ToPeer, sent, bytes.len())
@@ -383,8 +382,9 @@ impl Ways {
     fn to_client(&self, client: Client, bytes: &[u8]) -> Result<(), Dropped> {
         match client.transport {
             Transport::Udp => {
-                let port = self.listener.as_ref().ok_or(Dropped::Unsendable)?;
-                port.send(bytes, client.address)
+                let socket = self.listener.as_ref().ok_or(Dropped::Unsendable)?;
+                socket
+                    .try_send(client.address, bytes)
                     .map_err(|error| why(&error))
             }
             Transport::Tcp | Transport::Tls => {
@@ -462,15 +462,13 @@ impl Ways {
 
     /// Sends what was collected.
     fn flush(&mut self, machine: &mut Machine, from: Option<Source>) {
-        let port = match from {
+        let socket = match from {
             None => return,
             Some(Source::Listener) => self.listener.as_ref(),
             Some(Source::Relay(relay)) => self.relays.get(relay),
         };
-        let lost = match port {
-            Some(port) => port.flush(&mut self.batch),
-            None => 0,
-        };
+        let lost = socket.map_or(0, |socket| socket.flush(&mut self.batch));
+        let lost = u64::try_from(lost).unwrap_or_default();
         machine.figures.dropped(Dropped::QueueFull, lost);
         self.batch.clear();
     }

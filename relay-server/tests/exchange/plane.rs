@@ -128,6 +128,7 @@ impl Plane {
             } => {
                 reply.send(self.accept(session, Leg::Hearing, &answer)).ok();
             }
+            Command::Bridge { .. } => {}
             Command::Close { session } => {
                 self.rooms.there().retain(|(one, _)| *one != session);
             }

@@ -175,6 +175,7 @@ impl Plane {
                 let known = self.rooms.has(session, Leg::Hearing);
                 let _gone = reply.send(known.then_some(()).ok_or(SfuError::Gone));
             }
+            Command::Bridge { .. } => {}
             Command::Close { session } => self.rooms.remove(session, None),
         }
     }

@@ -2,6 +2,7 @@
 
 mod emergency;
 mod journal;
+mod media;
 mod queue;
 mod trunk;
 mod turn;
@@ -40,6 +41,7 @@ pub(super) fn resolve(raw: &Raw, file: &Path, problems: &mut Vec<Problem>) -> Op
     };
     let server = r.server(raw);
     let listen = r.listen(raw);
+    let media = listen.as_ref().and_then(|listen| r.media(raw, listen));
     let tls = r.tls(raw);
     let sip = r.sip(raw);
     let trunks = r.trunks(raw);
@@ -56,6 +58,7 @@ pub(super) fn resolve(raw: &Raw, file: &Path, problems: &mut Vec<Problem>) -> Op
         file: file.to_owned(),
         server: server?,
         listen: listen?,
+        media: media?,
         tls: tls?,
         sip: sip?,
         trunks,

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use relay_server::sfu::{self, SfuConfig};
@@ -30,6 +31,7 @@ pub(crate) fn serve() -> Outcome<()> {
     let config = SfuConfig {
         listen: SocketAddr::new(local, 0),
         advertised: SocketAddr::new(local, 0),
+        workers: NonZeroU16::MIN,
         news,
     };
     let (sfu, _) = sfu::start(config, CancellationToken::new())?;

@@ -1,79 +1,43 @@
-//! The media loop: one thread that owns the shared socket and every room.
+//! A worker: one thread that owns a socket and the rooms of its sessions.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use quinn_udp::BATCH_SIZE;
+use mio::{Events, Poll};
 use relay_core::sfu::{PeerNews, Room, RoomOutput};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 use vrs_domain::{Leg, SessionId};
 use vrs_media::{Batch, Certificate, MediaKind, Peer, PeerConfig, Receive};
 
 use super::demux::Demux;
-use super::line::{Line, LineDatagram};
+use super::lines::{self, Mixed, Order, Said, answer};
 use super::news::Teller;
-use super::socket::{Mailbox, Socket};
-use super::{Command, LinePlan, MediaNews, Sfu, SfuError};
+use super::plane::SOCKET;
+use super::{Command, LinePlan, MediaNews, Reply, SfuError};
+use crate::udp::{Mailbox, Socket};
 
 /// Reads of many datagrams each before timers and commands get their turn.
 const BURST_MAX: usize = 4;
-/// Telephone datagrams that may wait; past it they are dropped.
-const LINE_DATAGRAMS_MAX: usize = 1024;
-
-/// What the media loop needs.
-pub struct SfuConfig {
-    /// Address the shared UDP socket is bound to.
-    pub listen: SocketAddr,
-    /// Address that goes into candidates; its port is replaced by the bound one.
-    pub advertised: SocketAddr,
-    /// News of legs go here.
-    pub news: mpsc::Sender<MediaNews>,
-}
-
-/// Binds the media socket and starts the loop on a thread of its own.
-///
-/// Returns the handle and the address in candidates.
-///
-/// # Errors
-/// When the socket cannot be bound or the thread not started.
-pub fn start(config: SfuConfig, stop: CancellationToken) -> std::io::Result<(Sfu, SocketAddr)> {
-    let socket = std::net::UdpSocket::bind(config.listen)?;
-    socket.set_nonblocking(true)?;
-    let advertised = SocketAddr::new(config.advertised.ip(), socket.local_addr()?.port());
-    let certificate = Certificate::generate().map_err(std::io::Error::other)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let (sfu, queue) = Sfu::channel();
-    std::thread::Builder::new()
-        .name("media".into())
-        .spawn(move || {
-            runtime.block_on(async move {
-                match Socket::new(socket) {
-                    Ok(socket) => {
-                        let mut driver = Driver::new(socket, advertised, certificate, config.news);
-                        driver.run(queue, stop).await;
-                    }
-                    Err(error) => tracing::error!(%error, "the media socket cannot be used"),
-                }
-            });
-        })?;
-    Ok((sfu, advertised))
-}
+/// Commands before packets get their turn: each may be a handshake.
+const COMMANDS_AT_ONCE_MAX: usize = 16;
+/// A poll tells of the socket and of the bell.
+const EVENTS_MAX: usize = 4;
+/// News that nobody took are tried again this often.
+const NEWS_RETRY: Duration = Duration::from_millis(20);
 
 #[derive(Default)]
 struct Slot {
     room: Room,
-    line: Option<Line>,
     deadline: Option<Instant>,
 }
 
-struct Driver {
+pub(super) struct Worker {
     socket: Socket,
-    mailbox: Mailbox,
     /// What is passed on of the datagrams just read.
     batch: Batch,
     advertised: SocketAddr,
@@ -82,21 +46,19 @@ struct Driver {
     demux: Demux,
     slots: HashMap<SessionId, Slot>,
     deadlines: BTreeSet<(Instant, SessionId)>,
-    line_sender: mpsc::Sender<LineDatagram>,
-    line_datagrams: mpsc::Receiver<LineDatagram>,
+    lines: lines::Door,
 }
 
-impl Driver {
-    fn new(
+impl Worker {
+    pub(super) fn new(
         socket: Socket,
         advertised: SocketAddr,
         certificate: Certificate,
         news: mpsc::Sender<MediaNews>,
+        lines: lines::Door,
     ) -> Self {
-        let (line_sender, line_datagrams) = mpsc::channel(LINE_DATAGRAMS_MAX);
         Self {
             socket,
-            mailbox: Mailbox::default(),
             batch: Batch::default(),
             advertised,
             certificate,
@@ -104,34 +66,67 @@ impl Driver {
             demux: Demux::default(),
             slots: HashMap::new(),
             deadlines: BTreeSet::new(),
-            line_sender,
-            line_datagrams,
+            lines,
         }
     }
 
-    async fn run(&mut self, mut queue: mpsc::Receiver<Command>, stop: CancellationToken) {
-        loop {
-            let next = self.deadlines.first().map(|(at, _)| *at);
-            tokio::select! {
-                () = stop.cancelled() => return,
-                command = queue.recv() => match command {
-                    Some(command) => self.on_command(command).await,
-                    None => return,
-                },
-                readable = self.socket.readable() => {
-                    if readable.is_ok() {
-                        self.read_burst();
-                    }
-                }
-                Some(datagram) = self.line_datagrams.recv() => self.on_line_datagram(&datagram),
-                () = self.news.catch_up(), if self.news.is_behind() => {}
-                () = sleep_until(next) => self.on_deadlines(),
+    /// Works until it is stopped, or nobody can command it any more.
+    pub(super) fn run(
+        &mut self,
+        mut poll: Poll,
+        mut queue: mpsc::Receiver<Command>,
+        mut mixed: mpsc::Receiver<Mixed>,
+        stop: &CancellationToken,
+    ) -> io::Result<()> {
+        let mut mailbox = Mailbox::default();
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        // Whether the last turn left something undone.
+        let mut busy = false;
+        let mut unread = false;
+        while !stop.is_cancelled() {
+            let patience = if busy {
+                Some(Duration::ZERO)
+            } else {
+                self.patience()
+            };
+            match poll.poll(&mut events, patience) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
             }
+            unread |= events.iter().any(|event| event.token() == SOCKET);
+            if unread {
+                unread = self.read_burst(&mut mailbox);
+            }
+            busy = unread;
+            for turn in 0.. {
+                match queue.try_recv() {
+                    Ok(command) => self.on_command(command),
+                    Err(TryRecvError::Disconnected) => return Ok(()),
+                    Err(TryRecvError::Empty) => break,
+                }
+                if turn == COMMANDS_AT_ONCE_MAX {
+                    busy = true;
+                    break;
+                }
+            }
+            self.on_mixed(&mut mixed);
+            self.on_deadlines();
+            self.news.catch_up();
         }
+        Ok(())
     }
 
-    fn read_burst(&mut self) {
-        let mut mailbox = std::mem::take(&mut self.mailbox);
+    /// How long there is nothing to do unless somebody wants something.
+    fn patience(&self) -> Option<Duration> {
+        let next = self.deadlines.first().map(|(at, _)| *at);
+        let next = next.map(|at| at.saturating_duration_since(Instant::now()));
+        let retry = self.news.is_behind().then_some(NEWS_RETRY);
+        next.into_iter().chain(retry).min()
+    }
+
+    /// Reads and forwards; says whether there may be more.
+    fn read_burst(&mut self, mailbox: &mut Mailbox) -> bool {
+        let mut more = false;
         for _ in 0..BURST_MAX {
             let now = Instant::now();
             let read = mailbox.read(&self.socket);
@@ -139,11 +134,24 @@ impl Driver {
                 self.on_datagram(now, source, bytes);
             }
             self.socket.flush(&mut self.batch);
-            if read < BATCH_SIZE {
+            more = read == Mailbox::BUFFERS;
+            if !more {
                 break;
             }
         }
-        self.mailbox = mailbox;
+        more
+    }
+
+    /// Sends what the bridges made.
+    fn on_mixed(&mut self, mixed: &mut mpsc::Receiver<Mixed>) {
+        let now = Instant::now();
+        while let Ok(voice) = mixed.try_recv() {
+            if let Some(slot) = self.slots.get_mut(&voice.session) {
+                slot.room
+                    .send_voice(now, voice.leg, voice.timestamp, &voice.opus);
+                self.settle(voice.session);
+            }
+        }
     }
 
     fn on_datagram(&mut self, now: Instant, source: SocketAddr, bytes: &mut [u8]) {
@@ -159,15 +167,6 @@ impl Driver {
         self.settle(session);
     }
 
-    fn on_line_datagram(&mut self, datagram: &LineDatagram) {
-        let Some(slot) = self.slots.get_mut(&datagram.session) else {
-            return;
-        };
-        if let Some(line) = &mut slot.line {
-            line.handle_datagram(Instant::now(), datagram.source, &datagram.bytes);
-        }
-    }
-
     fn on_deadlines(&mut self) {
         let now = Instant::now();
         while let Some(&(at, session)) = self.deadlines.first() {
@@ -180,9 +179,6 @@ impl Driver {
             };
             slot.deadline = None;
             slot.room.handle_timeout(now);
-            if let Some(line) = &mut slot.line {
-                line.handle_timeout(now, &mut slot.room);
-            }
             self.settle(session);
         }
     }
@@ -213,22 +209,16 @@ impl Driver {
                     sequence,
                     opus,
                 } => {
-                    if let Some(line) = &mut slot.line {
-                        line.bridge.push(leg, sequence, &opus);
-                    }
+                    self.lines.say(Said {
+                        session,
+                        leg,
+                        sequence,
+                        opus,
+                    });
                 }
             }
         }
-        if slot.line.as_mut().is_some_and(Line::take_silence) {
-            self.news.tell(MediaNews {
-                session,
-                leg: Leg::Hearing,
-                news: PeerNews::Failed("nothing comes from the telephone".into()),
-            });
-        }
-        let line = slot.line.as_ref().and_then(Line::poll_timeout);
-        // A deadline in the past would spin; the loop's own pace is the floor.
-        let next = slot.room.poll_timeout().into_iter().chain(line).min();
+        let next = slot.room.poll_timeout();
         if next != slot.deadline {
             if let Some(old) = slot.deadline {
                 self.deadlines.remove(&(old, session));
@@ -240,7 +230,7 @@ impl Driver {
         }
     }
 
-    async fn on_command(&mut self, command: Command) {
+    fn on_command(&mut self, command: Command) {
         let now = Instant::now();
         let session = match command {
             Command::Offer {
@@ -277,6 +267,18 @@ impl Driver {
             }
             Command::Reoffered {
                 session,
+                leg: Leg::Hearing,
+                offer,
+                reply,
+            } => {
+                return self.lines.order(Order::Reoffered {
+                    session,
+                    offer,
+                    reply,
+                });
+            }
+            Command::Reoffered {
+                session,
                 leg,
                 offer,
                 reply,
@@ -296,28 +298,29 @@ impl Driver {
                 session,
                 plan,
                 reply,
-            } => {
-                let line = self.open_line(now, session, plan, None).await;
-                answer(reply, line);
-                session
-            }
+            } => return self.open_line(session, plan, None, reply),
             Command::TrunkAccept {
                 session,
                 plan,
                 offer,
                 reply,
-            } => {
-                let line = self.open_line(now, session, plan, Some(&offer)).await;
-                answer(reply, line);
-                session
-            }
+            } => return self.open_line(session, plan, Some(offer), reply),
             Command::TrunkAnswer {
                 session,
-                answer: sdp,
+                answer,
                 reply,
             } => {
-                answer(reply, self.trunk_answer(now, session, &sdp));
-                session
+                return self.lines.order(Order::Answer {
+                    session,
+                    answer,
+                    reply,
+                });
+            }
+            Command::Bridge { session } => {
+                if let Some(slot) = self.slots.get_mut(&session) {
+                    slot.room.set_bridged(true);
+                }
+                return;
             }
             Command::Close { session } => {
                 for &leg in Leg::ALL {
@@ -329,7 +332,7 @@ impl Driver {
                 {
                     self.deadlines.remove(&(at, session));
                 }
-                session
+                return self.lines.order(Order::Close { session });
             }
         };
         self.settle(session);
@@ -375,6 +378,15 @@ impl Driver {
             .or_default()
             .room
             .join(now, leg, peer);
+        self.tell_listeners(session);
+    }
+
+    /// The bridge has to know who is there to hear.
+    fn tell_listeners(&self, session: SessionId) {
+        if let Some(slot) = self.slots.get(&session) {
+            let legs = slot.room.legs();
+            self.lines.order(Order::Listeners { session, legs });
+        }
     }
 
     fn accept_answer(
@@ -397,13 +409,6 @@ impl Driver {
         offer: Option<&str>,
     ) -> Result<String, SfuError> {
         let slot = self.slots.get_mut(&session).ok_or(SfuError::Gone)?;
-        if leg == Leg::Hearing {
-            return slot
-                .line
-                .as_mut()
-                .ok_or(SfuError::Gone)?
-                .reoffered(now, offer);
-        }
         let peer = slot.room.peer_mut(leg).ok_or(SfuError::Gone)?;
         let offer = offer.ok_or_else(|| {
             SfuError::NotAcceptable("a re-INVITE to this leg needs an offer".into())
@@ -417,13 +422,12 @@ impl Driver {
             return;
         };
         slot.room.leave(now, leg);
-        if let Some(line) = &mut slot.line {
-            line.bridge.forget(leg);
-        }
         if leg == Leg::Hearing {
             slot.room.set_bridged(false);
-            slot.line = None;
+            return self.lines.order(Order::HangUp { session });
         }
+        self.lines.order(Order::Forget { session, leg });
+        self.tell_listeners(session);
     }
 
     fn rename(&mut self, now: Instant, session: SessionId, from: Leg, to: Leg) {
@@ -432,46 +436,30 @@ impl Driver {
             return;
         };
         slot.room.rename(now, from, to);
-        if let Some(line) = &mut slot.line {
-            line.bridge.rename(from, to);
-        }
+        self.lines.order(Order::Rename { session, from, to });
+        self.tell_listeners(session);
     }
 
-    /// With an offer of the gateway the line is up at once.
-    async fn open_line(
+    /// Until the line is up voices go straight from leg to leg.
+    fn open_line(
         &mut self,
-        now: Instant,
         session: SessionId,
         plan: LinePlan,
-        offer: Option<&str>,
-    ) -> Result<String, SfuError> {
-        let mail = (session, self.line_sender.clone());
-        let (line, sdp) = Line::open(now, plan, seed()?, offer, mail).await?;
-        let slot = self.slots.entry(session).or_default();
-        slot.line = Some(line);
-        slot.room.set_bridged(offer.is_some());
-        Ok(sdp)
-    }
-
-    fn trunk_answer(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        answer: &str,
-    ) -> Result<(), SfuError> {
-        let slot = self.slots.get_mut(&session).ok_or(SfuError::Gone)?;
-        slot.line
-            .as_mut()
-            .ok_or(SfuError::Gone)?
-            .accept_answer(now, answer)?;
-        slot.room.set_bridged(true);
-        Ok(())
-    }
-}
-
-fn answer<T>(reply: super::Reply<T>, result: Result<T, SfuError>) {
-    if reply.send(result).is_err() {
-        debug!("nobody waited for the media plane's answer");
+        offer: Option<String>,
+        reply: Reply<String>,
+    ) {
+        self.slots
+            .entry(session)
+            .or_default()
+            .room
+            .set_bridged(false);
+        self.lines.order(Order::Open {
+            session,
+            plan,
+            offer,
+            reply,
+        });
+        self.tell_listeners(session);
     }
 }
 
@@ -479,17 +467,9 @@ fn not_acceptable(error: vrs_media::MediaError) -> SfuError {
     SfuError::NotAcceptable(error.to_string())
 }
 
-/// Fresh randomness for one peer.
-fn seed() -> Result<[u8; 32], SfuError> {
+/// Fresh randomness for one peer or line.
+pub(super) fn seed() -> Result<[u8; 32], SfuError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| SfuError::Resources(error.to_string()))?;
     Ok(seed)
-}
-
-/// Sleeps until `at`, or for ever.
-async fn sleep_until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
-    }
 }

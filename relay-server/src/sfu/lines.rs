@@ -1,0 +1,350 @@
+//! The thread beside a worker that has its sessions' telephone lines: their sockets, and the
+//! bridges that decode, mix and encode voices. Forwarding waits for none of that.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use relay_core::sfu::PeerNews;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+use vrs_domain::{Leg, SessionId};
+
+use super::line::{Line, LineDatagram};
+use super::news::Teller;
+use super::plane::Bell;
+use super::worker::seed;
+use super::{COMMANDS_WAITING_MAX, LinePlan, MediaNews, Reply, SfuError};
+
+/// Telephone datagrams that may wait; past it they are dropped.
+const DATAGRAMS_MAX: usize = 1024;
+/// Voices that may wait on their way to or from the bridges; past it they are dropped.
+const VOICES_MAX: usize = 4096;
+/// Lines begin to mix at a multiple of this, so that many are served at one waking.
+const GRID: Duration = Duration::from_millis(5);
+
+/// What a worker asks of its lines.
+pub(super) enum Order {
+    /// A line that makes an offer, or answers one.
+    Open {
+        session: SessionId,
+        plan: LinePlan,
+        offer: Option<String>,
+        reply: Reply<String>,
+    },
+    /// The gateway's answer.
+    Answer {
+        session: SessionId,
+        answer: String,
+        reply: Reply<()>,
+    },
+    /// The gateway's new offer, or its wish for one of ours.
+    Reoffered {
+        session: SessionId,
+        offer: Option<String>,
+        reply: Reply<String>,
+    },
+    /// Who is in the room now, and hears.
+    Listeners { session: SessionId, legs: Vec<Leg> },
+    /// A leg is gone, or another one is in its place.
+    Forget { session: SessionId, leg: Leg },
+    /// A leg takes another place.
+    Rename {
+        session: SessionId,
+        from: Leg,
+        to: Leg,
+    },
+    /// The telephone hangs up.
+    HangUp { session: SessionId },
+    /// The session is over.
+    Close { session: SessionId },
+}
+
+/// One Opus packet on its way to a bridge.
+pub(super) struct Said {
+    pub(super) session: SessionId,
+    pub(super) leg: Leg,
+    pub(super) sequence: u16,
+    pub(super) opus: Vec<u8>,
+}
+
+/// One Opus packet that a bridge made for a leg; `timestamp` counts 48 kHz samples.
+pub(super) struct Mixed {
+    pub(super) session: SessionId,
+    pub(super) leg: Leg,
+    pub(super) timestamp: u32,
+    pub(super) opus: Vec<u8>,
+}
+
+/// A worker's way to its lines.
+pub(super) struct Door {
+    orders: mpsc::Sender<Order>,
+    voices: mpsc::Sender<Said>,
+}
+
+impl Door {
+    /// Gives an order. It waits when a thousand are waiting already: lines never wait for their
+    /// worker, so that it is soon its turn.
+    pub(super) fn order(&self, order: Order) {
+        // Lines end with their worker.
+        let _ended = self.orders.blocking_send(order);
+    }
+
+    /// Gives a voice to be mixed, or drops it.
+    pub(super) fn say(&self, said: Said) {
+        let _dropped = self.voices.try_send(said);
+    }
+}
+
+/// Starts the thread. What it mixes comes out of the queue; the bell tells that something did.
+pub(super) fn start(
+    news: mpsc::Sender<MediaNews>,
+    bell: Bell,
+    stop: CancellationToken,
+) -> io::Result<(Door, mpsc::Receiver<Mixed>)> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let (orders, orders_waiting) = mpsc::channel(COMMANDS_WAITING_MAX);
+    let (voices, said) = mpsc::channel(VOICES_MAX);
+    let (mixed, mixes) = mpsc::channel(VOICES_MAX);
+    let (datagram_sender, datagrams) = mpsc::channel(DATAGRAMS_MAX);
+    let lines = Lines {
+        slots: HashMap::new(),
+        deadlines: BTreeSet::new(),
+        began: Instant::now(),
+        datagram_sender,
+        mixed,
+        bell,
+        news: Teller::new(news),
+    };
+    thread::Builder::new().name("voice".into()).spawn(move || {
+        let queues = Queues {
+            orders: orders_waiting,
+            said,
+            datagrams,
+        };
+        runtime.block_on(stop.run_until_cancelled(lines.run(queues)));
+    })?;
+    Ok((Door { orders, voices }, mixes))
+}
+
+struct Queues {
+    orders: mpsc::Receiver<Order>,
+    said: mpsc::Receiver<Said>,
+    datagrams: mpsc::Receiver<LineDatagram>,
+}
+
+#[derive(Default)]
+struct Slot {
+    line: Option<Line>,
+    listeners: Vec<Leg>,
+    deadline: Option<Instant>,
+}
+
+struct Lines {
+    slots: HashMap<SessionId, Slot>,
+    deadlines: BTreeSet<(Instant, SessionId)>,
+    began: Instant,
+    datagram_sender: mpsc::Sender<LineDatagram>,
+    mixed: mpsc::Sender<Mixed>,
+    bell: Bell,
+    news: Teller,
+}
+
+impl Lines {
+    async fn run(mut self, mut queues: Queues) {
+        loop {
+            let next = self.deadlines.first().map(|(at, _)| *at);
+            tokio::select! {
+                order = queues.orders.recv() => match order {
+                    Some(order) => self.on_order(order).await,
+                    None => return,
+                },
+                Some(said) = queues.said.recv() => self.on_said(&said),
+                Some(datagram) = queues.datagrams.recv() => self.on_datagram(&datagram),
+                () = self.news.caught_up(), if self.news.is_behind() => {}
+                () = sleep_until(next) => self.on_deadlines(),
+            }
+        }
+    }
+
+    fn on_said(&mut self, said: &Said) {
+        if let Some(line) = self.line(said.session) {
+            line.bridge.push(said.leg, said.sequence, &said.opus);
+        }
+    }
+
+    fn on_datagram(&mut self, datagram: &LineDatagram) {
+        if let Some(line) = self.line(datagram.session) {
+            line.handle_datagram(Instant::now(), datagram.source, &datagram.bytes);
+            self.settle(datagram.session);
+        }
+    }
+
+    fn on_deadlines(&mut self) {
+        let now = Instant::now();
+        let mut is_news = false;
+        while let Some(&(at, session)) = self.deadlines.first() {
+            if at > now {
+                break;
+            }
+            self.deadlines.pop_first();
+            let Some(slot) = self.slots.get_mut(&session) else {
+                continue;
+            };
+            slot.deadline = None;
+            if let Some(line) = &mut slot.line {
+                line.handle_timeout(now, &slot.listeners, |leg, timestamp, opus| {
+                    // A worker that is behind loses sound, as it loses pictures.
+                    let _dropped = self.mixed.try_send(Mixed {
+                        session,
+                        leg,
+                        timestamp,
+                        opus,
+                    });
+                    is_news = true;
+                });
+            }
+            self.settle(session);
+        }
+        if is_news {
+            self.bell.ring();
+        }
+    }
+
+    /// Tells of silence, and notes when a line wants to be woken.
+    fn settle(&mut self, session: SessionId) {
+        let Some(slot) = self.slots.get_mut(&session) else {
+            return;
+        };
+        if slot.line.as_mut().is_some_and(Line::take_silence) {
+            self.news.tell(MediaNews {
+                session,
+                leg: Leg::Hearing,
+                news: PeerNews::Failed("nothing comes from the telephone".into()),
+            });
+        }
+        let next = slot.line.as_ref().and_then(Line::poll_timeout);
+        if next != slot.deadline {
+            if let Some(old) = slot.deadline {
+                self.deadlines.remove(&(old, session));
+            }
+            if let Some(at) = next {
+                self.deadlines.insert((at, session));
+            }
+            slot.deadline = next;
+        }
+    }
+
+    async fn on_order(&mut self, order: Order) {
+        let now = Instant::now();
+        let session = match order {
+            Order::Open {
+                session,
+                plan,
+                offer,
+                reply,
+            } => {
+                let opened = self.open(now, session, plan, offer.as_deref()).await;
+                answer(reply, opened);
+                session
+            }
+            Order::Answer {
+                session,
+                answer: sdp,
+                reply,
+            } => {
+                let first_tick = self.first_tick(now);
+                let line = self.line(session).ok_or(SfuError::Gone);
+                let taken = line.and_then(|line| line.accept_answer(now, &sdp, first_tick));
+                answer(reply, taken);
+                session
+            }
+            Order::Reoffered {
+                session,
+                offer,
+                reply,
+            } => {
+                let line = self.line(session).ok_or(SfuError::Gone);
+                let answered = line.and_then(|line| line.reoffered(now, offer.as_deref()));
+                answer(reply, answered);
+                session
+            }
+            Order::Listeners { session, legs } => {
+                self.slots.entry(session).or_default().listeners = legs;
+                return;
+            }
+            Order::Forget { session, leg } => {
+                if let Some(line) = self.line(session) {
+                    line.bridge.forget(leg);
+                }
+                return;
+            }
+            Order::Rename { session, from, to } => {
+                if let Some(line) = self.line(session) {
+                    line.bridge.rename(from, to);
+                }
+                return;
+            }
+            Order::HangUp { session } => {
+                if let Some(slot) = self.slots.get_mut(&session) {
+                    slot.line = None;
+                }
+                session
+            }
+            Order::Close { session } => {
+                if let Some(slot) = self.slots.remove(&session)
+                    && let Some(at) = slot.deadline
+                {
+                    self.deadlines.remove(&(at, session));
+                }
+                return;
+            }
+        };
+        self.settle(session);
+    }
+
+    /// With an offer of the gateway the line is up at once.
+    async fn open(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        plan: LinePlan,
+        offer: Option<&str>,
+    ) -> Result<String, SfuError> {
+        let offer = offer.map(|offer| (offer, self.first_tick(now)));
+        let mail = (session, self.datagram_sender.clone());
+        let (line, sdp) = Line::open(now, plan, seed()?, offer, mail).await?;
+        self.slots.entry(session).or_default().line = Some(line);
+        Ok(sdp)
+    }
+
+    fn line(&mut self, session: SessionId) -> Option<&mut Line> {
+        self.slots.get_mut(&session)?.line.as_mut()
+    }
+
+    /// The next place on the grid.
+    fn first_tick(&self, now: Instant) -> Instant {
+        let passed = now.saturating_duration_since(self.began).as_nanos();
+        let places = passed.div_ceil(GRID.as_nanos()) as u32;
+        self.began + GRID * places.saturating_add(1)
+    }
+}
+
+/// Answers a command.
+pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, SfuError>) {
+    if reply.send(result).is_err() {
+        debug!("nobody waited for the media plane's answer");
+    }
+}
+
+/// Sleeps until `at`, or for ever.
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,184 @@
+//! A UDP socket for a thread of its own: many datagrams for one system call, both ways.
+//!
+//! It waits for nothing; the thread's `mio::Poll` says when to read. Each buffer has room in front,
+//! so that what was read can be sent on with a header and without a copy.
+
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+
+use mio::{Interest, Registry, Token};
+use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+use vrs_media::Batch;
+
+/// What one read may bring from one source: as many datagrams as the kernel has joined.
+const BUFFER_BYTES: usize = 65_536;
+/// Room in front of what is read; a cache line, so that what is read begins at one.
+pub(crate) const HEADROOM_BYTES: usize = 64;
+/// From one buffer to the next: not a power of two, or all would want the same cache lines.
+const STRIDE_BYTES: usize = HEADROOM_BYTES + BUFFER_BYTES + 2_048;
+/// Most bytes that go out as one run: a UDP payload over IPv4.
+const RUN_BYTES_MAX: usize = 65_507;
+/// Longest datagram that goes out in a run: what an Ethernet frame holds over IPv6. The kernel
+/// refuses whole runs of longer ones.
+const SEGMENT_BYTES_MAX: usize = 1_452;
+/// What the kernel is asked to hold until it is read: some 50 ms of a busy core. It may grant
+/// less (`net.core.rmem_max`).
+const RECEIVE_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+
+/// A UDP socket that reads and sends in batches.
+pub(crate) struct Socket {
+    socket: mio::net::UdpSocket,
+    state: UdpSocketState,
+}
+
+impl Socket {
+    /// Binds an address.
+    pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = std::net::UdpSocket::bind(address)?;
+        let state = UdpSocketState::new((&socket).into())?;
+        // What the kernel grants is enough to work with.
+        let _granted = state.set_recv_buffer_size((&socket).into(), RECEIVE_BUFFER_BYTES);
+        let socket = mio::net::UdpSocket::from_std(socket);
+        Ok(Self { socket, state })
+    }
+
+    /// The address that was really bound.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Lets a poll tell when there is something to read.
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut self.socket, token, Interest::READABLE)
+    }
+
+    /// Tells the poll nothing any more.
+    pub(crate) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        registry.deregister(&mut self.socket)
+    }
+
+    /// Sends what is in the batch, empties it, and says how many datagrams were dropped.
+    ///
+    /// A full socket buffer drops media; retransmission and key frames recover.
+    pub(crate) fn flush(&self, batch: &mut Batch) -> usize {
+        let mut dropped = 0;
+        for run in batch.runs(self.state.max_gso_segments(), RUN_BYTES_MAX) {
+            let segments = run.bytes.chunks(run.segment.max(1));
+            if segments.len() > 1 && run.segment <= SEGMENT_BYTES_MAX {
+                let count = segments.len();
+                let sent = self.send_run(run.destination, run.bytes, run.segment);
+                dropped += if sent.is_ok() { 0 } else { count };
+            } else {
+                let sent = segments.map(|bytes| self.try_send(run.destination, bytes));
+                dropped += sent.filter(Result::is_err).count();
+            }
+        }
+        batch.clear();
+        dropped
+    }
+
+    /// Sends one datagram, or drops it.
+    pub(crate) fn send(&self, destination: SocketAddr, bytes: &[u8]) {
+        let _sent = self.try_send(destination, bytes);
+    }
+
+    /// Sends one datagram, or says why not.
+    pub(crate) fn try_send(&self, destination: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+        self.socket.send_to(bytes, destination).map(drop)
+    }
+
+    fn send_run(&self, destination: SocketAddr, bytes: &[u8], segment: usize) -> io::Result<()> {
+        let transmit = Transmit {
+            destination,
+            ecn: None,
+            contents: bytes,
+            segment_size: Some(segment),
+            src_ip: None,
+        };
+        let send = || self.state.try_send((&self.socket).into(), &transmit);
+        self.socket.try_io(send)
+    }
+}
+
+/// What one source has sent: one datagram, or several of one length (but the last) in a row.
+pub(crate) struct Letter<'a> {
+    pub(crate) source: SocketAddr,
+    /// Begins with [`HEADROOM_BYTES`] that may be written to.
+    pub(crate) buffer: &'a mut [u8],
+    /// Length of each datagram but the last.
+    pub(crate) stride: usize,
+}
+
+impl Letter<'_> {
+    /// Whether it is more than one datagram.
+    pub(crate) fn is_joined(&self) -> bool {
+        self.buffer.len() - HEADROOM_BYTES > self.stride
+    }
+}
+
+/// Where datagrams are read to, again and again.
+pub(crate) struct Mailbox {
+    memory: Box<[u8]>,
+    metas: [RecvMeta; BATCH_SIZE],
+}
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        Self {
+            memory: vec![0; BATCH_SIZE * STRIDE_BYTES].into(),
+            metas: [RecvMeta::default(); BATCH_SIZE],
+        }
+    }
+}
+
+impl Mailbox {
+    /// How many buffers one read fills at most.
+    pub(crate) const BUFFERS: usize = BATCH_SIZE;
+
+    /// Reads once, and says how many buffers came; fewer than [`Self::BUFFERS`] were all there
+    /// are.
+    pub(crate) fn read(&mut self, socket: &Socket) -> usize {
+        self.try_read::<{ Self::BUFFERS }>(socket).unwrap_or(0)
+    }
+
+    /// The same for at most `N` buffers.
+    ///
+    /// # Errors
+    /// When there is nothing, or something that was sent has come to nothing.
+    pub(crate) fn try_read<const N: usize>(&mut self, socket: &Socket) -> io::Result<usize> {
+        let mut chunks = self.memory.chunks_mut(STRIDE_BYTES);
+        let mut buffers: [IoSliceMut<'_>; N] = std::array::from_fn(|_| {
+            let chunk = chunks.next().unwrap_or_default();
+            let buffer = chunk.get_mut(HEADROOM_BYTES..HEADROOM_BYTES + BUFFER_BYTES);
+            IoSliceMut::new(buffer.unwrap_or_default())
+        });
+        let read = || {
+            let state = &socket.state;
+            state.recv((&socket.socket).into(), &mut buffers, &mut self.metas)
+        };
+        socket.socket.try_io(read)
+    }
+
+    /// What is in the first so many buffers.
+    pub(crate) fn letters(&mut self, buffers: usize) -> impl Iterator<Item = Letter<'_>> {
+        let memory = self.memory.chunks_mut(STRIDE_BYTES);
+        let filled = self.metas.iter().zip(memory).take(buffers);
+        filled.map(|(meta, buffer)| Letter {
+            source: meta.addr,
+            buffer: &mut buffer[..HEADROOM_BYTES + meta.len.min(BUFFER_BYTES)],
+            stride: meta.stride.max(1),
+        })
+    }
+
+    /// The datagrams in the first so many buffers, each with its source.
+    pub(crate) fn datagrams(
+        &mut self,
+        buffers: usize,
+    ) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
+        self.letters(buffers).flat_map(|letter| {
+            let joined = &mut letter.buffer[HEADROOM_BYTES..];
+            let datagrams = joined.chunks_mut(letter.stride);
+            datagrams.map(move |datagram| (letter.source, datagram))
+        })
+    }
+}
