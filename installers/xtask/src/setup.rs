@@ -70,6 +70,7 @@ const PEERS: &[Package] = &[
 const RIVALS: &[Package] = &[
     program("rtpengine-daemon", &["rtpengine"]),
     program("janus", &["janus"]),
+    program("coturn", &["turnserver"]),
     program("iproute2", &["ip"]),
     program("util-linux", &["unshare"]),
 ];

@@ -7,13 +7,13 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, IoSliceMut, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::process::{Child, Command, Stdio};
 
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use tokio::io::Interest;
 
 use super::Outcome;
+use super::daemon::Daemon;
 use super::load::End;
 use super::plain::PlainEnd;
 
@@ -120,51 +120,26 @@ fn transform(key: &LessSafeKey, packet: &mut [u8]) -> bool {
     }
 }
 
-/// The parent's side.
-pub(crate) struct Bare {
-    child: Child,
-}
-
-impl Bare {
-    /// The loop and its ends: one that sends and one that receives for each session.
-    pub(crate) fn start(sessions: usize, bytes: usize) -> Outcome<(Self, Vec<Box<dyn End>>)> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("bare")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let (input, output) = (child.stdin.take(), child.stdout.take());
-        let bare = Self { child };
-        let mut line = String::new();
-        BufReader::new(output.ok_or("no output")?).read_line(&mut line)?;
-        let server: SocketAddr = line.trim().parse()?;
-        let mut input = input.ok_or("no input")?;
-        let packet = sealed(bytes)?;
-        let mut ends: Vec<Box<dyn End>> = Vec::new();
-        for _ in 0..sessions {
-            let (from, to) = (
-                PlainEnd::repeating(server, packet.clone())?,
-                PlainEnd::repeating(server, packet.clone())?,
-            );
-            let (source, sink) = (from.address()?, to.address()?);
-            writeln!(input, "{source} {sink}")?;
-            ends.push(Box::new(from));
-            ends.push(Box::new(to));
-        }
-        Ok((bare, ends))
+/// The parent's side: the loop and its ends, one that sends and one that receives for each
+/// session.
+pub(crate) fn start(sessions: usize, bytes: usize) -> Outcome<(Daemon, Vec<Box<dyn End>>)> {
+    let (daemon, mut input, output) = Daemon::own(&["bare"])?;
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line)?;
+    let server: SocketAddr = line.trim().parse()?;
+    let packet = sealed(bytes)?;
+    let mut ends: Vec<Box<dyn End>> = Vec::new();
+    for _ in 0..sessions {
+        let (from, to) = (
+            PlainEnd::repeating(server, packet.clone())?,
+            PlainEnd::repeating(server, packet.clone())?,
+        );
+        let (source, sink) = (from.address()?, to.address()?);
+        writeln!(input, "{source} {sink}")?;
+        ends.push(Box::new(from));
+        ends.push(Box::new(to));
     }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-}
-
-impl Drop for Bare {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
-    }
+    Ok((daemon, ends))
 }
 
 fn sealed(bytes: usize) -> Outcome<Vec<u8>> {

@@ -8,7 +8,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 use vrs_media::Certificate;
 
 use super::Outcome;
+use super::daemon::Daemon;
 use super::load::End;
 use super::web::WebEnd;
 
@@ -35,7 +36,7 @@ const ROOM: u64 = 1;
 const FEED: u64 = 7;
 
 pub(crate) struct Janus {
-    child: Child,
+    pub(crate) daemon: Daemon,
     socket: WebSocket<TcpStream>,
     asked: u64,
     session: u64,
@@ -91,20 +92,17 @@ impl Janus {
         let folder = tempfile::tempdir()?;
         let port = TcpListener::bind((ADDRESS, 0))?.local_addr()?.port();
         configure(folder.path(), port)?;
-        let mut child = Command::new("janus")
+        let mut command = Command::new("janus");
+        command
             .arg("--configs-folder")
             .arg(folder.path())
-            .arg("--disable-colors")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("janus (package janus): {error}"))?;
+            .arg("--disable-colors");
+        let mut daemon = Daemon::quiet(&mut command, "janus")?;
         let begin = Instant::now();
         let stream = loop {
             match TcpStream::connect((ADDRESS, port)) {
                 Ok(stream) => break stream,
-                Err(_) if child.try_wait()?.is_none() && begin.elapsed() < PATIENCE => {
+                Err(_) if !daemon.has_ended()? && begin.elapsed() < PATIENCE => {
                     std::thread::sleep(LOOK);
                 }
                 Err(error) => return Err(format!("janus does not start: {error}").into()),
@@ -118,17 +116,13 @@ impl Janus {
             .insert("Sec-WebSocket-Protocol", protocol);
         let (socket, _) = client(request, stream).map_err(|error| error.to_string())?;
         Ok(Self {
-            child,
+            daemon,
             socket,
             asked: 0,
             session: 0,
             early: VecDeque::new(),
             _folder: folder,
         })
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     fn attach(&mut self) -> Outcome<u64> {
@@ -202,14 +196,6 @@ impl Janus {
             }
             return Ok(message);
         }
-    }
-}
-
-impl Drop for Janus {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
     }
 }
 

@@ -1,19 +1,22 @@
 //! What a forwarded packet costs: ours beside a program that people would pick instead, or
 //! beside the least that any relay must do.
 //!
-//! `cargo peerbench <floor|sfu|three>`. Both programs run in turn, five rounds, under the same
+//! `cargo peerbench <floor|sfu|three|turn>`. Both programs run in turn, five rounds, under the same
 //! load; the cost is the time that their processes were on a processor, for a million packets that
 //! arrived. Needs Linux; a peer is a package of Debian.
 //! What it is not: a test; the figures depend on the machine. The last line is for programs.
 //! Start reading at [`Shape`].
 
 mod bare;
+mod coturn;
 mod cpu;
+mod daemon;
 mod janus;
 mod load;
 mod plain;
 mod plane;
 mod rtpengine;
+mod turn;
 mod web;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -57,6 +60,7 @@ struct Shape {
     bytes: usize,
     /// Of all publishers together.
     rate: Rate,
+    ours: fn(Shape) -> Outcome<Rig>,
     peer: fn(Shape) -> Outcome<Rig>,
     /// Where everything is; Janus has no loopback addresses.
     local: Ipv4Addr,
@@ -64,7 +68,7 @@ struct Shape {
 
 const LASTING: Duration = Duration::from_secs(5);
 
-const SHAPES: [Shape; 3] = [
+const SHAPES: [Shape; 4] = [
     Shape {
         name: "floor",
         sessions: 100,
@@ -74,6 +78,7 @@ const SHAPES: [Shape; 3] = [
             packets: 20_000,
             lasting: LASTING,
         },
+        ours: plane,
         peer: floor,
         local: Ipv4Addr::LOCALHOST,
     },
@@ -86,6 +91,7 @@ const SHAPES: [Shape; 3] = [
             packets: 20_000,
             lasting: LASTING,
         },
+        ours: plane,
         peer: rtpengine,
         local: Ipv4Addr::LOCALHOST,
     },
@@ -98,10 +104,41 @@ const SHAPES: [Shape; 3] = [
             packets: 200,
             lasting: LASTING,
         },
+        ours: plane,
         peer: janus,
         local: janus::ADDRESS,
     },
+    Shape {
+        name: "turn",
+        sessions: 100,
+        receivers: 1,
+        bytes: 1200,
+        rate: Rate {
+            packets: 40_000,
+            lasting: LASTING,
+        },
+        ours: turn,
+        peer: coturn,
+        local: Ipv4Addr::LOCALHOST,
+    },
 ];
+
+impl Rig {
+    /// A program's ends, some of which publish; `program` ends it when it is dropped.
+    fn new(
+        pid: u32,
+        publishers: Vec<usize>,
+        ends: Vec<Box<dyn End>>,
+        program: impl std::any::Any,
+    ) -> Self {
+        Self {
+            pid,
+            ends,
+            publishers,
+            _program: Box::new(program),
+        }
+    }
+}
 
 impl Shape {
     /// Places of the ends that publish: each is the first of its session.
@@ -111,7 +148,7 @@ impl Shape {
     }
 }
 
-fn ours(shape: Shape) -> Outcome<Rig> {
+fn plane(shape: Shape) -> Outcome<Rig> {
     let certificate = Certificate::generate()?;
     let local = IpAddr::V4(shape.local);
     let mut plane = plane::Plane::start(local)?;
@@ -125,43 +162,49 @@ fn ours(shape: Shape) -> Outcome<Rig> {
         }
     }
     load::connect(&mut ends, PATIENCE)?;
-    Ok(Rig {
-        pid: plane.pid(),
-        publishers: shape.publishers(),
-        ends,
-        _program: Box::new(plane),
-    })
+    let pid = plane.daemon.pid();
+    Ok(Rig::new(pid, shape.publishers(), ends, plane))
 }
 
 fn floor(shape: Shape) -> Outcome<Rig> {
-    let (bare, ends) = bare::Bare::start(shape.sessions, shape.bytes)?;
-    Ok(Rig {
-        pid: bare.pid(),
-        publishers: shape.publishers(),
-        ends,
-        _program: Box::new(bare),
-    })
+    let (bare, ends) = bare::start(shape.sessions, shape.bytes)?;
+    Ok(Rig::new(bare.pid(), shape.publishers(), ends, bare))
 }
 
 fn rtpengine(shape: Shape) -> Outcome<Rig> {
     let (engine, ends) = rtpengine::Rtpengine::start(shape.sessions, shape.bytes)?;
-    Ok(Rig {
-        pid: engine.pid(),
-        publishers: shape.publishers(),
-        ends,
-        _program: Box::new(engine),
-    })
+    let pid = engine.daemon.pid();
+    Ok(Rig::new(pid, shape.publishers(), ends, engine))
 }
 
 fn janus(shape: Shape) -> Outcome<Rig> {
     let (janus, mut ends) = janus::Janus::start(shape.receivers, shape.bytes)?;
     load::connect(&mut ends, PATIENCE)?;
-    Ok(Rig {
-        pid: janus.pid(),
-        publishers: shape.publishers(),
+    let pid = janus.daemon.pid();
+    Ok(Rig::new(pid, shape.publishers(), ends, janus))
+}
+
+/// Both ends of each session publish: a client of the relay, and its peer.
+fn turn(shape: Shape) -> Outcome<Rig> {
+    let (turn, server) = turn::start()?;
+    let ends = turn.folder.clients(server, shape.sessions, shape.bytes)?;
+    Ok(Rig::new(
+        turn.daemon.pid(),
+        (0..ends.len()).collect(),
         ends,
-        _program: Box::new(janus),
-    })
+        turn,
+    ))
+}
+
+fn coturn(shape: Shape) -> Outcome<Rig> {
+    let (coturn, server) = coturn::start()?;
+    let ends = coturn.folder.clients(server, shape.sessions, shape.bytes)?;
+    Ok(Rig::new(
+        coturn.daemon.pid(),
+        (0..ends.len()).collect(),
+        ends,
+        coturn,
+    ))
 }
 
 /// CPU seconds for a million packets that arrived, and what came of the load.
@@ -196,7 +239,7 @@ fn median(mut figures: Vec<f64>) -> f64 {
 fn compare(shape: Shape) -> Outcome<()> {
     let (mut own, mut other) = (Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
-        let (own_cost, own_counts) = measure(ours(shape)?, shape.rate)?;
+        let (own_cost, own_counts) = measure((shape.ours)(shape)?, shape.rate)?;
         let (other_cost, other_counts) = measure((shape.peer)(shape)?, shape.rate)?;
         println!(
             "round {round}: ours={own_cost:.2} peer={other_cost:.2} ratio={:.2}",
@@ -223,6 +266,7 @@ fn run(name: Option<&str>) -> Outcome<ExitCode> {
     match name {
         Some("plane") => plane::serve()?,
         Some("bare") => bare::serve()?,
+        Some("turn-server") => turn::serve()?,
         Some(name) => {
             let shape = SHAPES.into_iter().find(|shape| shape.name == name);
             let shape =

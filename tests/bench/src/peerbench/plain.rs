@@ -23,6 +23,11 @@ impl PlainEnd {
     /// An end that sends always the same bytes.
     pub(crate) fn repeating(server: SocketAddr, packet: Vec<u8>) -> io::Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        Self::with(socket, server, packet)
+    }
+
+    /// The same with a socket that the server knows already.
+    pub(crate) fn with(socket: UdpSocket, server: SocketAddr, packet: Vec<u8>) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         Ok(Self {
             socket,

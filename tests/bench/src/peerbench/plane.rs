@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout};
 
 use relay_server::sfu::{self, SfuConfig};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use vrs_domain::{Leg, SessionId};
 
 use super::Outcome;
+use super::daemon::Daemon;
 
 /// News of legs that may wait; nobody reads them here.
 const NEWS_MAX: usize = 1024;
@@ -47,28 +48,19 @@ pub(crate) fn serve() -> Outcome<()> {
 
 /// The parent's side.
 pub(crate) struct Plane {
-    child: Child,
+    pub(crate) daemon: Daemon,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
 
 impl Plane {
     pub(crate) fn start(local: IpAddr) -> Outcome<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["plane", &local.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let (input, output) = (child.stdin.take(), child.stdout.take());
+        let (daemon, input, output) = Daemon::own(&["plane", &local.to_string()])?;
         Ok(Self {
-            input: input.ok_or("no input")?,
-            output: BufReader::new(output.ok_or("no output")?),
-            child,
+            daemon,
+            input,
+            output: BufReader::new(output),
         })
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// The answer to a leg's offer.
@@ -82,13 +74,5 @@ impl Plane {
         let mut line = String::new();
         self.output.read_line(&mut line)?;
         Ok(serde_json::from_str(&line)?)
-    }
-}
-
-impl Drop for Plane {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
     }
 }

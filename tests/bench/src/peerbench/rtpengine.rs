@@ -4,12 +4,13 @@
 //! with JSON bodies.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::Outcome;
+use super::daemon::Daemon;
 use super::load::End;
 use super::plain::PlainEnd;
 
@@ -28,7 +29,7 @@ const RTP_HEADER: [u8; 12] = [0x80, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 const TAG_BYTES: usize = 16;
 
 pub(crate) struct Rtpengine {
-    child: Child,
+    pub(crate) daemon: Daemon,
     control: UdpSocket,
     cookie: u64,
 }
@@ -57,28 +58,21 @@ impl Rtpengine {
         control.set_read_timeout(Some(ASK_AGAIN))?;
         let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         control.connect(free)?;
-        let child = Command::new("rtpengine")
+        let mut command = Command::new("rtpengine");
+        command
             .args(["--config-file=none", "--foreground", "--log-stderr"])
             .args(["--log-level=3", "--table=-1", "--num-threads=1"])
             .args(["--interface=127.0.0.1", &format!("--listen-ng={free}")])
             .args([
                 format!("--port-min={}", PORTS[0]),
                 format!("--port-max={}", PORTS[1]),
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("rtpengine (package rtpengine-daemon): {error}"))?;
+            ]);
+        let daemon = Daemon::quiet(&mut command, "rtpengine-daemon")?;
         Ok(Self {
-            child,
+            daemon,
             control,
             cookie: 0,
         })
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     fn await_start(&mut self) -> Outcome<()> {
@@ -126,14 +120,6 @@ impl Rtpengine {
         }))?;
         from.send_to(place(answered["sdp"].as_str().unwrap_or_default())?);
         Ok(())
-    }
-}
-
-impl Drop for Rtpengine {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ended = self.child.kill();
-        let _reaped = self.child.wait();
     }
 }
 
