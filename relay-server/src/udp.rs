@@ -7,6 +7,7 @@ use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 
 use mio::{Interest, Registry, Token};
+use nix::sys::socket::{setsockopt, sockopt};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use vrs_media::Batch;
 
@@ -36,6 +37,7 @@ impl Socket {
     pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = std::net::UdpSocket::bind(address)?;
         let state = UdpSocketState::new((&socket).into())?;
+        be_told_little(&socket);
         // What the kernel grants is enough to work with.
         let _granted = state.set_recv_buffer_size((&socket).into(), RECEIVE_BUFFER_BYTES);
         let socket = mio::net::UdpSocket::from_std(socket);
@@ -97,6 +99,19 @@ impl Socket {
         };
         let send = || self.state.try_send((&self.socket).into(), &transmit);
         self.socket.try_io(send)
+    }
+}
+
+/// Lets the kernel say only whence a datagram came, and not when, whereto and in which class:
+/// nobody here asks, and it costs some for each. Where it cannot be switched off, it stays.
+fn be_told_little(socket: &std::net::UdpSocket) {
+    let _time = setsockopt(socket, sockopt::ReceiveTimestampns, &false);
+    if socket.local_addr().is_ok_and(|address| address.is_ipv4()) {
+        let _place = setsockopt(socket, sockopt::Ipv4PacketInfo, &false);
+        let _class = setsockopt(socket, sockopt::IpRecvTos, &false);
+    } else {
+        let _place = setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &false);
+        let _class = setsockopt(socket, sockopt::IpRecvTos, &false);
     }
 }
 
