@@ -11,7 +11,7 @@ import { chromium } from "playwright-core";
 
 const options = JSON.parse(process.argv[2]);
 const bundle = await build({
-  entryPoints: [new URL("page.js", import.meta.url).pathname],
+  entryPoints: [new URL(options.page ?? "page.js", import.meta.url).pathname],
   bundle: true,
   format: "iife",
   write: false,

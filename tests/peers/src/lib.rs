@@ -30,7 +30,11 @@ fn find(name: &str) -> Option<PathBuf> {
 }
 
 /// A UDP port of loopback that nobody has at the moment.
-fn free_port() -> u16 {
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     socket.local_addr().expect("an address").port()
 }
@@ -52,7 +56,7 @@ pub fn sipp(scenario: &[&str]) -> (Program, String) {
     (Program::start("sipp", &mut command), sip)
 }
 
-/// Headless Chromium with JsSIP, signed in as somebody.
+/// Headless Chromium: with JsSIP, signed in as somebody, or with nothing but WebRTC.
 pub struct Browser {
     program: Program,
 }
@@ -64,16 +68,34 @@ impl Browser {
     /// When node, npm or Chromium are missing or do not start.
     #[must_use]
     pub fn start(service: &Service, user: &str, password: &str, call: Option<&str>) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
-        fetch_packages(&folder);
-        let options = json!({
+        Self::open(&json!({
             "server": format!("wss://{}/sip", service.secure()),
             "domain": "localhost",
             "user": user,
             "password": password,
             "call": call,
             "chromium": chromium(),
-        });
+        }))
+    }
+
+    /// Starts it with two ends of WebRTC that reach each other only through relays of a TURN
+    /// server (its URL, and a credential as the server's command line gives it).
+    ///
+    /// # Panics
+    /// As [`Browser::start`].
+    #[must_use]
+    pub fn relayed(url: &str, credential: &Value) -> Self {
+        Self::open(&json!({
+            "page": "turn.js",
+            "urls": [url],
+            "credential": credential,
+            "chromium": chromium(),
+        }))
+    }
+
+    fn open(options: &Value) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
+        fetch_packages(&folder);
         let mut command = Command::new(installed("node", "nodejs"));
         command
             .current_dir(&folder)
