@@ -22,7 +22,7 @@ use turn_server_proto::types::stun::prelude::{MessageWrite, MessageWriteExt};
 use vrs_domain::Sensitive;
 
 use super::accounts::{AccountId, Accounts, Over};
-use super::figures::{Dropped, Figures};
+use super::figures::{Direction, Dropped, Figures};
 use super::limiter::Limiter;
 use super::nonce::Nonces;
 use super::peer::PeerPolicy;
@@ -433,6 +433,7 @@ impl Machine {
                 }
             }
             Form::Indication => {
+                self.figures.relayed(Direction::ToClient, 1, data.len());
                 self.answer(client, data_indication(peer, data));
                 Way::Nowhere
             }

@@ -30,6 +30,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod ways;
 
 pub use credential::Credential;
 pub use start::{TurnError, TurnHandle, serve};

@@ -17,7 +17,8 @@ use vrs_domain::limit;
 
 use super::framing::Framer;
 use super::machine::{Client, Transport};
-use super::thread::{Doorbell, Input, StreamId};
+use super::thread::{Doorbell, Input};
+use super::ways::StreamId;
 use crate::edge::limits::Places;
 
 /// Units that may wait to be written to one stream; further ones are dropped.
