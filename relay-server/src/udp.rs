@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use mio::{Interest, Registry, Token};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
-use vrs_media::Batch;
+use vrs_media::{Batch, Run};
 
 /// What one read may bring from one source: as many datagrams as the kernel has joined.
 const BUFFER_BYTES: usize = 65_536;
@@ -49,22 +49,17 @@ impl Socket {
     /// A full socket buffer drops media; retransmission and key frames recover.
     pub(crate) fn flush(&self, batch: &mut Batch) {
         for run in batch.runs(self.state.max_gso_segments(), RUN_BYTES_MAX) {
-            self.transmit(run.destination, run.bytes, Some(run.segment));
+            self.transmit(&run);
         }
         batch.clear();
     }
 
-    /// Sends one datagram, or drops it.
-    pub(crate) fn send(&self, destination: SocketAddr, bytes: &[u8]) {
-        self.transmit(destination, bytes, None);
-    }
-
-    fn transmit(&self, destination: SocketAddr, contents: &[u8], segment_size: Option<usize>) {
+    fn transmit(&self, run: &Run<'_>) {
         let transmit = Transmit {
-            destination,
+            destination: run.destination,
             ecn: None,
-            contents,
-            segment_size,
+            contents: run.bytes,
+            segment_size: Some(run.segment),
             src_ip: None,
         };
         let send = || self.state.try_send((&self.socket).into(), &transmit);

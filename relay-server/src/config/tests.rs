@@ -675,7 +675,11 @@ fn each_worker_has_a_port_that_nobody_else_may_have() {
     for (media, workers, told) in [
         ("media = \"127.0.0.1:0\"", "0", "[media] workers"),
         ("media = \"127.0.0.1:0\"", "65", "[media] workers"),
-        ("media = \"127.0.0.1:65534\"", "3", "name a port up to 65533"),
+        (
+            "media = \"127.0.0.1:65534\"",
+            "3",
+            "name a port up to 65533",
+        ),
         (
             "media = \"127.0.0.1:3477\"\nturn_udp = \"127.0.0.1:3478\"",
             "2",

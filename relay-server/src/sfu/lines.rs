@@ -15,7 +15,7 @@ use vrs_domain::{Leg, SessionId};
 use super::line::{Line, LineDatagram};
 use super::news::Teller;
 use super::plane::Bell;
-use super::worker::seed;
+use super::rooms::seed;
 use super::{COMMANDS_WAITING_MAX, LinePlan, MediaNews, Reply, SfuError};
 
 /// Telephone datagrams that may wait; past it they are dropped.

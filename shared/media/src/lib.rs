@@ -30,7 +30,7 @@ pub mod telephone_event;
 mod testing;
 pub mod trunk;
 
-pub use batch::{Batch, Datagram};
+pub use batch::{Batch, Datagram, Run};
 pub use certificate::Certificate;
 pub use error::{MediaError, Refusal};
 pub use forward::Rewriter;

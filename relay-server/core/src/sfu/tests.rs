@@ -28,7 +28,7 @@ struct Client {
 /// A room, its clients and a network without faults.
 struct World {
     now: Instant,
-    room: Room,
+    room: Room<Leg>,
     clients: Vec<Client>,
     batch: Batch,
     got: Vec<(Leg, PeerEvent)>,
