@@ -1,7 +1,7 @@
 //! What a forwarded packet costs: ours beside a program that people would pick instead, or
 //! beside the least that any relay must do.
 //!
-//! `cargo peerbench <floor|sfu|three>`. Both programs run in turn, five rounds, under the same
+//! `cargo peerbench <floor|sfu|three|fanout>`. Both programs run in turn, five rounds, under the same
 //! load; the cost is the time that their processes were on a processor, for a million packets that
 //! arrived. Needs Linux; a peer is a package of Debian.
 //! What it is not: a test; the figures depend on the machine. The last line is for programs.
@@ -9,6 +9,7 @@
 
 mod bare;
 mod cpu;
+mod fan;
 mod janus;
 mod load;
 mod plain;
@@ -32,7 +33,7 @@ const ROUNDS: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Before anything is counted.
 const WARM: Duration = Duration::from_millis(500);
-/// Who sees the caller; where fewer are wanted, the first of them.
+/// Who sees the caller; where fewer are wanted, the first of them. A fan knows no legs.
 const VIEWERS: [Leg; 4] = [Leg::Interpreter, Leg::Team, Leg::Supervisor, Leg::Relief];
 
 /// A program under load.
@@ -57,6 +58,8 @@ struct Shape {
     bytes: usize,
     /// Of all publishers together.
     rate: Rate,
+    /// How our program serves.
+    own: &'static str,
     peer: fn(Shape) -> Outcome<Rig>,
     /// Where everything is; Janus has no loopback addresses.
     local: Ipv4Addr,
@@ -64,7 +67,7 @@ struct Shape {
 
 const LASTING: Duration = Duration::from_secs(5);
 
-const SHAPES: [Shape; 3] = [
+const SHAPES: [Shape; 4] = [
     Shape {
         name: "floor",
         sessions: 100,
@@ -74,6 +77,7 @@ const SHAPES: [Shape; 3] = [
             packets: 20_000,
             lasting: LASTING,
         },
+        own: "plane",
         peer: floor,
         local: Ipv4Addr::LOCALHOST,
     },
@@ -86,6 +90,7 @@ const SHAPES: [Shape; 3] = [
             packets: 20_000,
             lasting: LASTING,
         },
+        own: "plane",
         peer: rtpengine,
         local: Ipv4Addr::LOCALHOST,
     },
@@ -98,6 +103,20 @@ const SHAPES: [Shape; 3] = [
             packets: 200,
             lasting: LASTING,
         },
+        own: "plane",
+        peer: janus,
+        local: janus::ADDRESS,
+    },
+    Shape {
+        name: "fanout",
+        sessions: 1,
+        receivers: 10,
+        bytes: 1100,
+        rate: Rate {
+            packets: 1000,
+            lasting: LASTING,
+        },
+        own: "fan",
         peer: janus,
         local: janus::ADDRESS,
     },
@@ -114,10 +133,10 @@ impl Shape {
 fn ours(shape: Shape) -> Outcome<Rig> {
     let certificate = Certificate::generate()?;
     let local = IpAddr::V4(shape.local);
-    let mut plane = plane::Plane::start(local)?;
+    let mut plane = plane::Plane::start(shape.own, local)?;
     let mut ends: Vec<Box<dyn End>> = Vec::new();
     for session in 0..shape.sessions {
-        let viewers = VIEWERS.into_iter().take(shape.receivers);
+        let viewers = VIEWERS.into_iter().cycle().take(shape.receivers);
         for leg in [Leg::Caller].into_iter().chain(viewers) {
             let (mut end, offer) = web::WebEnd::offer(local, &certificate, shape.bytes)?;
             end.accept(&plane.answer(session as u128, leg, offer)?)?;
@@ -223,6 +242,7 @@ fn run(name: Option<&str>) -> Outcome<ExitCode> {
     match name {
         Some("plane") => plane::serve()?,
         Some("bare") => bare::serve()?,
+        Some("fan") => fan::serve()?,
         Some(name) => {
             let shape = SHAPES.into_iter().find(|shape| shape.name == name);
             let shape =

@@ -17,10 +17,10 @@ use super::Outcome;
 const NEWS_MAX: usize = 1024;
 
 #[derive(Serialize, Deserialize)]
-struct Ask {
+pub(crate) struct Ask {
     session: u128,
     leg: String,
-    offer: String,
+    pub(crate) offer: String,
 }
 
 /// The child's side: answers offers until its input ends.
@@ -53,9 +53,10 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
-    pub(crate) fn start(local: IpAddr) -> Outcome<Self> {
+    /// The program that serves as `how` says: the whole plane, or a fan.
+    pub(crate) fn start(how: &str, local: IpAddr) -> Outcome<Self> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["plane", &local.to_string()])
+            .args([how, &local.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
