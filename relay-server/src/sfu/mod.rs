@@ -16,6 +16,7 @@ mod line;
 mod lines;
 mod news;
 mod plane;
+mod quality;
 mod rooms;
 pub mod voice;
 mod worker;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use relay_core::sfu::{Party, PeerNews, Room, RoomOutput};
 use vrs_domain::SessionId;
-use vrs_media::{Batch, Certificate, MediaKind, Peer, PeerConfig, Receive};
+use vrs_media::{Batch, Certificate, MediaKind, Peer, PeerConfig, PeerStats, Receive};
 
 use super::SfuError;
 use super::demux::{Demux, Owners};
@@ -24,6 +24,15 @@ pub enum Notice<L> {
         leg: L,
         /// What.
         news: PeerNews,
+    },
+    /// A peer left; these were its figures.
+    Parted {
+        /// Whose session.
+        session: SessionId,
+        /// Whose peer.
+        leg: L,
+        /// All that it counted.
+        stats: Box<PeerStats>,
     },
     /// Text that nobody could take.
     TextLost {
@@ -181,6 +190,11 @@ impl<L: Party + Hash> Rooms<L> {
                     continue;
                 }
                 RoomOutput::News { leg, news } => Notice::News { session, leg, news },
+                RoomOutput::Parted { leg, stats } => Notice::Parted {
+                    session,
+                    leg,
+                    stats,
+                },
                 RoomOutput::TextLost { leg } => Notice::TextLost { session, leg },
                 RoomOutput::Voice {
                     leg,
@@ -332,6 +346,14 @@ impl<L: Party + Hash> Rooms<L> {
     pub fn legs(&self, session: SessionId) -> Vec<L> {
         let slot = self.slots.get(&session);
         slot.map(|slot| slot.room.legs()).unwrap_or_default()
+    }
+
+    /// The figures of all peers.
+    pub fn stats(&self) -> impl Iterator<Item = (SessionId, L, PeerStats)> {
+        self.slots.iter().flat_map(|(session, slot)| {
+            let peers = slot.room.stats();
+            peers.map(|(leg, stats)| (*session, leg, stats))
+        })
     }
 
     /// Closes all peers of a session.

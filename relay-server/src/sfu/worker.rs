@@ -15,6 +15,7 @@ use super::forwarder::Forwarder;
 use super::lines::{self, Mixed, Order, Said, answer};
 use super::news::Teller;
 use super::plane::SOCKET;
+use super::quality::{self, Quality};
 use super::rooms::Notice;
 use super::{Command, LinePlan, MediaNews, Reply, SfuError};
 
@@ -29,10 +30,12 @@ pub(super) struct Worker {
     forwarder: Forwarder<Leg>,
     lines: lines::Door,
     news: Teller,
+    quality: Quality,
+    quality_due: Instant,
 }
 
 impl Worker {
-    pub(super) const fn new(
+    pub(super) fn new(
         forwarder: Forwarder<Leg>,
         lines: lines::Door,
         news: mpsc::Sender<MediaNews>,
@@ -41,6 +44,8 @@ impl Worker {
             forwarder,
             lines,
             news: Teller::new(news),
+            quality: Quality::default(),
+            quality_due: Instant::now() + quality::INTERVAL,
         }
     }
 
@@ -83,7 +88,8 @@ impl Worker {
             }
             self.forwarder.rooms.handle_timeout(now);
             self.forwarder.flush();
-            self.on_notices();
+            self.on_notices(now);
+            self.count(now);
             self.news.catch_up();
         }
         Ok(())
@@ -112,7 +118,18 @@ impl Worker {
         Ok(true)
     }
 
-    fn on_notices(&mut self) {
+    /// Brings the metrics up to date, when it is time.
+    fn count(&mut self, now: Instant) {
+        if now < self.quality_due {
+            return;
+        }
+        self.quality_due = now + quality::INTERVAL;
+        for (session, leg, stats) in self.forwarder.rooms.stats() {
+            self.quality.update(session, leg, stats);
+        }
+    }
+
+    fn on_notices(&mut self, now: Instant) {
         while let Some(notice) = self.forwarder.rooms.poll_notice() {
             match notice {
                 Notice::News { session, leg, news } => {
@@ -121,6 +138,11 @@ impl Worker {
                     }
                     self.news.tell(MediaNews { session, leg, news });
                 }
+                Notice::Parted {
+                    session,
+                    leg,
+                    stats,
+                } => self.quality.parted(now, session, leg, &stats),
                 Notice::TextLost { session, leg } => {
                     debug!(%session, %leg, "text that the other side cannot take");
                 }
@@ -147,8 +169,8 @@ impl Worker {
                 leg,
                 reply,
             } => {
-                answer(reply, self.forwarder.rooms.offer(now, session, leg));
-                self.tell_listeners(session);
+                let made = self.forwarder.rooms.offer(now, session, leg);
+                self.joined(now, session, leg, made, reply);
             }
             Command::Answer {
                 session,
@@ -156,11 +178,8 @@ impl Worker {
                 offer,
                 reply,
             } => {
-                answer(
-                    reply,
-                    self.forwarder.rooms.answer(now, session, leg, &offer),
-                );
-                self.tell_listeners(session);
+                let made = self.forwarder.rooms.answer(now, session, leg, &offer);
+                self.joined(now, session, leg, made, reply);
             }
             Command::AcceptAnswer {
                 session,
@@ -193,6 +212,8 @@ impl Worker {
             Command::Leave { session, leg } => self.leave(now, session, leg),
             Command::Rename { session, from, to } => {
                 self.forwarder.rooms.rename(now, session, from, to);
+                self.on_notices(now);
+                self.quality.renamed(session, from, to);
                 self.lines.order(Order::Rename { session, from, to });
                 self.tell_listeners(session);
             }
@@ -222,6 +243,24 @@ impl Worker {
                 self.lines.order(Order::Close { session });
             }
         }
+    }
+
+    /// A leg has a new peer, or has not.
+    fn joined(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        leg: Leg,
+        made: Result<String, SfuError>,
+        reply: Reply<String>,
+    ) {
+        // Whoever was there has parted.
+        self.on_notices(now);
+        if made.is_ok() {
+            self.quality.joined(now, session, leg);
+        }
+        answer(reply, made);
+        self.tell_listeners(session);
     }
 
     fn reoffered(

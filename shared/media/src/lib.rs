@@ -16,6 +16,7 @@ pub mod forward;
 pub mod g711;
 pub mod h264;
 pub mod nack;
+mod pace;
 pub mod peer;
 pub mod picture;
 pub mod reorder;

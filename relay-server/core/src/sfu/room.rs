@@ -40,6 +40,13 @@ pub enum RoomOutput<L> {
         /// What happened.
         news: PeerNews,
     },
+    /// A peer left, or another one took its place; these were its figures.
+    Parted {
+        /// Whose peer.
+        leg: L,
+        /// All that it counted.
+        stats: Box<PeerStats>,
+    },
     /// Text of this leg could not be passed on: nobody to take it, or too much waits.
     TextLost {
         /// Who wrote.
@@ -126,8 +133,10 @@ impl<L: Party> Room<L> {
     /// Closes and removes a peer.
     pub fn leave(&mut self, now: Instant, leg: L) {
         if let Some(peer) = self.peer_mut(leg) {
+            let stats = Box::new(peer.stats());
             peer.close(now);
             self.settle(now);
+            self.outputs.push_back(RoomOutput::Parted { leg, stats });
         }
         self.peers.remove(&leg);
         self.moved = true;
@@ -163,10 +172,9 @@ impl<L: Party> Room<L> {
         self.peers.get_mut(&leg)
     }
 
-    /// Counters of a leg's peer.
-    #[must_use]
-    pub fn stats(&self, leg: L) -> Option<PeerStats> {
-        self.peers.get(&leg).map(Peer::stats)
+    /// The figures of all peers.
+    pub fn stats(&self) -> impl Iterator<Item = (L, PeerStats)> {
+        self.peers.iter().map(|(leg, peer)| (*leg, peer.stats()))
     }
 
     /// Takes one datagram that belongs to `leg` and came this way: from, to. It is decrypted where
