@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tracing::info;
 use vrs_domain::{Leg, SessionId};
+use vrs_media::trunk::TrunkStats;
 use vrs_media::{KindStats, MediaKind, PeerStats};
 
 /// Metrics are brought up to date this often.
@@ -181,6 +182,28 @@ fn tell(session: SessionId, leg: Leg, lasted: Duration, stats: &PeerStats) {
         audio_loss_in_percent = loss_percent(audio.lost, audio.packets_received),
         audio_jitter_ms = f64::from(audio.jitter_ms),
         refused = stats.unproven + stats.undecryptable + stats.unknown,
+        "quality"
+    );
+}
+
+/// How good the sound of a telephone was that hung up.
+pub(super) fn tell_line(session: SessionId, stats: &TrunkStats) {
+    if stats.packets_sent + stats.packets_received == 0 {
+        // It was never answered.
+        return;
+    }
+    info!(
+        %session,
+        leg = word(Leg::Hearing),
+        codec = stats.codec,
+        crypto = stats.crypto_suite,
+        packets_in = stats.packets_received,
+        packets_out = stats.packets_sent,
+        audio_loss_in_percent = loss_percent(stats.lost, stats.packets_received),
+        audio_jitter_ms = f64::from(stats.jitter_ms),
+        concealed = stats.concealed,
+        round_trip_ms = stats.rtt_ms.map(f64::from),
+        refused = stats.unexpected_source + stats.undecryptable + stats.unknown,
         "quality"
     );
 }

@@ -8,14 +8,12 @@ use vrs_client::Command;
 use vrs_e2e::ServiceBuilder;
 
 /// The metrics as the admin port gives them.
-fn metrics(admin: &str) -> String {
-    let mut stream = TcpStream::connect(admin).unwrap();
-    stream
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        .unwrap();
+fn metrics(admin: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(admin)?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    text
+    stream.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// The value of the first series whose name and labels contain all of this.
@@ -68,7 +66,14 @@ fn a_call_leaves_lines_about_its_quality_and_metrics_say_what_flowed() {
         assert!(line.to_string().contains("SRTP_AEAD_AES_128_GCM"), "{line}");
     }
 
-    let text = metrics(&address);
+    let telephone = service.server().find("a line about the telephone", |line| {
+        let ours = line.contains("\"quality\"") && line.contains("\"leg\":\"hearing\"");
+        ours.then(|| line.to_owned())
+    });
+    assert!(telephone.contains("\"codec\":\"PCM"), "{telephone}");
+    assert!(!telephone.contains("\"packets_in\":0,"), "{telephone}");
+
+    let text = metrics(&address).unwrap();
     for leg in ["leg=\"caller\"", "leg=\"interpreter\""] {
         for direction in ["direction=\"in\"", "direction=\"out\""] {
             let name = "visavis_media_packets_total{";
