@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use mio::{Interest, Registry, Token};
 use nix::sys::socket::{setsockopt, sockopt};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
-use vrs_media::Batch;
+use vrs_media::{Batch, Run};
 
 /// What one read may bring from one source: as many datagrams as the kernel has joined.
 const BUFFER_BYTES: usize = 65_536;
@@ -65,12 +65,11 @@ impl Socket {
     pub(crate) fn flush(&self, batch: &mut Batch) -> usize {
         let mut dropped = 0;
         for run in batch.runs(self.state.max_gso_segments(), RUN_BYTES_MAX) {
-            let segments = run.bytes.chunks(run.segment.max(1));
-            if segments.len() > 1 && run.segment <= SEGMENT_BYTES_MAX {
-                let count = segments.len();
-                let sent = self.send_run(run.destination, run.bytes, run.segment);
-                dropped += if sent.is_ok() { 0 } else { count };
+            if run.bytes.len() > run.segment && run.segment <= SEGMENT_BYTES_MAX {
+                let sent = self.send_run(&run);
+                dropped += sent.map_or(run.bytes.len().div_ceil(run.segment), |()| 0);
             } else {
+                let segments = run.bytes.chunks(run.segment.max(1));
                 let sent = segments.map(|bytes| self.try_send(run.destination, bytes));
                 dropped += sent.filter(Result::is_err).count();
             }
@@ -79,22 +78,17 @@ impl Socket {
         dropped
     }
 
-    /// Sends one datagram, or drops it.
-    pub(crate) fn send(&self, destination: SocketAddr, bytes: &[u8]) {
-        let _sent = self.try_send(destination, bytes);
-    }
-
     /// Sends one datagram, or says why not.
     pub(crate) fn try_send(&self, destination: SocketAddr, bytes: &[u8]) -> io::Result<()> {
         self.socket.send_to(bytes, destination).map(drop)
     }
 
-    fn send_run(&self, destination: SocketAddr, bytes: &[u8], segment: usize) -> io::Result<()> {
+    fn send_run(&self, run: &Run<'_>) -> io::Result<()> {
         let transmit = Transmit {
-            destination,
+            destination: run.destination,
             ecn: None,
-            contents: bytes,
-            segment_size: Some(segment),
+            contents: run.bytes,
+            segment_size: Some(run.segment),
             src_ip: None,
         };
         let send = || self.state.try_send((&self.socket).into(), &transmit);

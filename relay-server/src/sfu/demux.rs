@@ -1,18 +1,18 @@
 //! Finds the leg a datagram on the shared media socket belongs to.
 //!
 //! A peer is known by the user fragments in its STUN checks (RFC 8445 section 7.3), which only the
-//! two ends of its signalling know; whatever comes from an address that sent one is its own, until
-//! another peer's check comes from there. The peer itself then verifies every packet (A33, A36).
+//! two ends of its signalling know; whatever comes from an address that sent one may be its own.
+//! Who forges the address of another's packets cannot take it away from them (A33): an address may
+//! be several peers', and each verifies every packet itself (A36).
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::net::SocketAddr;
 
-use vrs_domain::{Leg, SessionId};
-
-/// Which peer a datagram is for.
-pub(super) type Owner = (SessionId, Leg);
 /// Addresses remembered for one peer, the newest ones.
 const ADDRESSES_PER_PEER_MAX: usize = 16;
+/// Peers that may have sent checks from one address, the first ones.
+const OWNERS_PER_ADDRESS_MAX: usize = 4;
 
 #[derive(Default)]
 struct Known {
@@ -20,16 +20,37 @@ struct Known {
     addresses: VecDeque<SocketAddr>,
 }
 
-#[derive(Default)]
-pub(super) struct Demux {
-    by_ufrag: HashMap<String, Owner>,
-    by_address: HashMap<SocketAddr, Owner>,
-    known: HashMap<Owner, Known>,
+/// Whose a datagram may be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Owners<O> {
+    /// A stranger's.
+    None,
+    /// This peer's.
+    One(O),
+    /// One of these peers', all of which sent checks from there.
+    Several(Vec<O>),
 }
 
-impl Demux {
+/// Knows the peers of one socket by their owners.
+pub(super) struct Demux<O> {
+    by_ufrag: HashMap<String, O>,
+    by_address: HashMap<SocketAddr, Vec<O>>,
+    known: HashMap<O, Known>,
+}
+
+impl<O> Default for Demux<O> {
+    fn default() -> Self {
+        Self {
+            by_ufrag: HashMap::new(),
+            by_address: HashMap::new(),
+            known: HashMap::new(),
+        }
+    }
+}
+
+impl<O: Copy + Eq + Hash> Demux<O> {
     /// Adds one of a peer's user fragments; without BUNDLE it has one for each m-line.
-    pub(super) fn add(&mut self, ufrag: &str, owner: Owner) {
+    pub(super) fn add(&mut self, ufrag: &str, owner: O) {
         self.by_ufrag.insert(ufrag.to_owned(), owner);
         self.known
             .entry(owner)
@@ -38,7 +59,7 @@ impl Demux {
             .push(ufrag.to_owned());
     }
 
-    pub(super) fn remove(&mut self, owner: Owner) {
+    pub(super) fn remove(&mut self, owner: O) {
         let Some(known) = self.known.remove(&owner) else {
             return;
         };
@@ -51,7 +72,7 @@ impl Demux {
     }
 
     /// A peer takes another place; whoever was known there is forgotten.
-    pub(super) fn rename(&mut self, from: Owner, to: Owner) {
+    pub(super) fn rename(&mut self, from: O, to: O) {
         self.remove(to);
         let Some(known) = self.known.remove(&from) else {
             return;
@@ -60,28 +81,35 @@ impl Demux {
             self.by_ufrag.insert(ufrag.clone(), to);
         }
         for address in &known.addresses {
-            if self.by_address.get(address) == Some(&from) {
-                self.by_address.insert(*address, to);
+            if let Some(owners) = self.by_address.get_mut(address) {
+                let owner = owners.iter_mut().find(|owner| **owner == from);
+                owner.into_iter().for_each(|owner| *owner = to);
             }
         }
         self.known.insert(to, known);
     }
 
-    /// The owner of a datagram, or `None` for a stranger's.
-    pub(super) fn owner(&mut self, source: SocketAddr, bytes: &[u8]) -> Option<Owner> {
+    /// Whose a datagram may be.
+    pub(super) fn owners(&mut self, source: SocketAddr, bytes: &[u8]) -> Owners<O> {
         let checked =
             vrs_media::stun_ufrag(bytes).and_then(|ufrag| self.by_ufrag.get(ufrag).copied());
         if let Some(owner) = checked {
             self.learn(source, owner);
-            return Some(owner);
+            return Owners::One(owner);
         }
-        self.by_address.get(&source).copied()
+        match self.by_address.get(&source).map(Vec::as_slice) {
+            None | Some([]) => Owners::None,
+            Some([owner]) => Owners::One(*owner),
+            Some(owners) => Owners::Several(owners.to_vec()),
+        }
     }
 
-    fn learn(&mut self, source: SocketAddr, owner: Owner) {
-        if self.by_address.insert(source, owner) == Some(owner) {
+    fn learn(&mut self, source: SocketAddr, owner: O) {
+        let owners = self.by_address.entry(source).or_default();
+        if owners.contains(&owner) || owners.len() == OWNERS_PER_ADDRESS_MAX {
             return;
         }
+        owners.push(owner);
         let known = self.known.entry(owner).or_default();
         known.addresses.push_back(source);
         if known.addresses.len() > ADDRESSES_PER_PEER_MAX
@@ -91,17 +119,23 @@ impl Demux {
         }
     }
 
-    /// Unless somebody else's checks come from there by now.
-    fn forget(&mut self, address: SocketAddr, owner: Owner) {
-        if self.by_address.get(&address) == Some(&owner) {
-            self.by_address.remove(&address);
+    fn forget(&mut self, address: SocketAddr, owner: O) {
+        if let Some(owners) = self.by_address.get_mut(&address) {
+            owners.retain(|other| *other != owner);
+            if owners.is_empty() {
+                self.by_address.remove(&address);
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use vrs_domain::{Leg, SessionId};
+
     use super::*;
+
+    type Owner = (SessionId, Leg);
 
     const CALLER: Owner = (SessionId(1), Leg::Caller);
     const OTHER: Owner = (SessionId(2), Leg::Caller);
@@ -125,10 +159,13 @@ mod tests {
     fn a36_strangers_have_no_owner() {
         let mut demux = Demux::default();
         demux.add("mine", CALLER);
-        assert_eq!(demux.owner(address(1), &[0x80; 40]), None);
-        assert_eq!(demux.owner(address(1), &check("yours:x")), None);
-        assert_eq!(demux.owner(address(1), &check("mine:x")), Some(CALLER));
-        assert_eq!(demux.owner(address(1), &[0x80; 40]), Some(CALLER));
+        assert_eq!(demux.owners(address(1), &[0x80; 40]), Owners::None);
+        assert_eq!(demux.owners(address(1), &check("yours:x")), Owners::None);
+        assert_eq!(
+            demux.owners(address(1), &check("mine:x")),
+            Owners::One(CALLER)
+        );
+        assert_eq!(demux.owners(address(1), &[0x80; 40]), Owners::One(CALLER));
     }
 
     #[test]
@@ -136,8 +173,14 @@ mod tests {
         let mut demux = Demux::default();
         demux.add("mine", CALLER);
         for port in 1..=100 {
-            assert_eq!(demux.owner(address(port), &check("mine:x")), Some(CALLER));
-            assert_eq!(demux.owner(address(port), &[0x80; 40]), Some(CALLER));
+            assert_eq!(
+                demux.owners(address(port), &check("mine:x")),
+                Owners::One(CALLER)
+            );
+            assert_eq!(
+                demux.owners(address(port), &[0x80; 40]),
+                Owners::One(CALLER)
+            );
         }
         assert_eq!(demux.by_address.len(), ADDRESSES_PER_PEER_MAX);
     }
@@ -151,23 +194,48 @@ mod tests {
         let mut demux = Demux::default();
         demux.add("before", lead);
         demux.add("mine", relief);
-        assert_eq!(demux.owner(address(1), &check("mine:x")), Some(relief));
+        assert_eq!(
+            demux.owners(address(1), &check("mine:x")),
+            Owners::One(relief)
+        );
         demux.rename(relief, lead);
-        assert_eq!(demux.owner(address(1), &[0x80; 40]), Some(lead));
-        assert_eq!(demux.owner(address(2), &check("mine:x")), Some(lead));
-        assert_eq!(demux.owner(address(3), &check("before:x")), None);
+        assert_eq!(demux.owners(address(1), &[0x80; 40]), Owners::One(lead));
+        assert_eq!(
+            demux.owners(address(2), &check("mine:x")),
+            Owners::One(lead)
+        );
+        assert_eq!(demux.owners(address(3), &check("before:x")), Owners::None);
     }
 
     #[test]
-    fn an_address_that_is_used_again_belongs_to_its_new_peer_and_nothing_is_left_behind() {
+    fn a33_a_forged_address_is_shared_and_not_taken_and_nothing_is_left_behind() {
         let mut demux = Demux::default();
         demux.add("mine", CALLER);
         demux.add("audio", OTHER);
         demux.add("video", OTHER);
-        assert_eq!(demux.owner(address(1), &check("mine:x")), Some(CALLER));
-        assert_eq!(demux.owner(address(1), &check("video:x")), Some(OTHER));
+        assert_eq!(
+            demux.owners(address(1), &check("mine:x")),
+            Owners::One(CALLER)
+        );
+        assert_eq!(
+            demux.owners(address(1), &check("video:x")),
+            Owners::One(OTHER)
+        );
+        let both = Owners::Several(vec![CALLER, OTHER]);
+        assert_eq!(demux.owners(address(1), &[0x80; 40]), both);
+        for number in 10..20 {
+            let other = (SessionId(number), Leg::Caller);
+            let ufrag = number.to_string();
+            demux.add(&ufrag, other);
+            let found = demux.owners(address(1), &check(&format!("{ufrag}:x")));
+            assert_eq!(found, Owners::One(other));
+        }
+        assert_eq!(demux.by_address[&address(1)].len(), OWNERS_PER_ADDRESS_MAX);
+        for number in 10..20 {
+            demux.remove((SessionId(number), Leg::Caller));
+        }
         demux.remove(CALLER);
-        assert_eq!(demux.owner(address(1), &[0x80; 40]), Some(OTHER));
+        assert_eq!(demux.owners(address(1), &[0x80; 40]), Owners::One(OTHER));
         demux.remove(OTHER);
         assert!(demux.by_address.is_empty() && demux.by_ufrag.is_empty() && demux.known.is_empty());
     }

@@ -8,7 +8,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use vrs_domain::{Leg, SessionId};
-use vrs_media::trunk::{TrunkConfig, TrunkLeg, TrunkOutput};
+use vrs_media::trunk::{TrunkConfig, TrunkLeg, TrunkOutput, TrunkStats};
 
 use super::bridge::Bridge;
 use super::{LinePlan, SfuError};
@@ -119,6 +119,11 @@ impl Line {
     pub(super) fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
         self.trunk.handle_datagram(now, source, bytes);
         self.drain();
+    }
+
+    /// How good the sound was so far.
+    pub(super) fn stats(&self) -> TrunkStats {
+        self.trunk.stats()
     }
 
     /// Whether nothing has come from the telephone for too long since this was last asked.

@@ -15,7 +15,8 @@ use vrs_domain::{Leg, SessionId};
 use super::line::{Line, LineDatagram};
 use super::news::Teller;
 use super::plane::Bell;
-use super::worker::seed;
+use super::quality;
+use super::rooms::seed;
 use super::{COMMANDS_WAITING_MAX, LinePlan, MediaNews, Reply, SfuError};
 
 /// Telephone datagrams that may wait; past it they are dropped.
@@ -142,6 +143,14 @@ struct Slot {
     line: Option<Line>,
     listeners: Vec<Leg>,
     deadline: Option<Instant>,
+}
+
+impl Slot {
+    fn hang_up(&mut self, session: SessionId) {
+        if let Some(line) = self.line.take() {
+            quality::tell_line(session, &line.stats());
+        }
+    }
 }
 
 struct Lines {
@@ -291,15 +300,16 @@ impl Lines {
             }
             Order::HangUp { session } => {
                 if let Some(slot) = self.slots.get_mut(&session) {
-                    slot.line = None;
+                    slot.hang_up(session);
                 }
                 session
             }
             Order::Close { session } => {
-                if let Some(slot) = self.slots.remove(&session)
-                    && let Some(at) = slot.deadline
-                {
-                    self.deadlines.remove(&(at, session));
+                if let Some(mut slot) = self.slots.remove(&session) {
+                    slot.hang_up(session);
+                    if let Some(at) = slot.deadline {
+                        self.deadlines.remove(&(at, session));
+                    }
                 }
                 return;
             }
@@ -318,7 +328,9 @@ impl Lines {
         let offer = offer.map(|offer| (offer, self.first_tick(now)));
         let mail = (session, self.datagram_sender.clone());
         let (line, sdp) = Line::open(now, plan, seed()?, offer, mail).await?;
-        self.slots.entry(session).or_default().line = Some(line);
+        let slot = self.slots.entry(session).or_default();
+        slot.hang_up(session);
+        slot.line = Some(line);
         Ok(sdp)
     }
 

@@ -1,6 +1,7 @@
 //! The media plane: workers that each own a port, a thread and the rooms of their sessions.
 //!
-//! What it is: [`Sfu`] is the handle that sessions hold; [`worker`] is the thread that forwards;
+//! What it is: [`Sfu`] is the handle that sessions hold; [`worker`] is the thread that takes
+//! commands and forwards, with a [`Forwarder`];
 //! [`lines`] is the thread beside it that mixes, with [`mod@line`], one telephone and its bridge;
 //! [`demux`] finds the leg a datagram belongs to. All legs of a session are on one worker, so that
 //! no packet crosses from thread to thread, but for the voices that are mixed.
@@ -10,10 +11,13 @@
 
 pub mod bridge;
 mod demux;
+mod forwarder;
 mod line;
 mod lines;
 mod news;
 mod plane;
+mod quality;
+mod rooms;
 pub mod voice;
 mod worker;
 
@@ -25,7 +29,9 @@ use relay_core::sfu::PeerNews;
 use tokio::sync::{mpsc, oneshot};
 use vrs_domain::{Leg, SessionId};
 
+pub use forwarder::Forwarder;
 pub use plane::{SfuConfig, start};
+pub use rooms::{Notice, Rooms};
 
 use plane::Bell;
 

@@ -9,12 +9,13 @@ use std::thread;
 use mio::{Poll, Token, Waker};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use vrs_domain::Leg;
 use vrs_media::Certificate;
 
+use super::forwarder::Forwarder;
 use super::lines;
 use super::worker::Worker;
 use super::{COMMANDS_WAITING_MAX, Door, MediaNews, Sfu};
-use crate::udp::Socket;
 
 /// Something came to a worker's queues.
 const BELL: Token = Token(1);
@@ -71,30 +72,26 @@ pub fn start(config: SfuConfig, stop: CancellationToken) -> io::Result<(Sfu, Vec
                 )
             })?,
         };
-        let socket = Socket::bind(SocketAddr::new(config.listen.ip(), port))?;
-        let advertised = SocketAddr::new(config.advertised.ip(), socket.local_addr()?.port());
-        let news = config.news.clone();
-        let door = start_one(socket, advertised, certificate.clone(), news, stop.clone())?;
-        doors.push(door);
-        addresses.push(advertised);
+        let listen = SocketAddr::new(config.listen.ip(), port);
+        let forwarder = Forwarder::bind(listen, config.advertised, certificate.clone())?;
+        addresses.push(forwarder.rooms.advertised());
+        doors.push(start_one(forwarder, config.news.clone(), stop.clone())?);
     }
     let doors = doors.into();
     Ok((Sfu { doors }, addresses))
 }
 
 fn start_one(
-    mut socket: Socket,
-    advertised: SocketAddr,
-    certificate: Certificate,
+    mut forwarder: Forwarder<Leg>,
     news: mpsc::Sender<MediaNews>,
     stop: CancellationToken,
 ) -> io::Result<Door> {
     let poll = Poll::new()?;
-    socket.register(poll.registry(), SOCKET)?;
+    forwarder.register(poll.registry(), SOCKET)?;
     let bell = Bell(Arc::new(Waker::new(poll.registry(), BELL)?));
     let (commands, queue) = mpsc::channel(COMMANDS_WAITING_MAX);
     let (lines, mixed) = lines::start(news.clone(), bell.clone(), stop.clone())?;
-    let mut worker = Worker::new(socket, advertised, certificate, news, lines);
+    let mut worker = Worker::new(forwarder, lines, news);
     thread::Builder::new().name("media".into()).spawn(move || {
         if let Err(error) = worker.run(poll, queue, mixed, &stop) {
             tracing::error!(%error, "the media socket cannot be used");

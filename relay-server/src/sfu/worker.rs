@@ -1,28 +1,24 @@
-//! A worker: one thread that owns a socket and the rooms of its sessions.
+//! A worker: one thread that forwards for its sessions and takes commands about them.
 
-use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll};
-use relay_core::sfu::{PeerNews, Room, RoomOutput};
+use relay_core::sfu::PeerNews;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 use vrs_domain::{Leg, SessionId};
-use vrs_media::{Batch, Certificate, MediaKind, Peer, PeerConfig, Receive};
 
-use super::demux::Demux;
+use super::forwarder::Forwarder;
 use super::lines::{self, Mixed, Order, Said, answer};
 use super::news::Teller;
 use super::plane::SOCKET;
+use super::quality::{self, Quality};
+use super::rooms::Notice;
 use super::{Command, LinePlan, MediaNews, Reply, SfuError};
-use crate::udp::{Mailbox, Socket};
 
-/// Reads of many datagrams each before timers and commands get their turn.
-const BURST_MAX: usize = 4;
 /// Commands before packets get their turn: each may be a handshake.
 const COMMANDS_AT_ONCE_MAX: usize = 16;
 /// A poll tells of the socket and of the bell.
@@ -30,43 +26,26 @@ const EVENTS_MAX: usize = 4;
 /// News that nobody took are tried again this often.
 const NEWS_RETRY: Duration = Duration::from_millis(20);
 
-#[derive(Default)]
-struct Slot {
-    room: Room,
-    deadline: Option<Instant>,
-}
-
 pub(super) struct Worker {
-    socket: Socket,
-    /// What is passed on of the datagrams just read.
-    batch: Batch,
-    advertised: SocketAddr,
-    certificate: Certificate,
-    news: Teller,
-    demux: Demux,
-    slots: HashMap<SessionId, Slot>,
-    deadlines: BTreeSet<(Instant, SessionId)>,
+    forwarder: Forwarder<Leg>,
     lines: lines::Door,
+    news: Teller,
+    quality: Quality,
+    quality_due: Instant,
 }
 
 impl Worker {
     pub(super) fn new(
-        socket: Socket,
-        advertised: SocketAddr,
-        certificate: Certificate,
-        news: mpsc::Sender<MediaNews>,
+        forwarder: Forwarder<Leg>,
         lines: lines::Door,
+        news: mpsc::Sender<MediaNews>,
     ) -> Self {
         Self {
-            socket,
-            batch: Batch::default(),
-            advertised,
-            certificate,
-            news: Teller::new(news),
-            demux: Demux::default(),
-            slots: HashMap::new(),
-            deadlines: BTreeSet::new(),
+            forwarder,
             lines,
+            news: Teller::new(news),
+            quality: Quality::default(),
+            quality_due: Instant::now() + quality::INTERVAL,
         }
     }
 
@@ -78,39 +57,39 @@ impl Worker {
         mut mixed: mpsc::Receiver<Mixed>,
         stop: &CancellationToken,
     ) -> io::Result<()> {
-        let mut mailbox = Mailbox::default();
         let mut events = Events::with_capacity(EVENTS_MAX);
         // Whether the last turn left something undone.
-        let mut busy = false;
-        let mut unread = false;
+        let (mut unread, mut uncommanded) = (false, false);
         while !stop.is_cancelled() {
-            let patience = if busy {
-                Some(Duration::ZERO)
-            } else {
-                self.patience()
-            };
-            match poll.poll(&mut events, patience) {
+            let busy = (unread || uncommanded).then_some(Duration::ZERO);
+            match poll.poll(&mut events, busy.or_else(|| self.patience())) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
             unread |= events.iter().any(|event| event.token() == SOCKET);
             if unread {
-                unread = self.read_burst(&mut mailbox);
+                unread = self.forwarder.read();
             }
-            busy = unread;
-            for turn in 0.. {
-                match queue.try_recv() {
-                    Ok(command) => self.on_command(command),
-                    Err(TryRecvError::Disconnected) => return Ok(()),
-                    Err(TryRecvError::Empty) => break,
-                }
-                if turn == COMMANDS_AT_ONCE_MAX {
-                    busy = true;
-                    break;
-                }
+            uncommanded = match self.take_commands(&mut queue) {
+                Ok(more) => more,
+                Err(NobodyCommands) => return Ok(()),
+            };
+            let now = Instant::now();
+            while let Ok(voice) = mixed.try_recv() {
+                let Mixed {
+                    session,
+                    leg,
+                    timestamp,
+                    opus,
+                } = voice;
+                self.forwarder
+                    .rooms
+                    .send_voice(now, session, leg, timestamp, &opus);
             }
-            self.on_mixed(&mut mixed);
-            self.on_deadlines();
+            self.forwarder.rooms.handle_timeout(now);
+            self.forwarder.flush();
+            self.on_notices(now);
+            self.count(now);
             self.news.catch_up();
         }
         Ok(())
@@ -118,128 +97,80 @@ impl Worker {
 
     /// How long there is nothing to do unless somebody wants something.
     fn patience(&self) -> Option<Duration> {
-        let next = self.deadlines.first().map(|(at, _)| *at);
+        let next = self.forwarder.rooms.poll_timeout();
         let next = next.map(|at| at.saturating_duration_since(Instant::now()));
         let retry = self.news.is_behind().then_some(NEWS_RETRY);
         next.into_iter().chain(retry).min()
     }
 
-    /// Reads and forwards; says whether there may be more.
-    fn read_burst(&mut self, mailbox: &mut Mailbox) -> bool {
-        let mut more = false;
-        for _ in 0..BURST_MAX {
-            let now = Instant::now();
-            let read = mailbox.read(&self.socket);
-            for (source, bytes) in mailbox.datagrams(read) {
-                self.on_datagram(now, source, bytes);
-            }
-            self.socket.flush(&mut self.batch);
-            more = read == Mailbox::BUFFERS;
-            if !more {
-                break;
+    /// Says whether there may be more.
+    fn take_commands(
+        &mut self,
+        queue: &mut mpsc::Receiver<Command>,
+    ) -> Result<bool, NobodyCommands> {
+        for _ in 0..COMMANDS_AT_ONCE_MAX {
+            match queue.try_recv() {
+                Ok(command) => self.on_command(command),
+                Err(TryRecvError::Empty) => return Ok(false),
+                Err(TryRecvError::Disconnected) => return Err(NobodyCommands),
             }
         }
-        more
+        Ok(true)
     }
 
-    /// Sends what the bridges made.
-    fn on_mixed(&mut self, mixed: &mut mpsc::Receiver<Mixed>) {
-        let now = Instant::now();
-        while let Ok(voice) = mixed.try_recv() {
-            if let Some(slot) = self.slots.get_mut(&voice.session) {
-                slot.room
-                    .send_voice(now, voice.leg, voice.timestamp, &voice.opus);
-                self.settle(voice.session);
-            }
+    /// Brings the metrics up to date, when it is time.
+    fn count(&mut self, now: Instant) {
+        if now < self.quality_due {
+            return;
+        }
+        self.quality_due = now + quality::INTERVAL;
+        for (session, leg, stats) in self.forwarder.rooms.stats() {
+            self.quality.update(session, leg, stats);
         }
     }
 
-    fn on_datagram(&mut self, now: Instant, source: SocketAddr, bytes: &mut [u8]) {
-        let Some((session, leg)) = self.demux.owner(source, bytes) else {
-            return;
-        };
-        let Some(slot) = self.slots.get_mut(&session) else {
-            return;
-        };
-        let way = (source, self.advertised);
-        slot.room
-            .handle_datagram(now, leg, way, bytes, &mut self.batch);
-        self.settle(session);
-    }
-
-    fn on_deadlines(&mut self) {
-        let now = Instant::now();
-        while let Some(&(at, session)) = self.deadlines.first() {
-            if at > now {
-                return;
-            }
-            self.deadlines.pop_first();
-            let Some(slot) = self.slots.get_mut(&session) else {
-                continue;
-            };
-            slot.deadline = None;
-            slot.room.handle_timeout(now);
-            self.settle(session);
-        }
-    }
-
-    /// Sends what a room wants sent and notes when it wants to be woken.
-    fn settle(&mut self, session: SessionId) {
-        let Some(slot) = self.slots.get_mut(&session) else {
-            return;
-        };
-        while let Some(output) = slot.room.poll_output() {
-            match output {
-                RoomOutput::Transmit {
-                    destination, bytes, ..
-                } => {
-                    self.socket.send(destination, &bytes);
-                }
-                RoomOutput::News { leg, news } => {
+    fn on_notices(&mut self, now: Instant) {
+        while let Some(notice) = self.forwarder.rooms.poll_notice() {
+            match notice {
+                Notice::News { session, leg, news } => {
                     if let PeerNews::Failed(why) = &news {
                         info!(%session, %leg, why, "media failed");
                     }
                     self.news.tell(MediaNews { session, leg, news });
                 }
-                RoomOutput::TextLost { leg } => {
-                    debug!(%session, %leg, "text that the other side cannot take")
+                Notice::Parted {
+                    session,
+                    leg,
+                    stats,
+                } => self.quality.parted(now, session, leg, &stats),
+                Notice::TextLost { session, leg } => {
+                    debug!(%session, %leg, "text that the other side cannot take");
                 }
-                RoomOutput::Voice {
+                Notice::Voice {
+                    session,
                     leg,
                     sequence,
                     opus,
-                } => {
-                    self.lines.say(Said {
-                        session,
-                        leg,
-                        sequence,
-                        opus,
-                    });
-                }
+                } => self.lines.say(Said {
+                    session,
+                    leg,
+                    sequence,
+                    opus,
+                }),
             }
-        }
-        let next = slot.room.poll_timeout();
-        if next != slot.deadline {
-            if let Some(old) = slot.deadline {
-                self.deadlines.remove(&(old, session));
-            }
-            if let Some(at) = next {
-                self.deadlines.insert((at, session));
-            }
-            slot.deadline = next;
         }
     }
 
     fn on_command(&mut self, command: Command) {
         let now = Instant::now();
-        let session = match command {
+        match command {
             Command::Offer {
                 session,
                 leg,
                 reply,
             } => {
-                answer(reply, self.offer(now, session, leg));
-                session
+                let made = self.forwarder.rooms.offer(now, session, leg);
+                self.joined(now, session, leg, made, reply);
             }
             Command::Answer {
                 session,
@@ -247,158 +178,89 @@ impl Worker {
                 offer,
                 reply,
             } => {
-                answer(reply, self.answer(now, session, leg, &offer));
-                session
+                let made = self.forwarder.rooms.answer(now, session, leg, &offer);
+                self.joined(now, session, leg, made, reply);
             }
             Command::AcceptAnswer {
                 session,
                 leg,
                 answer: sdp,
                 reply,
-            } => {
-                answer(reply, self.accept_answer(now, session, leg, &sdp));
-                session
-            }
+            } => answer(
+                reply,
+                self.forwarder.rooms.accept_answer(now, session, leg, &sdp),
+            ),
             Command::Try { offer, reply } => {
-                let tried = self
-                    .peer_config()
-                    .and_then(|config| Peer::answerer(config, now, &offer).map_err(not_acceptable));
-                return answer(reply, tried.map(drop));
+                answer(reply, self.forwarder.rooms.try_offer(now, &offer))
             }
             Command::Reoffered {
                 session,
                 leg: Leg::Hearing,
                 offer,
                 reply,
-            } => {
-                return self.lines.order(Order::Reoffered {
-                    session,
-                    offer,
-                    reply,
-                });
-            }
+            } => self.lines.order(Order::Reoffered {
+                session,
+                offer,
+                reply,
+            }),
             Command::Reoffered {
                 session,
                 leg,
                 offer,
                 reply,
-            } => {
-                answer(reply, self.reoffered(now, session, leg, offer.as_deref()));
-                session
-            }
-            Command::Leave { session, leg } => {
-                self.leave(now, session, leg);
-                session
-            }
+            } => answer(reply, self.reoffered(now, session, leg, offer.as_deref())),
+            Command::Leave { session, leg } => self.leave(now, session, leg),
             Command::Rename { session, from, to } => {
-                self.rename(now, session, from, to);
-                session
+                self.forwarder.rooms.rename(now, session, from, to);
+                self.on_notices(now);
+                self.quality.renamed(session, from, to);
+                self.lines.order(Order::Rename { session, from, to });
+                self.tell_listeners(session);
             }
             Command::TrunkOffer {
                 session,
                 plan,
                 reply,
-            } => return self.open_line(session, plan, None, reply),
+            } => self.open_line(session, plan, None, reply),
             Command::TrunkAccept {
                 session,
                 plan,
                 offer,
                 reply,
-            } => return self.open_line(session, plan, Some(offer), reply),
+            } => self.open_line(session, plan, Some(offer), reply),
             Command::TrunkAnswer {
                 session,
                 answer,
                 reply,
-            } => {
-                return self.lines.order(Order::Answer {
-                    session,
-                    answer,
-                    reply,
-                });
-            }
-            Command::Bridge { session } => {
-                if let Some(slot) = self.slots.get_mut(&session) {
-                    slot.room.set_bridged(true);
-                }
-                return;
-            }
+            } => self.lines.order(Order::Answer {
+                session,
+                answer,
+                reply,
+            }),
+            Command::Bridge { session } => self.forwarder.rooms.set_bridged(session, true),
             Command::Close { session } => {
-                for &leg in Leg::ALL {
-                    self.leave(now, session, leg);
-                }
-                self.settle(session);
-                if let Some(slot) = self.slots.remove(&session)
-                    && let Some(at) = slot.deadline
-                {
-                    self.deadlines.remove(&(at, session));
-                }
-                return self.lines.order(Order::Close { session });
+                self.forwarder.rooms.close(now, session);
+                self.lines.order(Order::Close { session });
             }
-        };
-        self.settle(session);
+        }
     }
 
-    fn peer_config(&self) -> Result<PeerConfig, SfuError> {
-        Ok(PeerConfig {
-            local_addresses: vec![self.advertised],
-            certificate: self.certificate.clone(),
-            seed: seed()?,
-            media: vec![MediaKind::Audio, MediaKind::Video, MediaKind::Text],
-            receive: Receive::Packets,
-            host_candidate_only: false,
-        })
-    }
-
-    fn offer(&mut self, now: Instant, session: SessionId, leg: Leg) -> Result<String, SfuError> {
-        let (peer, offer) = Peer::offerer(self.peer_config()?, now).map_err(not_acceptable)?;
-        self.join(now, session, leg, peer);
-        Ok(offer)
-    }
-
-    fn answer(
+    /// A leg has a new peer, or has not.
+    fn joined(
         &mut self,
         now: Instant,
         session: SessionId,
         leg: Leg,
-        offer: &str,
-    ) -> Result<String, SfuError> {
-        let (peer, answer) =
-            Peer::answerer(self.peer_config()?, now, offer).map_err(not_acceptable)?;
-        self.join(now, session, leg, peer);
-        Ok(answer)
-    }
-
-    fn join(&mut self, now: Instant, session: SessionId, leg: Leg, peer: Peer) {
-        self.demux.remove((session, leg));
-        for ufrag in peer.local_ufrags() {
-            self.demux.add(ufrag, (session, leg));
+        made: Result<String, SfuError>,
+        reply: Reply<String>,
+    ) {
+        // Whoever was there has parted.
+        self.on_notices(now);
+        if made.is_ok() {
+            self.quality.joined(now, session, leg);
         }
-        self.slots
-            .entry(session)
-            .or_default()
-            .room
-            .join(now, leg, peer);
+        answer(reply, made);
         self.tell_listeners(session);
-    }
-
-    /// The bridge has to know who is there to hear.
-    fn tell_listeners(&self, session: SessionId) {
-        if let Some(slot) = self.slots.get(&session) {
-            let legs = slot.room.legs();
-            self.lines.order(Order::Listeners { session, legs });
-        }
-    }
-
-    fn accept_answer(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        leg: Leg,
-        answer: &str,
-    ) -> Result<(), SfuError> {
-        let slot = self.slots.get_mut(&session).ok_or(SfuError::Gone)?;
-        let peer = slot.room.peer_mut(leg).ok_or(SfuError::Gone)?;
-        peer.accept_answer(now, answer).map_err(not_acceptable)
     }
 
     fn reoffered(
@@ -408,35 +270,19 @@ impl Worker {
         leg: Leg,
         offer: Option<&str>,
     ) -> Result<String, SfuError> {
-        let slot = self.slots.get_mut(&session).ok_or(SfuError::Gone)?;
-        let peer = slot.room.peer_mut(leg).ok_or(SfuError::Gone)?;
         let offer = offer.ok_or_else(|| {
             SfuError::NotAcceptable("a re-INVITE to this leg needs an offer".into())
         })?;
-        peer.handle_offer(now, offer).map_err(not_acceptable)
+        self.forwarder.rooms.reoffered(now, session, leg, offer)
     }
 
     fn leave(&mut self, now: Instant, session: SessionId, leg: Leg) {
-        self.demux.remove((session, leg));
-        let Some(slot) = self.slots.get_mut(&session) else {
-            return;
-        };
-        slot.room.leave(now, leg);
         if leg == Leg::Hearing {
-            slot.room.set_bridged(false);
+            self.forwarder.rooms.set_bridged(session, false);
             return self.lines.order(Order::HangUp { session });
         }
+        self.forwarder.rooms.leave(now, session, leg);
         self.lines.order(Order::Forget { session, leg });
-        self.tell_listeners(session);
-    }
-
-    fn rename(&mut self, now: Instant, session: SessionId, from: Leg, to: Leg) {
-        self.demux.rename((session, from), (session, to));
-        let Some(slot) = self.slots.get_mut(&session) else {
-            return;
-        };
-        slot.room.rename(now, from, to);
-        self.lines.order(Order::Rename { session, from, to });
         self.tell_listeners(session);
     }
 
@@ -448,11 +294,7 @@ impl Worker {
         offer: Option<String>,
         reply: Reply<String>,
     ) {
-        self.slots
-            .entry(session)
-            .or_default()
-            .room
-            .set_bridged(false);
+        self.forwarder.rooms.set_bridged(session, false);
         self.lines.order(Order::Open {
             session,
             plan,
@@ -461,15 +303,13 @@ impl Worker {
         });
         self.tell_listeners(session);
     }
+
+    /// The bridge has to know who is there to hear.
+    fn tell_listeners(&self, session: SessionId) {
+        let legs = self.forwarder.rooms.legs(session);
+        self.lines.order(Order::Listeners { session, legs });
+    }
 }
 
-fn not_acceptable(error: vrs_media::MediaError) -> SfuError {
-    SfuError::NotAcceptable(error.to_string())
-}
-
-/// Fresh randomness for one peer or line.
-pub(super) fn seed() -> Result<[u8; 32], SfuError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| SfuError::Resources(error.to_string()))?;
-    Ok(seed)
-}
+/// All handles to the media plane are gone.
+struct NobodyCommands;

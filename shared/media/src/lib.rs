@@ -16,6 +16,7 @@ pub mod forward;
 pub mod g711;
 pub mod h264;
 pub mod nack;
+mod pace;
 pub mod peer;
 pub mod picture;
 pub mod reorder;
@@ -30,7 +31,7 @@ pub mod telephone_event;
 mod testing;
 pub mod trunk;
 
-pub use batch::{Batch, Datagram};
+pub use batch::{Batch, Datagram, Run};
 pub use certificate::Certificate;
 pub use error::{MediaError, Refusal};
 pub use forward::Rewriter;

@@ -8,7 +8,7 @@
 
 mod room;
 
-pub use room::{PeerNews, Room, RoomOutput};
+pub use room::{Party, PeerNews, Room, RoomOutput};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! One session's media: the caller and the interpreters, forwarded to each other.
 //!
-//! The caller sees the interpreter who leads; everybody else sees the caller.
+//! Who sees whom says a [`Party`]: in a relay call the caller sees the interpreter who leads, and
+//! everybody else sees the caller.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -22,7 +23,7 @@ pub enum PeerNews {
 
 /// What the driver must do.
 #[derive(Debug)]
-pub enum RoomOutput {
+pub enum RoomOutput<L> {
     /// Send this datagram.
     Transmit {
         /// Our address it goes out from.
@@ -35,19 +36,26 @@ pub enum RoomOutput {
     /// Tell the session.
     News {
         /// Whose peer.
-        leg: Leg,
+        leg: L,
         /// What happened.
         news: PeerNews,
+    },
+    /// A peer left, or another one took its place; these were its figures.
+    Parted {
+        /// Whose peer.
+        leg: L,
+        /// All that it counted.
+        stats: Box<PeerStats>,
     },
     /// Text of this leg could not be passed on: nobody to take it, or too much waits.
     TextLost {
         /// Who wrote.
-        leg: Leg,
+        leg: L,
     },
     /// Sound for the bridge; only while [`Room::set_bridged`] is on.
     Voice {
         /// Who speaks.
-        leg: Leg,
+        leg: L,
         /// RTP sequence number, for gaps and order.
         sequence: u16,
         /// One Opus packet.
@@ -55,53 +63,80 @@ pub enum RoomOutput {
     },
 }
 
+/// Who may be in a room, and who of them sees whom.
+pub trait Party: Copy + Ord + 'static {
+    /// Who sees the picture of this one and reads its text.
+    fn viewers(self) -> &'static [Self];
+
+    /// Whose picture this one sees; `None`: has no place in a room.
+    fn watched(self) -> Option<Self>;
+}
+
+impl Party for Leg {
+    fn viewers(self) -> &'static [Self] {
+        match self {
+            Self::Caller => &[
+                Self::Interpreter,
+                Self::Relief,
+                Self::Team,
+                Self::Supervisor,
+            ],
+            Self::Interpreter => &[Self::Caller],
+            Self::Hearing | Self::Callee | Self::Relief | Self::Team | Self::Supervisor => &[],
+        }
+    }
+
+    fn watched(self) -> Option<Self> {
+        match self {
+            Self::Caller => Some(Self::Interpreter),
+            Self::Interpreter | Self::Relief | Self::Team | Self::Supervisor => Some(Self::Caller),
+            Self::Hearing | Self::Callee => None,
+        }
+    }
+}
+
 /// Forwards between the WebRTC peers of a session.
-#[derive(Default)]
-pub struct Room {
-    peers: BTreeMap<Leg, Peer>,
+pub struct Room<L> {
+    peers: BTreeMap<L, Peer>,
     bridged: bool,
-    outputs: VecDeque<RoomOutput>,
+    outputs: VecDeque<RoomOutput<L>>,
     deadline: Option<Instant>,
     /// The deadline has to be looked for anew.
     moved: bool,
 }
 
-/// Who sees the picture of `leg` and reads its text.
-const fn viewers(leg: Leg) -> &'static [Leg] {
-    match leg {
-        Leg::Caller => &[Leg::Interpreter, Leg::Relief, Leg::Team, Leg::Supervisor],
-        Leg::Interpreter => &[Leg::Caller],
-        Leg::Hearing | Leg::Callee | Leg::Relief | Leg::Team | Leg::Supervisor => &[],
+impl<L> Default for Room<L> {
+    fn default() -> Self {
+        Self {
+            peers: BTreeMap::new(),
+            bridged: false,
+            outputs: VecDeque::new(),
+            deadline: None,
+            moved: false,
+        }
     }
 }
 
-/// Whose picture `leg` sees.
-const fn seen_by(leg: Leg) -> Option<Leg> {
-    match leg {
-        Leg::Caller => Some(Leg::Interpreter),
-        Leg::Interpreter | Leg::Relief | Leg::Team | Leg::Supervisor => Some(Leg::Caller),
-        Leg::Hearing | Leg::Callee => None,
-    }
-}
-
-impl Room {
+impl<L: Party> Room<L> {
     /// Puts a peer in; one that stood in this place is closed.
     ///
     /// A hearing party has no peer, and subscribers who call each other have no room: these legs
     /// are ignored.
-    pub fn join(&mut self, now: Instant, leg: Leg, peer: Peer) {
+    pub fn join(&mut self, now: Instant, leg: L, peer: Peer) {
         self.leave(now, leg);
-        if seen_by(leg).is_some() {
+        if leg.watched().is_some() {
             self.peers.insert(leg, peer);
             self.settle(now);
         }
     }
 
     /// Closes and removes a peer.
-    pub fn leave(&mut self, now: Instant, leg: Leg) {
+    pub fn leave(&mut self, now: Instant, leg: L) {
         if let Some(peer) = self.peer_mut(leg) {
+            let stats = Box::new(peer.stats());
             peer.close(now);
             self.settle(now);
+            self.outputs.push_back(RoomOutput::Parted { leg, stats });
         }
         self.peers.remove(&leg);
         self.moved = true;
@@ -109,7 +144,7 @@ impl Room {
 
     /// A peer takes another place: the relief becomes the interpreter. Whoever stood there is
     /// closed; those who see it now get a whole picture.
-    pub fn rename(&mut self, now: Instant, from: Leg, to: Leg) {
+    pub fn rename(&mut self, now: Instant, from: L, to: L) {
         self.leave(now, to);
         let Some(peer) = self.peers.remove(&from) else {
             return;
@@ -123,7 +158,7 @@ impl Room {
 
     /// The legs that are in it.
     #[must_use]
-    pub fn legs(&self) -> Vec<Leg> {
+    pub fn legs(&self) -> Vec<L> {
         self.peers.keys().copied().collect()
     }
 
@@ -133,14 +168,13 @@ impl Room {
     }
 
     /// The peer of a leg, to read its statistics or give it an answer.
-    pub fn peer_mut(&mut self, leg: Leg) -> Option<&mut Peer> {
+    pub fn peer_mut(&mut self, leg: L) -> Option<&mut Peer> {
         self.peers.get_mut(&leg)
     }
 
-    /// Counters of a leg's peer.
-    #[must_use]
-    pub fn stats(&self, leg: Leg) -> Option<PeerStats> {
-        self.peers.get(&leg).map(Peer::stats)
+    /// The figures of all peers.
+    pub fn stats(&self) -> impl Iterator<Item = (L, PeerStats)> {
+        self.peers.iter().map(|(leg, peer)| (*leg, peer.stats()))
     }
 
     /// Takes one datagram that belongs to `leg` and came this way: from, to. It is decrypted where
@@ -148,7 +182,7 @@ impl Room {
     pub fn handle_datagram(
         &mut self,
         now: Instant,
-        leg: Leg,
+        leg: L,
         (source, destination): (SocketAddr, SocketAddr),
         bytes: &mut [u8],
         batch: &mut Batch,
@@ -163,7 +197,7 @@ impl Room {
     }
 
     /// Sends mixed sound to a leg; `timestamp` counts 48 kHz samples (RFC 7587).
-    pub fn send_voice(&mut self, now: Instant, leg: Leg, timestamp: u32, opus: &[u8]) {
+    pub fn send_voice(&mut self, now: Instant, leg: L, timestamp: u32, opus: &[u8]) {
         if let Some(peer) = self.peer_mut(leg) {
             peer.send_frame(now, MediaKind::Audio, timestamp, opus);
             self.settle(now);
@@ -193,7 +227,7 @@ impl Room {
 
     /// The next thing to do; call until `None` after every other call.
     #[must_use]
-    pub fn poll_output(&mut self) -> Option<RoomOutput> {
+    pub fn poll_output(&mut self) -> Option<RoomOutput<L>> {
         self.outputs.pop_front()
     }
 
@@ -230,7 +264,7 @@ impl Room {
         }
     }
 
-    fn on_event(&mut self, now: Instant, leg: Leg, event: PeerEvent) {
+    fn on_event(&mut self, now: Instant, leg: L, event: PeerEvent) {
         match event {
             PeerEvent::Connected => {
                 self.news(leg, PeerNews::Connected);
@@ -242,7 +276,7 @@ impl Room {
             PeerEvent::KeyframeRequested => self.ask_source_for_keyframe(now, leg),
             PeerEvent::Text(text) => {
                 let mut taken = false;
-                for viewer in viewers(leg) {
+                for viewer in leg.viewers() {
                     let peer = self.peers.get_mut(viewer);
                     taken |= peer.is_some_and(|peer| peer.send_text(now, &text));
                 }
@@ -255,7 +289,7 @@ impl Room {
         }
     }
 
-    fn forward(&mut self, now: Instant, leg: Leg, packet: RtpView<'_>, batch: &mut Batch) {
+    fn forward(&mut self, now: Instant, leg: L, packet: RtpView<'_>, batch: &mut Batch) {
         if self.bridged && packet.kind == MediaKind::Audio {
             self.outputs.push_back(RoomOutput::Voice {
                 leg,
@@ -265,7 +299,7 @@ impl Room {
             return;
         }
         let mut awaited = false;
-        for viewer in viewers(leg) {
+        for viewer in leg.viewers() {
             if let Some(peer) = self.peers.get_mut(viewer) {
                 awaited |= peer.forward(now, packet, batch);
             }
@@ -275,13 +309,13 @@ impl Room {
         }
     }
 
-    fn ask_source_for_keyframe(&mut self, now: Instant, leg: Leg) {
-        if let Some(source) = seen_by(leg).and_then(|leg| self.peers.get_mut(&leg)) {
+    fn ask_source_for_keyframe(&mut self, now: Instant, leg: L) {
+        if let Some(source) = leg.watched().and_then(|leg| self.peers.get_mut(&leg)) {
             source.request_keyframe(now);
         }
     }
 
-    fn news(&mut self, leg: Leg, news: PeerNews) {
+    fn news(&mut self, leg: L, news: PeerNews) {
         self.outputs.push_back(RoomOutput::News { leg, news });
     }
 }

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use vrs_domain::Leg;
-use vrs_media::{Batch, Certificate, MediaKind, Peer, PeerConfig, PeerEvent, PeerOutput, Receive};
+use vrs_media::{
+    Batch, Certificate, MediaKind, Peer, PeerConfig, PeerEvent, PeerOutput, PeerStats, Receive,
+};
 
 use super::{PeerNews, Room, RoomOutput};
 
@@ -28,12 +30,13 @@ struct Client {
 /// A room, its clients and a network without faults.
 struct World {
     now: Instant,
-    room: Room,
+    room: Room<Leg>,
     clients: Vec<Client>,
     batch: Batch,
     got: Vec<(Leg, PeerEvent)>,
     news: Vec<(Leg, PeerNews)>,
     voices: Vec<Leg>,
+    parted: Vec<(Leg, PeerStats)>,
 }
 
 impl World {
@@ -69,6 +72,7 @@ impl World {
             got: Vec::new(),
             news: Vec::new(),
             voices: Vec::new(),
+            parted: Vec::new(),
         }
     }
 
@@ -142,6 +146,7 @@ impl World {
                     }
                     RoomOutput::News { leg, news } => self.news.push((leg, news)),
                     RoomOutput::Voice { leg, .. } => self.voices.push(leg),
+                    RoomOutput::Parted { leg, stats } => self.parted.push((leg, *stats)),
                     RoomOutput::TextLost { .. } => {}
                 }
             }
@@ -349,4 +354,34 @@ fn f4_a_relief_is_seen_from_a_key_frame_on_within_300_ms_and_without_a_jump() {
         .map(|pair| pair[1].0.wrapping_sub(pair[0].0));
     let longest = steps.max().unwrap();
     assert!(longest <= 27_000, "{longest} ticks of 90 kHz");
+}
+
+#[test]
+fn who_parts_leaves_figures_that_say_how_good_it_was() {
+    let mut world = World::of(&[Leg::Caller, Leg::Interpreter]);
+    world.connect();
+    for n in 0..30 {
+        shoot(&mut world, Leg::Interpreter, INTERPRETER, n);
+        // Twice it stands still.
+        let wait = if n == 20 || n == 25 { 500 } else { 33 };
+        world.run(Duration::from_millis(wait));
+    }
+    let now = world.now;
+    world.room.leave(now, Leg::Interpreter);
+    world.run(Duration::from_millis(1));
+    let [(Leg::Interpreter, stats)] = &world.parted[..] else {
+        panic!("{:?}", world.parted);
+    };
+    let video = &stats.video;
+    assert_eq!((video.pictures, video.freezes), (30, 2));
+    assert!(
+        (1_000..1_100).contains(&video.frozen_ms),
+        "{}",
+        video.frozen_ms
+    );
+    assert_eq!((video.lost, stats.undecryptable), (0, 0));
+    assert_eq!(stats.candidate_type.as_deref(), Some("host"));
+    assert_eq!(stats.srtp_profile.as_deref(), Some("SRTP_AEAD_AES_128_GCM"));
+    let (_, caller) = world.room.stats().next().unwrap();
+    assert!(caller.video.packets_sent > 50, "{:?}", caller.video);
 }

@@ -11,6 +11,7 @@ use super::config::Receive;
 use super::stats::KindStats;
 use super::{PeerEvent, PeerOutput};
 use crate::nack::NackGenerator;
+use crate::pace::Pace;
 use crate::reorder::VideoBuffer;
 use crate::rtcp::Reception;
 use crate::rtp::{MediaKind, RtpView};
@@ -27,6 +28,7 @@ struct Source {
     reception: Reception,
     nack: NackGenerator,
     video: VideoBuffer,
+    pace: Pace,
     text: t140::Receiver,
 }
 
@@ -52,8 +54,9 @@ pub(super) struct StreamReceiver {
     media: NegotiatedMedia,
     mode: Receive,
     sources: Vec<Source>,
-    /// Losses of sources that are forgotten.
+    /// Losses and freezes of sources that are forgotten.
     lost_before: u64,
+    paced_before: Pace,
     keyframe_wanted: bool,
     keyframe_asked: Option<Instant>,
     counters: KindStats,
@@ -66,6 +69,7 @@ impl StreamReceiver {
             mode,
             sources: Vec::new(),
             lost_before: 0,
+            paced_before: Pace::default(),
             keyframe_wanted: false,
             keyframe_asked: None,
             counters: KindStats::default(),
@@ -104,6 +108,9 @@ impl StreamReceiver {
         let sequence = source
             .reception
             .received(now, packet.sequence, packet.timestamp);
+        if self.media.kind == MediaKind::Video {
+            source.pace.packet(now, packet.timestamp);
+        }
         let nack = self.media.feedback.nack;
         match (self.media.kind, self.mode) {
             (MediaKind::Text, _) => {
@@ -159,12 +166,14 @@ impl StreamReceiver {
         if self.sources.len() >= SOURCES_MAX {
             let forgotten = self.sources.remove(0);
             self.lost_before += forgotten.reception.lost();
+            self.paced_before = self.paced_before.with(&forgotten.pace);
         }
         self.sources.push(Source {
             ssrc,
             reception: Reception::new(ssrc, self.media.clock_rate),
             nack: NackGenerator::default(),
             video: VideoBuffer::new(),
+            pace: Pace::default(),
             text: t140::Receiver::new(self.media.receive_payload_type),
         });
         self.sources.len() - 1
@@ -272,6 +281,11 @@ impl StreamReceiver {
         let own = &self.counters;
         counters.packets_received = own.packets_received;
         counters.bytes_received = own.bytes_received;
+        let paces = self.sources.iter().map(|source| &source.pace);
+        let pace = paces.fold(self.paced_before, |sum, pace| sum.with(pace));
+        counters.pictures = pace.pictures;
+        counters.freezes = pace.freezes;
+        counters.frozen_ms = pace.frozen.as_millis() as u64;
         counters.frames_received = own.frames_received;
         counters.nacks_sent = own.nacks_sent;
         counters.plis_sent = own.plis_sent;

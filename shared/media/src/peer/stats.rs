@@ -14,7 +14,13 @@ pub struct KindStats {
     pub packets_received: u64,
     /// RTP payload bytes received.
     pub bytes_received: u64,
-    /// Frames handed out.
+    /// Pictures that began to arrive.
+    pub pictures: u64,
+    /// How often the picture stood still (W3C `freezeCount`).
+    pub freezes: u64,
+    /// For how long in all, in milliseconds.
+    pub frozen_ms: u64,
+    /// Frames handed out; a relay hands out none.
     pub frames_received: u64,
     /// Frames dropped because they, or what they depend on, were lost.
     pub frames_dropped: u64,

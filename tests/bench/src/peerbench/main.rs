@@ -1,9 +1,9 @@
 //! What a forwarded packet costs: ours beside a program that people would pick instead, or
 //! beside the least that any relay must do.
 //!
-//! `cargo peerbench <floor|sfu|three|turn>`. Both programs run in turn, five rounds, under the same
-//! load; the cost is the time that their processes were on a processor, for a million packets that
-//! arrived. Needs Linux; a peer is a package of Debian.
+//! `cargo peerbench <floor|sfu|three|fanout|turn>`. Both programs run in turn, five rounds, under
+//! the same load; the cost is the time that their processes were on a processor, for a million
+//! packets that arrived. Needs Linux; a peer is a package of Debian.
 //! What it is not: a test; the figures depend on the machine. The last line is for programs.
 //! Start reading at [`Shape`].
 
@@ -11,6 +11,7 @@ mod bare;
 mod coturn;
 mod cpu;
 mod daemon;
+mod fan;
 mod janus;
 mod load;
 mod plain;
@@ -35,7 +36,7 @@ const ROUNDS: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Before anything is counted.
 const WARM: Duration = Duration::from_millis(500);
-/// Who sees the caller; where fewer are wanted, the first of them.
+/// Who sees the caller; where fewer are wanted, the first of them. A fan knows no legs.
 const VIEWERS: [Leg; 4] = [Leg::Interpreter, Leg::Team, Leg::Supervisor, Leg::Relief];
 
 /// A program under load.
@@ -68,7 +69,7 @@ struct Shape {
 
 const LASTING: Duration = Duration::from_secs(5);
 
-const SHAPES: [Shape; 4] = [
+const SHAPES: [Shape; 5] = [
     Shape {
         name: "floor",
         sessions: 100,
@@ -105,6 +106,19 @@ const SHAPES: [Shape; 4] = [
             lasting: LASTING,
         },
         ours: plane,
+        peer: janus,
+        local: janus::ADDRESS,
+    },
+    Shape {
+        name: "fanout",
+        sessions: 1,
+        receivers: 10,
+        bytes: 1100,
+        rate: Rate {
+            packets: 1000,
+            lasting: LASTING,
+        },
+        ours: fanout,
         peer: janus,
         local: janus::ADDRESS,
     },
@@ -149,12 +163,21 @@ impl Shape {
 }
 
 fn plane(shape: Shape) -> Outcome<Rig> {
+    forwarded(shape, "plane")
+}
+
+fn fanout(shape: Shape) -> Outcome<Rig> {
+    forwarded(shape, "fan")
+}
+
+/// Our program serves as `how` says.
+fn forwarded(shape: Shape, how: &str) -> Outcome<Rig> {
     let certificate = Certificate::generate()?;
     let local = IpAddr::V4(shape.local);
-    let mut plane = plane::Plane::start(local)?;
+    let mut plane = plane::Plane::start(how, local)?;
     let mut ends: Vec<Box<dyn End>> = Vec::new();
     for session in 0..shape.sessions {
-        let viewers = VIEWERS.into_iter().take(shape.receivers);
+        let viewers = VIEWERS.into_iter().cycle().take(shape.receivers);
         for leg in [Leg::Caller].into_iter().chain(viewers) {
             let (mut end, offer) = web::WebEnd::offer(local, &certificate, shape.bytes)?;
             end.accept(&plane.answer(session as u128, leg, offer)?)?;
@@ -267,6 +290,7 @@ fn run(name: Option<&str>) -> Outcome<ExitCode> {
         Some("plane") => plane::serve()?,
         Some("bare") => bare::serve()?,
         Some("turn-server") => turn::serve()?,
+        Some("fan") => fan::serve()?,
         Some(name) => {
             let shape = SHAPES.into_iter().find(|shape| shape.name == name);
             let shape =

@@ -18,10 +18,10 @@ use super::daemon::Daemon;
 const NEWS_MAX: usize = 1024;
 
 #[derive(Serialize, Deserialize)]
-struct Ask {
+pub(crate) struct Ask {
     session: u128,
     leg: String,
-    offer: String,
+    pub(crate) offer: String,
 }
 
 /// The child's side: answers offers until its input ends.
@@ -54,8 +54,9 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
-    pub(crate) fn start(local: IpAddr) -> Outcome<Self> {
-        let (daemon, input, output) = Daemon::own(&["plane", &local.to_string()])?;
+    /// The program that serves as `how` says: the whole plane, or a fan.
+    pub(crate) fn start(how: &str, local: IpAddr) -> Outcome<Self> {
+        let (daemon, input, output) = Daemon::own(&[how, &local.to_string()])?;
         Ok(Self {
             daemon,
             input,

@@ -1,0 +1,209 @@
+//! How good media was: metrics while it flows, and one line in the log when a leg ends.
+//!
+//! Metrics add up what legs of one kind count; nothing in them names a session.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use tracing::info;
+use vrs_domain::{Leg, SessionId};
+use vrs_media::trunk::TrunkStats;
+use vrs_media::{KindStats, MediaKind, PeerStats};
+
+/// Metrics are brought up to date this often.
+pub(super) const INTERVAL: Duration = Duration::from_secs(5);
+
+const KINDS: [(MediaKind, &str); 3] = [
+    (MediaKind::Audio, "audio"),
+    (MediaKind::Video, "video"),
+    (MediaKind::Text, "text"),
+];
+
+/// What was told of a leg so far.
+struct Told {
+    since: Instant,
+    stats: PeerStats,
+}
+
+/// The figures of one worker's legs.
+#[derive(Default)]
+pub(super) struct Quality {
+    told: HashMap<(SessionId, Leg), Told>,
+}
+
+impl Quality {
+    /// A leg has a new peer.
+    pub(super) fn joined(&mut self, now: Instant, session: SessionId, leg: Leg) {
+        let (since, stats) = (now, PeerStats::default());
+        self.told.insert((session, leg), Told { since, stats });
+        metrics::gauge!("visavis_media_legs", "leg" => word(leg)).increment(1.0);
+    }
+
+    /// A leg has another name from now on.
+    pub(super) fn renamed(&mut self, session: SessionId, from: Leg, to: Leg) {
+        if let Some(told) = self.told.remove(&(session, from)) {
+            self.told.insert((session, to), told);
+            metrics::gauge!("visavis_media_legs", "leg" => word(from)).decrement(1.0);
+            metrics::gauge!("visavis_media_legs", "leg" => word(to)).increment(1.0);
+        }
+    }
+
+    /// Counts what has come since the last time.
+    pub(super) fn update(&mut self, session: SessionId, leg: Leg, stats: PeerStats) {
+        if let Some(told) = self.told.get_mut(&(session, leg)) {
+            count(leg, &told.stats, &stats);
+            told.stats = stats;
+        }
+    }
+
+    /// A leg's peer is gone: the last figures.
+    pub(super) fn parted(&mut self, now: Instant, session: SessionId, leg: Leg, stats: &PeerStats) {
+        let Some(told) = self.told.remove(&(session, leg)) else {
+            return;
+        };
+        count(leg, &told.stats, stats);
+        metrics::gauge!("visavis_media_legs", "leg" => word(leg)).decrement(1.0);
+        let lasted = now.saturating_duration_since(told.since);
+        if !stats.connected && stats.video.packets_received + stats.audio.packets_received == 0 {
+            // It never got so far.
+            return;
+        }
+        summarize(leg, stats);
+        tell(session, leg, lasted, stats);
+    }
+}
+
+const fn word(leg: Leg) -> &'static str {
+    match leg {
+        Leg::Caller => "caller",
+        Leg::Interpreter => "interpreter",
+        Leg::Hearing => "hearing",
+        Leg::Callee => "callee",
+        Leg::Relief => "relief",
+        Leg::Team => "team",
+        Leg::Supervisor => "supervisor",
+    }
+}
+
+/// Adds to the counters what is new.
+fn count(leg: Leg, before: &PeerStats, after: &PeerStats) {
+    let leg = word(leg);
+    for (kind, kind_word) in KINDS {
+        let (before, after) = (before.kind(kind), after.kind(kind));
+        let add = |name: &'static str, direction: &'static str, of: fn(&KindStats) -> u64| {
+            let more = of(after).saturating_sub(of(before));
+            if more > 0 {
+                metrics::counter!(name, "leg" => leg, "kind" => kind_word, "direction" => direction)
+                    .increment(more);
+            }
+        };
+        add("visavis_media_packets_total", "in", |k| k.packets_received);
+        add("visavis_media_packets_total", "out", |k| k.packets_sent);
+        add("visavis_media_bytes_total", "in", |k| k.bytes_received);
+        add("visavis_media_bytes_total", "out", |k| k.bytes_sent);
+        add("visavis_media_lost_total", "in", |k| k.lost);
+        add("visavis_media_lost_total", "out", |k| k.lost_by_peer);
+        add("visavis_media_nacks_total", "in", |k| k.nacks_received);
+        add("visavis_media_nacks_total", "out", |k| k.nacks_sent);
+        add("visavis_media_resent_total", "out", |k| k.resent);
+        add("visavis_media_keyframe_requests_total", "in", |k| {
+            k.plis_received
+        });
+        add("visavis_media_keyframe_requests_total", "out", |k| {
+            k.plis_sent
+        });
+        add("visavis_media_pictures_total", "in", |k| k.pictures);
+        add("visavis_media_freezes_total", "in", |k| k.freezes);
+    }
+    for (why, more) in [
+        ("unproven", after.unproven.saturating_sub(before.unproven)),
+        (
+            "undecryptable",
+            after.undecryptable.saturating_sub(before.undecryptable),
+        ),
+        ("unknown", after.unknown.saturating_sub(before.unknown)),
+    ] {
+        if more > 0 {
+            metrics::counter!("visavis_media_refused_total", "leg" => leg, "why" => why)
+                .increment(more);
+        }
+    }
+}
+
+/// Percent of what should have come that did not.
+fn loss_percent(lost: u64, came: u64) -> f64 {
+    100.0 * lost as f64 / (lost + came).max(1) as f64
+}
+
+fn kbps(bytes: u64, lasted: Duration) -> u64 {
+    (bytes as f64 * 8.0 / 1000.0 / lasted.as_secs_f64().max(0.001)) as u64
+}
+
+/// One observation for each leg that ended.
+fn summarize(leg: Leg, stats: &PeerStats) {
+    let leg = word(leg);
+    for (kind, word) in KINDS {
+        let figures = stats.kind(kind);
+        if figures.packets_received == 0 {
+            continue;
+        }
+        let loss = loss_percent(figures.lost, figures.packets_received);
+        metrics::histogram!("visavis_media_jitter_ms", "leg" => leg, "kind" => word)
+            .record(f64::from(figures.jitter_ms));
+        metrics::histogram!("visavis_media_loss_percent", "leg" => leg, "kind" => word)
+            .record(loss);
+    }
+    if let Some(round_trip) = stats.rtt_ms {
+        metrics::histogram!("visavis_media_round_trip_ms", "leg" => leg)
+            .record(f64::from(round_trip));
+    }
+}
+
+fn tell(session: SessionId, leg: Leg, lasted: Duration, stats: &PeerStats) {
+    let (audio, video) = (&stats.audio, &stats.video);
+    info!(
+        %session,
+        %leg,
+        seconds = lasted.as_secs(),
+        round_trip_ms = stats.rtt_ms.map(f64::from),
+        path = stats.candidate_type,
+        srtp = stats.srtp_profile,
+        video_in_kbps = kbps(video.bytes_received, lasted),
+        video_out_kbps = kbps(video.bytes_sent, lasted),
+        video_loss_in_percent = loss_percent(video.lost, video.packets_received),
+        video_loss_out_percent = loss_percent(video.lost_by_peer, video.packets_sent),
+        video_jitter_ms = f64::from(video.jitter_ms),
+        pictures = video.pictures,
+        freezes = video.freezes,
+        frozen_ms = video.frozen_ms,
+        resent = video.resent,
+        keyframes_wanted = video.plis_received,
+        audio_in_kbps = kbps(audio.bytes_received, lasted),
+        audio_loss_in_percent = loss_percent(audio.lost, audio.packets_received),
+        audio_jitter_ms = f64::from(audio.jitter_ms),
+        refused = stats.unproven + stats.undecryptable + stats.unknown,
+        "quality"
+    );
+}
+
+/// How good the sound of a telephone was that hung up.
+pub(super) fn tell_line(session: SessionId, stats: &TrunkStats) {
+    if stats.packets_sent + stats.packets_received == 0 {
+        // It was never answered.
+        return;
+    }
+    info!(
+        %session,
+        leg = word(Leg::Hearing),
+        codec = stats.codec,
+        crypto = stats.crypto_suite,
+        packets_in = stats.packets_received,
+        packets_out = stats.packets_sent,
+        audio_loss_in_percent = loss_percent(stats.lost, stats.packets_received),
+        audio_jitter_ms = f64::from(stats.jitter_ms),
+        concealed = stats.concealed,
+        round_trip_ms = stats.rtt_ms.map(f64::from),
+        refused = stats.unexpected_source + stats.undecryptable + stats.unknown,
+        "quality"
+    );
+}
