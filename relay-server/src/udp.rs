@@ -9,6 +9,9 @@ use std::net::SocketAddr;
 use mio::{Interest, Registry, Token};
 use nix::sys::socket::{setsockopt, sockopt};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+use rustix::net::sockopt::{
+    Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
+};
 use vrs_media::{Batch, Run};
 
 /// What one read may bring from one source: as many datagrams as the kernel has joined.
@@ -54,6 +57,18 @@ impl Socket {
         registry.register(&mut self.socket, token, Interest::READABLE)
     }
 
+    /// Lets datagrams be cut to what the way holds, for what is not our own media: whoever made
+    /// them knows nothing of this leg.
+    pub(crate) fn allow_fragments(&self) -> io::Result<()> {
+        if self.local_addr()?.is_ipv4() {
+            set_ip_mtu_discover(&self.socket, Ipv4PathMtuDiscovery::DONT)?;
+        } else {
+            set_ipv6_mtu_discover(&self.socket, Ipv6PathMtuDiscovery::DONT)?;
+            setsockopt(&self.socket, sockopt::Ipv6DontFrag, &false)?;
+        }
+        Ok(())
+    }
+
     /// Tells the poll nothing any more.
     pub(crate) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         registry.deregister(&mut self.socket)
@@ -65,13 +80,18 @@ impl Socket {
     pub(crate) fn flush(&self, batch: &mut Batch) -> usize {
         let mut dropped = 0;
         for run in batch.runs(self.state.max_gso_segments(), RUN_BYTES_MAX) {
-            if run.bytes.len() > run.segment && run.segment <= SEGMENT_BYTES_MAX {
-                let sent = self.send_run(&run);
-                dropped += sent.map_or(run.bytes.len().div_ceil(run.segment), |()| 0);
-            } else {
-                let segments = run.bytes.chunks(run.segment.max(1));
-                let sent = segments.map(|bytes| self.try_send(run.destination, bytes));
-                dropped += sent.filter(Result::is_err).count();
+            let together = run.bytes.len() > run.segment && run.segment <= SEGMENT_BYTES_MAX;
+            match together.then(|| self.send_run(&run)) {
+                Some(Ok(())) => {}
+                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    dropped += run.bytes.len().div_ceil(run.segment);
+                }
+                // A frame of this network may hold less.
+                Some(Err(_)) | None => {
+                    let segments = run.bytes.chunks(run.segment.max(1));
+                    let sent = segments.map(|bytes| self.try_send(run.destination, bytes));
+                    dropped += sent.filter(Result::is_err).count();
+                }
             }
         }
         batch.clear();

@@ -228,6 +228,13 @@ impl Machine {
         self.clients.contains_key(&client)
     }
 
+    /// The client whose relay this is.
+    #[must_use]
+    pub fn client(&self, relay: RelayId) -> Option<Client> {
+        let allocation = self.allocations.get(relay.0);
+        allocation.map(|allocation| allocation.client)
+    }
+
     /// The addresses of this machine have changed.
     pub fn own_addresses_changed(&mut self, own: Vec<IpAddr>) {
         self.settings.policy.own = own;

@@ -45,6 +45,7 @@ impl Relays {
         let [v4, v6] = self.bind;
         let mut socket = self.bind(if address.is_ipv4() { v4 } else { v6 }, even)?;
         let port = socket.local_addr().ok()?.port();
+        socket.allow_fragments().ok()?;
         socket.register(registry, token).ok()?;
         if self.sockets.len() <= relay.0 {
             self.sockets.resize_with(relay.0 + 1, || None);

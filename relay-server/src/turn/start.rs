@@ -111,6 +111,7 @@ pub async fn serve(
     let udp = match config.listen.turn_udp {
         Some(address) => {
             let socket = Socket::bind(address).and_then(|mut socket| {
+                socket.allow_fragments()?;
                 socket.register(poll.registry(), LISTENER)?;
                 Ok(socket)
             });

@@ -4,7 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use vrs_domain::limit;
 
-use super::framing::Framer;
+use super::framing::{Framer, UNIT_BYTES_MAX, UNIT_BYTES_STRANGER_MAX};
 use super::machine::{Client, Transport};
 use super::thread::{Doorbell, Input};
 use super::ways::StreamId;
@@ -103,15 +103,17 @@ impl Streams {
         let client = Client { transport, address };
         let stream_id = StreamId(self.next.fetch_add(1, Ordering::Relaxed));
         let (units, outgoing) = mpsc::channel(STREAM_UNITS_MAX);
+        let known = Arc::new(AtomicBool::new(false));
         self.tell(Input::Opened {
             client,
             stream: stream_id,
             outgoing: units,
+            known: Arc::clone(&known),
         })
         .await;
         let (read, write) = tokio::io::split(stream);
         tokio::select! {
-            () = self.read(client, read) => {}
+            () = self.read(client, read, &known) => {}
             () = send(write, outgoing, transport) => {}
         }
         // The machine must hear of it even when it is busy, or the allocation stays.
@@ -130,7 +132,7 @@ impl Streams {
         self.doorbell.ring();
     }
 
-    async fn read(&self, client: Client, mut stream: impl AsyncRead + Unpin) {
+    async fn read(&self, client: Client, mut stream: impl AsyncRead + Unpin, known: &AtomicBool) {
         let mut framer = Framer::default();
         let mut deadline = Instant::now() + STREAM_PATIENCE;
         loop {
@@ -140,7 +142,12 @@ impl Streams {
                 return;
             };
             loop {
-                match framer.next() {
+                let unit_bytes_max = if known.load(Ordering::Relaxed) {
+                    UNIT_BYTES_MAX
+                } else {
+                    UNIT_BYTES_STRANGER_MAX
+                };
+                match framer.next(unit_bytes_max) {
                     Ok(Some(bytes)) => {
                         deadline = Instant::now() + STREAM_IDLE;
                         self.tell(Input::Unit { client, bytes }).await;

@@ -45,6 +45,8 @@ pub(super) enum Input {
         client: Client,
         stream: StreamId,
         outgoing: mpsc::Sender<Vec<u8>>,
+        /// Whether the client has had an allocation.
+        known: Arc<AtomicBool>,
     },
     Unit {
         client: Client,
@@ -230,8 +232,9 @@ impl Plane {
                     client,
                     stream,
                     outgoing,
+                    known,
                 } => {
-                    if self.ways.open_stream(client, stream, outgoing) {
+                    if self.ways.open_stream(client, stream, outgoing, known) {
                         self.machine.client_gone(client);
                     }
                 }
@@ -267,6 +270,8 @@ impl Plane {
                     let relays = &mut self.ways.relays;
                     let port = relays.open(relay, address, even, registry, token);
                     self.machine.relay_opened(relay, port);
+                    let client = self.machine.client(relay);
+                    client.inspect(|client| self.ways.client_is_known(*client));
                 }
                 Output::CloseRelay { relay } => {
                     self.ways.relays.close(relay, self.poll.registry());

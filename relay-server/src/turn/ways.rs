@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -23,6 +25,8 @@ struct Stream {
     id: StreamId,
     opened: Instant,
     outgoing: mpsc::Sender<Vec<u8>>,
+    /// Whether the client has had an allocation; its task wants to know.
+    known: Arc<AtomicBool>,
 }
 
 /// Everything that can be sent to.
@@ -50,13 +54,22 @@ impl Ways {
         client: Client,
         id: StreamId,
         outgoing: mpsc::Sender<Vec<u8>>,
+        known: Arc<AtomicBool>,
     ) -> bool {
         let stream = Stream {
             id,
             opened: Instant::now(),
             outgoing,
+            known,
         };
         self.streams.insert(client, stream).is_some()
+    }
+
+    /// A client has an allocation; it may send large units on its stream, if it has one.
+    pub(super) fn client_is_known(&self, client: Client) {
+        if let Some(stream) = self.streams.get(&client) {
+            stream.known.store(true, Ordering::Relaxed);
+        }
     }
 
     /// A stream is gone; `false` when another one has taken its place before.
@@ -234,5 +247,37 @@ fn why(error: &io::Error) -> Dropped {
         Dropped::QueueFull
     } else {
         Dropped::Unsendable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{bench, client};
+    use super::*;
+
+    #[test]
+    fn a20_streams_without_an_allocation_are_closed_and_others_are_not() {
+        let nowhere = std::net::IpAddr::from([127, 0, 0, 1]);
+        let mut ways = Ways::new(None, Relays::new(nowhere, nowhere, None));
+        let mut bench = bench(Default::default());
+        let stream = |port| Client {
+            transport: Transport::Tcp,
+            ..client(port)
+        };
+        let mut queues = Vec::new();
+        for port in 1..=2 {
+            let (units, outgoing) = mpsc::channel(1);
+            assert!(!ways.open_stream(stream(port), StreamId(port.into()), units, Arc::default()));
+            queues.push(outgoing);
+        }
+        bench.allocates(stream(2));
+        let opened = Instant::now();
+        ways.close_idle_streams(opened + Duration::from_secs(59), &bench.machine);
+        assert_eq!(ways.streams.len(), 2);
+        ways.close_idle_streams(opened + Duration::from_secs(61), &bench.machine);
+        assert!(queues[0].is_closed() && !queues[1].is_closed());
+        // The end of a stream that was followed by another one is no end of that one.
+        assert!(!ways.close_stream(stream(2), StreamId(1)));
+        assert!(ways.close_stream(stream(2), StreamId(2)));
     }
 }

@@ -33,8 +33,8 @@ mod sockets;
 const UNIX: u64 = 1_790_000_000;
 const REALM: &str = "relay";
 
-struct Bench {
-    machine: Machine,
+pub(super) struct Bench {
+    pub(super) machine: Machine,
     now: Moment,
     next_port: u16,
 }
@@ -51,7 +51,7 @@ fn secret() -> Sensitive<Vec<u8>> {
     Sensitive::new(b"0123456789abcdef".to_vec())
 }
 
-fn bench(policy: PeerPolicy) -> Bench {
+pub(super) fn bench(policy: PeerPolicy) -> Bench {
     bench_with(policy, |_| {})
 }
 
@@ -78,7 +78,7 @@ fn bench_with(policy: PeerPolicy, change: impl FnOnce(&mut Settings)) -> Bench {
     }
 }
 
-fn client(port: u16) -> Client {
+pub(super) fn client(port: u16) -> Client {
     Client {
         transport: Transport::Udp,
         address: SocketAddr::from(([8, 1, 1, 1], port)),
@@ -90,6 +90,11 @@ fn peer(text: &str) -> SocketAddr {
 }
 
 impl Bench {
+    /// Somebody has an allocation.
+    pub(super) fn allocates(&mut self, from: Client) {
+        assert_eq!(self.allocate(from, &ana()), 0);
+    }
+
     fn later(&mut self, seconds: u64) {
         self.now.mono += Duration::from_secs(seconds);
         self.now.unix_s += seconds;
