@@ -61,9 +61,9 @@ impl Socket {
     /// them knows nothing of this leg.
     pub(crate) fn allow_fragments(&self) -> io::Result<()> {
         if self.local_addr()?.is_ipv4() {
-            set_ip_mtu_discover(&self.socket, Ipv4PathMtuDiscovery::DONT)?;
+            set_ip_mtu_discover(&self.socket, Ipv4PathMtuDiscovery::WANT)?;
         } else {
-            set_ipv6_mtu_discover(&self.socket, Ipv6PathMtuDiscovery::DONT)?;
+            set_ipv6_mtu_discover(&self.socket, Ipv6PathMtuDiscovery::WANT)?;
             setsockopt(&self.socket, sockopt::Ipv6DontFrag, &false)?;
         }
         Ok(())
