@@ -388,11 +388,16 @@ fn who_parts_leaves_figures_that_say_how_good_it_was() {
 
 /// The rate that a leg was told last.
 fn rate(world: &World, leg: Leg) -> Option<u32> {
-    let rates = world.got.iter().filter_map(|(to, event)| match event {
-        PeerEvent::PathRate(bps) if *to == leg => Some(*bps),
-        _ => None,
-    });
-    rates.last()
+    let told = |(to, event): &(Leg, PeerEvent)| {
+        if let PeerEvent::PathRate(bps) = event
+            && *to == leg
+        {
+            Some(*bps)
+        } else {
+            None
+        }
+    };
+    world.got.iter().filter_map(told).last()
 }
 
 #[test]

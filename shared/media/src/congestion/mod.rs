@@ -159,7 +159,7 @@ impl Congestion {
             packets.queue.look(now);
             let usage = match packets.trend.usage() {
                 Usage::Normal if packets.queue.stands() => Usage::Over,
-                usage => usage,
+                usage @ (Usage::Normal | Usage::Over | Usage::Under) => usage,
             };
             let waits = packets.queue.waits();
             if packets

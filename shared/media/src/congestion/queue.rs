@@ -88,7 +88,7 @@ mod tests {
     fn a_full_queue_is_seen_and_a_longer_way_is_not_taken_for_one_for_long() {
         let mut queue = Queue::default();
         let began = start();
-        let mut send = |queue: &mut Queue, n: u32, took_ms: u64| {
+        let send = |queue: &mut Queue, n: u32, took_ms: u64| {
             let departure = began + Duration::from_millis(100) * n;
             let arrival =
                 Duration::from_secs(7) + Duration::from_millis(u64::from(n) * 100 + took_ms);
