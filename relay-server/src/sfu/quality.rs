@@ -168,6 +168,7 @@ fn tell(session: SessionId, leg: Leg, lasted: Duration, stats: &PeerStats) {
         round_trip_ms = stats.rtt_ms.map(f64::from),
         path = stats.candidate_type,
         srtp = stats.srtp_profile,
+        path_kbps = video.path_bps / 1000,
         video_in_kbps = kbps(video.bytes_received, lasted),
         video_out_kbps = kbps(video.bytes_sent, lasted),
         video_loss_in_percent = loss_percent(video.lost, video.packets_received),

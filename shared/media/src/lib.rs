@@ -11,7 +11,8 @@
 
 pub mod batch;
 pub mod certificate;
-pub mod error;
+pub mod congestion;
+mod error;
 pub mod forward;
 pub mod g711;
 pub mod h264;

@@ -7,22 +7,30 @@ use bytes::{Bytes, BytesMut};
 use rtc_rtcp::goodbye::Goodbye;
 use rtc_rtcp::payload_feedbacks::full_intra_request::{FirEntry, FullIntraRequest};
 use rtc_rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc_rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::reception_report::ReceptionReport;
 use rtc_rtcp::sender_report::SenderReport;
 use rtc_rtcp::source_description::{
     SdesType, SourceDescription, SourceDescriptionChunk, SourceDescriptionItem,
 };
+use rtc_rtcp::transport_feedbacks::cc_feedback_report::{
+    CcFeedbackMetricBlock, CcFeedbackReport, CcFeedbackReportBlock,
+};
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::{
     TransportLayerNack, nack_pairs_from_sequence_numbers,
 };
 
+use crate::congestion::{Fate, Fates};
 use crate::rtp::SequenceUnwrapper;
 
 type Packet = Box<dyn rtc_rtcp::Packet>;
 
 /// Seconds added to our own uptime in sender reports: any epoch does, only differences are used.
 const NTP_EPOCH_S: u64 = 0x8000_0000;
+
+/// An arrival that long before its report, or after it (RFC 8888 section 3.1), in 1/1024 s.
+const ARRIVAL_OFFSET_UNUSABLE: u16 = 0x1ffe;
 
 /// What we understand of a compound packet.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +45,10 @@ pub(crate) enum Incoming {
     PictureLoss { ssrc: u32 },
     /// The same by full intra request, which carries a number of its own.
     FullIntra { ssrc: u32, number: u8 },
+    /// What became of packets of one stream.
+    Arrivals { ssrc: u32, fates: Fates },
+    /// How many bits a second the peer takes.
+    Rate { bps: f32 },
     /// Sources that end.
     Goodbye { ssrcs: Vec<u32> },
 }
@@ -79,6 +91,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Vec<Incoming> {
                 ssrc: entry.ssrc,
                 number: entry.sequence_number,
             }));
+        } else if let Some(report) = any.downcast_ref::<CcFeedbackReport>() {
+            let blocks = report.report_blocks.iter();
+            found.extend(blocks.map(|block| arrivals(report.report_timestamp, block)));
+        } else if let Some(rate) = any.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
+            found.push(Incoming::Rate { bps: rate.bitrate });
         } else if let Some(goodbye) = any.downcast_ref::<Goodbye>() {
             found.push(Incoming::Goodbye {
                 ssrcs: goodbye.sources.clone(),
@@ -86,6 +103,26 @@ pub(crate) fn parse(bytes: &[u8]) -> Vec<Incoming> {
         }
     }
     found
+}
+
+fn arrivals(reported: u32, block: &CcFeedbackReportBlock) -> Incoming {
+    let fate = |metric: &CcFeedbackMetricBlock| {
+        if !metric.received {
+            return Fate::Lost;
+        }
+        let usable = metric.arrival_time_offset < ARRIVAL_OFFSET_UNUSABLE;
+        let micros = u64::from(metric.arrival_time_offset) * 1_000_000 / 1_024;
+        let before = usable.then(|| Duration::from_micros(micros));
+        Fate::Came { before }
+    };
+    let sequences = (0..).map(|n: u16| block.begin_sequence.wrapping_add(n));
+    let packets = sequences
+        .zip(block.metric_blocks.iter().map(fate))
+        .collect();
+    Incoming::Arrivals {
+        ssrc: block.media_ssrc,
+        fates: Fates { reported, packets },
+    }
 }
 
 /// What a sender report says about our stream.
@@ -178,6 +215,20 @@ impl Compound {
             fir,
         };
         self.packets.push(Box::new(request));
+        self
+    }
+
+    pub(crate) fn arrivals(mut self, report: CcFeedbackReport) -> Self {
+        self.packets.push(Box::new(report));
+        self
+    }
+
+    pub(crate) fn rate(mut self, media_ssrc: u32, bps: u32) -> Self {
+        self.packets.push(Box::new(ReceiverEstimatedMaximumBitrate {
+            sender_ssrc: self.ssrc,
+            bitrate: bps as f32,
+            ssrcs: vec![media_ssrc],
+        }));
         self
     }
 

@@ -45,6 +45,9 @@ struct Flying {
     bytes: Vec<u8>,
 }
 
+/// What waits longer at the bottleneck finds no place there.
+const QUEUE_MAX: Duration = Duration::from_secs(1);
+
 /// A network of two ends that delays, loses, repeats and reorders by a seeded generator.
 pub(crate) struct Network {
     pub(crate) now: Instant,
@@ -54,6 +57,10 @@ pub(crate) struct Network {
     pub(crate) loss: u64,
     pub(crate) reorder: u64,
     pub(crate) repeat: u64,
+    /// Bits a second that go to side 1; what comes faster waits, and beyond [`QUEUE_MAX`] is lost.
+    pub(crate) rate_bps: Option<u64>,
+    /// Until when the bottleneck is busy.
+    busy: Instant,
     flying: Vec<Flying>,
     /// Everything ever sent: to whom, and what.
     pub(crate) sent: Vec<(usize, Vec<u8>)>,
@@ -70,6 +77,8 @@ impl Network {
             loss: 0,
             reorder: 0,
             repeat: 0,
+            rate_bps: None,
+            busy: start(),
             flying: Vec::new(),
             sent: Vec::new(),
             addressed: BTreeSet::new(),
@@ -94,7 +103,10 @@ impl Network {
             } else {
                 0
             };
-            let arrives = self.now + self.delay + Duration::from_millis(late);
+            let Some(waits) = self.pass(to, bytes.len()) else {
+                return;
+            };
+            let arrives = self.now + waits + self.delay + Duration::from_millis(late);
             let bytes = bytes.to_vec();
             self.flying.push(Flying {
                 arrives,
@@ -104,6 +116,24 @@ impl Network {
                 bytes,
             });
         }
+    }
+
+    /// How long a datagram takes through the bottleneck; `None`: it finds no place there.
+    fn pass(&mut self, to: usize, bytes: usize) -> Option<Duration> {
+        let Some(rate) = self.rate_bps.filter(|_| to == 1) else {
+            return Some(Duration::ZERO);
+        };
+        if self.queue() > QUEUE_MAX {
+            return None;
+        }
+        let takes = Duration::from_micros(bytes as u64 * 8 * 1_000_000 / rate);
+        self.busy = self.busy.max(self.now) + takes;
+        Some(self.busy - self.now)
+    }
+
+    /// How long what waits at the bottleneck needs.
+    pub(crate) fn queue(&self) -> Duration {
+        self.busy.saturating_duration_since(self.now)
     }
 
     /// The datagrams that arrive now, in order of arrival.

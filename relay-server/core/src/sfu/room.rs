@@ -65,7 +65,7 @@ pub enum RoomOutput<L> {
 
 /// Who may be in a room, and who of them sees whom.
 pub trait Party: Copy + Ord + 'static {
-    /// Who sees the picture of this one and reads its text.
+    /// Who sees the picture of this one and reads its text; the first matters most.
     fn viewers(self) -> &'static [Self];
 
     /// Whose picture this one sees; `None`: has no place in a room.
@@ -98,6 +98,8 @@ impl Party for Leg {
 /// Forwards between the WebRTC peers of a session.
 pub struct Room<L> {
     peers: BTreeMap<L, Peer>,
+    /// What the path to each takes, in bits of video a second.
+    rates: BTreeMap<L, u32>,
     bridged: bool,
     outputs: VecDeque<RoomOutput<L>>,
     deadline: Option<Instant>,
@@ -109,6 +111,7 @@ impl<L> Default for Room<L> {
     fn default() -> Self {
         Self {
             peers: BTreeMap::new(),
+            rates: BTreeMap::new(),
             bridged: false,
             outputs: VecDeque::new(),
             deadline: None,
@@ -139,6 +142,7 @@ impl<L: Party> Room<L> {
             self.outputs.push_back(RoomOutput::Parted { leg, stats });
         }
         self.peers.remove(&leg);
+        self.rates.remove(&leg);
         self.moved = true;
     }
 
@@ -150,6 +154,10 @@ impl<L: Party> Room<L> {
             return;
         };
         self.peers.insert(to, peer);
+        if let Some(bps) = self.rates.remove(&from) {
+            self.rates.insert(to, bps);
+        }
+        self.limit_source_of(now, to);
         if let Some(peer) = self.peer_mut(to) {
             peer.request_keyframe(now);
         }
@@ -273,6 +281,10 @@ impl<L: Party> Room<L> {
             }
             PeerEvent::Disconnected => self.news(leg, PeerNews::Disconnected),
             PeerEvent::Failed(why) => self.news(leg, PeerNews::Failed(why)),
+            PeerEvent::PathRate(bps) => {
+                self.rates.insert(leg, bps);
+                self.limit_source_of(now, leg);
+            }
             PeerEvent::KeyframeRequested => self.ask_source_for_keyframe(now, leg),
             PeerEvent::Text(text) => {
                 let mut taken = false;
@@ -312,6 +324,20 @@ impl<L: Party> Room<L> {
     fn ask_source_for_keyframe(&mut self, now: Instant, leg: L) {
         if let Some(source) = leg.watched().and_then(|leg| self.peers.get_mut(&leg)) {
             source.request_keyframe(now);
+        }
+    }
+
+    /// Whoever is seen by `leg` sends no more than the path takes to the first of those who see
+    /// them: the others help, or watch.
+    fn limit_source_of(&mut self, now: Instant, leg: L) {
+        let Some(source) = leg.watched() else {
+            return;
+        };
+        let mut viewers = source.viewers().iter();
+        let first = viewers.find(|viewer| self.peers.contains_key(viewer));
+        let rate = first.and_then(|viewer| self.rates.get(viewer).copied());
+        if let (Some(bps), Some(peer)) = (rate, self.peers.get_mut(&source)) {
+            peer.limit_source(now, bps);
         }
     }
 

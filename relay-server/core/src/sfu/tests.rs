@@ -385,3 +385,46 @@ fn who_parts_leaves_figures_that_say_how_good_it_was() {
     let (_, caller) = world.room.stats().next().unwrap();
     assert!(caller.video.packets_sent > 50, "{:?}", caller.video);
 }
+
+/// The rate that a leg was told last.
+fn rate(world: &World, leg: Leg) -> Option<u32> {
+    let told = |(to, event): &(Leg, PeerEvent)| {
+        if let PeerEvent::PathRate(bps) = event
+            && *to == leg
+        {
+            Some(*bps)
+        } else {
+            None
+        }
+    };
+    world.got.iter().filter_map(told).last()
+}
+
+#[test]
+fn v3_a_source_sends_no_more_than_whoever_it_signs_to_can_take() {
+    let mut world = World::of(&[Leg::Caller, Leg::Interpreter, Leg::Team, Leg::Relief]);
+    world.connect();
+    let takes = |world: &mut World, leg: Leg, bps: u32| {
+        for n in 0..30 {
+            shoot(world, Leg::Caller, RELIEF, n);
+            shoot(world, Leg::Interpreter, INTERPRETER, n);
+            let now = world.now;
+            world.client(leg).limit_source(now, bps);
+            world.run(Duration::from_millis(33));
+        }
+    };
+    takes(&mut world, Leg::Team, 100_000);
+    let before = rate(&world, Leg::Caller);
+    assert!(before.is_none_or(|bps| bps > 500_000), "{before:?}");
+    takes(&mut world, Leg::Interpreter, 200_000);
+    let caller = rate(&world, Leg::Caller);
+    assert!(caller.is_some_and(|bps| bps <= 200_000), "{caller:?}");
+    let other = rate(&world, Leg::Interpreter);
+    assert!(other.is_none_or(|bps| bps > 500_000), "{other:?}");
+    takes(&mut world, Leg::Relief, 300_000);
+    world.rename(Leg::Relief, Leg::Interpreter);
+    takes(&mut world, Leg::Interpreter, 300_000);
+    takes(&mut world, Leg::Interpreter, 300_000);
+    let caller = rate(&world, Leg::Caller);
+    assert!(caller.is_some_and(|bps| bps > 200_000), "{caller:?}");
+}

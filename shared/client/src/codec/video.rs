@@ -7,6 +7,7 @@ use openh264::encoder::{
     Profile, RateControlMode, UsageType,
 };
 use openh264::formats::{YUVSlices, YUVSource};
+use openh264_sys2::{ENCODER_OPTION_BITRATE, SBitrateInfo, SPATIAL_LAYER_ALL};
 use vrs_media::picture::Picture;
 use yuv::{
     BufferStoreMut, YuvConversionMode, YuvPlanarImage, YuvPlanarImageMut, YuvRange,
@@ -17,8 +18,8 @@ use super::CodecError;
 
 /// Largest side of a picture we take from the other end, in pixels.
 const PICTURE_SIDE_MAX: usize = 4096;
-/// Target bit rate of our own picture, in bits per second.
-const BITRATE_BPS: u32 = 1_000_000;
+/// Bit rate of our own picture until something is known of the path, in bits per second.
+pub(crate) const BITRATE_BPS: u32 = 1_000_000;
 /// A key frame comes at least this often, in frames, for those who cannot ask (RFC 6184 peers without feedback).
 const KEYFRAME_EVERY: u32 = 300;
 
@@ -35,6 +36,7 @@ pub(crate) struct PictureEncoder {
     encoder: Encoder,
     planes: Planes,
     fps: u32,
+    bps: u32,
     force_keyframe: bool,
     /// Whether the present encoder has coded a picture.
     warm: bool,
@@ -68,11 +70,12 @@ impl Planes {
 impl PictureEncoder {
     /// `fps` steers the rate control only.
     pub(crate) fn new(fps: u32) -> Result<Self, CodecError> {
-        let encoder = new_encoder(fps)?;
+        let encoder = new_encoder(fps, BITRATE_BPS)?;
         Ok(Self {
             encoder,
             planes: Planes::default(),
             fps,
+            bps: BITRATE_BPS,
             force_keyframe: false,
             warm: false,
         })
@@ -83,6 +86,19 @@ impl PictureEncoder {
         self.force_keyframe = true;
     }
 
+    /// So many bits a second from the next picture on.
+    pub(crate) fn set_bitrate(&mut self, bps: u32) {
+        if bps == self.bps {
+            return;
+        }
+        self.bps = bps;
+        // Before its first picture the encoder is not set up and must not be told anything.
+        if self.warm && !retune(&mut self.encoder, bps) {
+            // The next size is coded by a new encoder; this one keeps its rate until then.
+            tracing::warn!(bps, "the encoder keeps its bit rate");
+        }
+    }
+
     /// Codes one picture. `None` when the rate control skipped it.
     pub(crate) fn encode(&mut self, picture: &Picture) -> Result<Option<CodedPicture>, CodecError> {
         // 4:2:0 needs even sides: an odd last row or column is left out.
@@ -91,9 +107,10 @@ impl PictureEncoder {
         if width < 16 || height < 16 || picture.rgba.len() < stride as usize * height {
             return Err(CodecError::PictureSize(picture.width, picture.height));
         }
-        if self.planes.width != 0 && (self.planes.width, self.planes.height) != (width, height) {
+        let resized = (self.planes.width, self.planes.height) != (width, height);
+        if resized || !self.warm {
             // A new size is a new stream; a new encoder is simpler than a reconfigured one.
-            self.encoder = new_encoder(self.fps)?;
+            self.encoder = new_encoder(self.fps, self.bps)?;
             self.warm = false;
         }
         self.planes.resize(width, height);
@@ -122,16 +139,34 @@ impl PictureEncoder {
     }
 }
 
-fn new_encoder(fps: u32) -> Result<Encoder, CodecError> {
+/// Tells a running encoder its bit rate; false if it does not take it.
+#[allow(unsafe_code, reason = "the safe interface knows no rate but the first")]
+fn retune(encoder: &mut Encoder, bps: u32) -> bool {
+    let mut rate = SBitrateInfo {
+        iLayer: SPATIAL_LAYER_ALL,
+        iBitrate: i32::try_from(bps).unwrap_or(i32::MAX),
+    };
+    // SAFETY: the encoder lives and was set up by its first picture; this option takes a pointer to
+    // exactly this structure, reads it during the call and keeps nothing of it.
+    let answer = unsafe {
+        encoder
+            .raw_api()
+            .set_option(ENCODER_OPTION_BITRATE, (&raw mut rate).cast())
+    };
+    answer == 0
+}
+
+fn new_encoder(fps: u32, bps: u32) -> Result<Encoder, CodecError> {
     let config = EncoderConfig::new()
         .usage_type(UsageType::CameraVideoRealTime)
         .profile(Profile::Baseline)
         .level(Level::Level_3_1)
         .complexity(Complexity::Low)
-        .bitrate(BitRate::from_bps(BITRATE_BPS))
+        .bitrate(BitRate::from_bps(bps))
         .max_frame_rate(FrameRate::from_hz(fps as f32))
         .rate_control_mode(RateControlMode::Bitrate)
-        .skip_frames(true)
+        // Signing needs every picture: a coarse one rather than none (domain list V3).
+        .skip_frames(false)
         .intra_frame_period(IntraFramePeriod::from_num_frames(KEYFRAME_EVERY))
         // A scene change would cost a key frame nobody asked for.
         .scene_change_detect(false)

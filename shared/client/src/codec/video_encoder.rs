@@ -1,14 +1,16 @@
 //! The thread that codes pictures: takes the newest captured one, skips the rest.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::video::{PictureEncoder, blank};
+use super::ladder::{Ladder, bitrate};
+use super::scale::Scaler;
+use super::video::{BITRATE_BPS, PictureEncoder, blank};
 use crate::capture::camera::Captured;
 use crate::engine::{MediaReport, VideoSize};
 use crate::newest::{Newest, Taken};
@@ -22,6 +24,8 @@ const VIDEO_CLOCK_HZ: u128 = 90_000;
 pub(crate) struct VideoEncoder {
     pictures: Newest<Captured>,
     keyframe: Arc<AtomicBool>,
+    /// What the path takes, in bits per second.
+    path: Arc<AtomicU32>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -30,12 +34,15 @@ impl VideoEncoder {
     pub(crate) fn start(
         pictures: Newest<Captured>,
         size: VideoSize,
+        path_bps: Option<u32>,
         reports: Sender<MediaReport>,
     ) -> std::io::Result<Self> {
         let keyframe = Arc::new(AtomicBool::new(false));
+        let path = Arc::new(AtomicU32::new(path_bps.unwrap_or(BITRATE_BPS)));
         let worker = Worker {
             pictures: pictures.clone(),
             keyframe: Arc::clone(&keyframe),
+            path: Arc::clone(&path),
             size,
             reports,
             began: Instant::now(),
@@ -46,6 +53,7 @@ impl VideoEncoder {
         Ok(Self {
             pictures,
             keyframe,
+            path,
             thread: Some(thread),
         })
     }
@@ -53,6 +61,11 @@ impl VideoEncoder {
     /// The next picture will be a key frame.
     pub(crate) fn request_keyframe(&self) {
         self.keyframe.store(true, Ordering::Release);
+    }
+
+    /// The path takes so many bits a second from now on.
+    pub(crate) fn set_path(&self, bps: u32) {
+        self.path.store(bps, Ordering::Release);
     }
 }
 
@@ -67,9 +80,30 @@ impl Drop for VideoEncoder {
     }
 }
 
+/// Lets pictures through at a lower rate than the camera's.
+#[derive(Default)]
+struct Pace {
+    due: Option<Instant>,
+}
+
+impl Pace {
+    fn is_due(&mut self, at: Instant, fps: u32) -> bool {
+        let interval = Duration::from_secs(1) / fps.max(1);
+        // A camera's pictures come a little early or late.
+        let is_due = self.due.is_none_or(|due| at + interval / 4 >= due);
+        if is_due {
+            let due = self.due.map_or(at, |due| due + interval);
+            // After a pause it begins anew.
+            self.due = Some(due.max(at));
+        }
+        is_due
+    }
+}
+
 struct Worker {
     pictures: Newest<Captured>,
     keyframe: Arc<AtomicBool>,
+    path: Arc<AtomicU32>,
     size: VideoSize,
     reports: Sender<MediaReport>,
     began: Instant,
@@ -83,6 +117,9 @@ impl Worker {
         };
         let grey = Arc::new(blank(self.size.width, self.size.height));
         let mut complained = false;
+        let mut ladder = Ladder::new(self.size);
+        let mut scaler = Scaler::default();
+        let mut pace = Pace::default();
         loop {
             let captured = match self.pictures.take(BLANK_EVERY) {
                 Taken::Value(captured) => captured,
@@ -95,7 +132,14 @@ impl Worker {
             if self.keyframe.swap(false, Ordering::AcqRel) {
                 encoder.force_keyframe();
             }
-            let coded = match encoder.encode(&captured.picture) {
+            let path = self.path.load(Ordering::Acquire);
+            let size = ladder.choose(captured.at, path);
+            if size.fps < self.size.fps && !pace.is_due(captured.at, size.fps) {
+                continue;
+            }
+            encoder.set_bitrate(bitrate(size, path));
+            let fitting = scaler.fit(&captured.picture, size);
+            let coded = match encoder.encode(fitting.unwrap_or(&captured.picture)) {
                 Ok(Some(coded)) => coded,
                 Ok(None) => continue,
                 Err(error) => {
@@ -150,7 +194,7 @@ mod tests {
             height: 48,
             fps: 30,
         };
-        let encoder = VideoEncoder::start(Newest::new(), size, send).unwrap();
+        let encoder = VideoEncoder::start(Newest::new(), size, None, send).unwrap();
         let mut stamps = Vec::new();
         while stamps.len() < 2 {
             match reports.blocking_recv().unwrap() {

@@ -82,6 +82,8 @@ pub(super) struct MediaSession {
     reports: Receiver<MediaReport>,
     report_to: Sender<MediaReport>,
     microphone_dbfs: f32,
+    /// What the path to the other end takes, once known.
+    path_bps: Option<u32>,
     figures: CallStats,
     delays: Histogram,
 }
@@ -120,6 +122,7 @@ impl MediaSession {
             reports,
             report_to,
             microphone_dbfs: crate::playout::SILENCE_DBFS,
+            path_bps: None,
             figures: CallStats::default(),
             delays: Histogram::new(),
         })
@@ -146,7 +149,7 @@ impl MediaSession {
         let mailbox = Newest::new();
         let reports = || self.report_to.clone();
         self.threads = Some(Threads {
-            encoder: VideoEncoder::start(mailbox.clone(), config.video, reports())?,
+            encoder: VideoEncoder::start(mailbox.clone(), config.video, self.path_bps, reports())?,
             microphone: AudioEncoder::start(
                 config.microphone.clone(),
                 switches.microphone_muted,
@@ -304,6 +307,12 @@ impl MediaSession {
             PeerEvent::KeyframeRequested => {
                 if let Some(threads) = &self.threads {
                     threads.encoder.request_keyframe();
+                }
+            }
+            PeerEvent::PathRate(bps) => {
+                self.path_bps = Some(bps);
+                if let Some(threads) = &self.threads {
+                    threads.encoder.set_path(bps);
                 }
             }
             PeerEvent::Frame {

@@ -87,7 +87,7 @@ impl Peer {
         };
         let mut batch = Batch::default();
         for packet in self.streams[index].sender.frame(now, timestamp, payload) {
-            self.send_packet(index, packet.view(), &mut batch);
+            self.send_packet(now, index, packet.view(), &mut batch);
         }
         self.put_out(&batch);
     }
@@ -104,7 +104,7 @@ impl Peer {
         };
         let stream = &mut self.streams[index];
         match stream.sender.forward(now, packet) {
-            Forwarded::As(packet) => self.send_packet(index, packet, batch),
+            Forwarded::As(packet) => self.send_packet(now, index, packet, batch),
             Forwarded::Dropped => {}
             Forwarded::AwaitsKeyframe => return true,
         }
@@ -153,6 +153,16 @@ impl Peer {
             stream.receiver.want_keyframe();
         }
         self.advance(now);
+    }
+
+    /// Tells the peer how many bits of video a second it may send; less than before at once, more
+    /// at most every second. It is kept only by peers that know REMB.
+    pub fn limit_source(&mut self, now: Instant, bps: u32) {
+        let mut streams = self.streams.iter_mut();
+        if let Some(stream) = streams.find(|stream| stream.kind == MediaKind::Video) {
+            stream.receiver.limit(bps);
+            self.advance(now);
+        }
     }
 
     /// Ends the connection: says goodbye in RTCP and DTLS; the last datagrams are in
@@ -306,9 +316,7 @@ impl Peer {
                     let rtt = rtcp::round_trip(&report, uptime);
                     if let Some(index) = self.sending(transport, report.ssrc) {
                         self.rtt = rtt.or(self.rtt);
-                        self.streams[index]
-                            .sender
-                            .report_from_peer(report.total_lost);
+                        self.streams[index].sender.report_from_peer(now, &report);
                     }
                 }
                 Incoming::Nack { ssrc, sequences } => {
@@ -324,6 +332,17 @@ impl Peer {
                 Incoming::FullIntra { ssrc, number } => {
                     if let Some(index) = self.sending(transport, ssrc) {
                         self.streams[index].sender.keyframe_needed(Some(number));
+                    }
+                }
+                Incoming::Arrivals { ssrc, fates } => {
+                    if let Some(index) = self.sending(transport, ssrc) {
+                        self.streams[index].sender.arrivals(now, &fates);
+                    }
+                }
+                Incoming::Rate { bps } => {
+                    let streams = self.streams.iter_mut();
+                    for stream in streams.filter(|stream| stream.transport == transport) {
+                        stream.sender.allow(bps);
                     }
                 }
                 Incoming::Goodbye { .. } => {} // SIP ends calls
@@ -346,7 +365,7 @@ impl Peer {
         }
     }
 
-    fn send_packet(&mut self, index: usize, packet: RtpView<'_>, batch: &mut Batch) {
+    fn send_packet(&mut self, now: Instant, index: usize, packet: RtpView<'_>, batch: &mut Batch) {
         let stream = &mut self.streams[index];
         let transport = &mut self.transports[stream.transport];
         let (Some(srtp), Some(path)) = (&mut transport.srtp, transport.ice.path()) else {
@@ -358,7 +377,7 @@ impl Peer {
             srtp.seal_rtp(buffer, start)
         });
         if let Some(sealed) = sealed {
-            stream.sender.sent(&packet, sealed);
+            stream.sender.sent(now, &packet, sealed);
         }
     }
 
@@ -403,6 +422,10 @@ impl Peer {
             if stream.sender.take_keyframe_request(now) {
                 self.outputs
                     .push_back(PeerOutput::Event(PeerEvent::KeyframeRequested));
+            }
+            if let Some(bps) = stream.sender.take_rate() {
+                self.outputs
+                    .push_back(PeerOutput::Event(PeerEvent::PathRate(bps)));
             }
         }
         if self.announced == Announced::Connected {
@@ -480,7 +503,7 @@ impl Peer {
         for index in 0..self.streams.len() {
             if let Some(packet) = self.streams[index].sender.text_packet(now) {
                 let mut batch = Batch::default();
-                self.send_packet(index, packet.view(), &mut batch);
+                self.send_packet(now, index, packet.view(), &mut batch);
                 self.put_out(&batch);
             }
             if report {
@@ -511,6 +534,14 @@ impl Peer {
         let mut compound = Compound::receiver(stream.sender.ssrc, Vec::new());
         if !wanted.sequences.is_empty() {
             compound = compound.nack(wanted.ssrc, &wanted.sequences);
+        }
+        if let Some(bps) = wanted.rate {
+            compound = compound.rate(wanted.ssrc, bps);
+        }
+        if wanted.arrivals {
+            let ntp = rtcp::middle_ntp(now.saturating_duration_since(self.began));
+            let report = stream.receiver.arrivals(now, stream.sender.ssrc, ntp);
+            compound = report.into_iter().fold(compound, Compound::arrivals);
         }
         if wanted.keyframe && stream.sender.full_intra_only {
             stream.sender.full_intra_number = stream.sender.full_intra_number.wrapping_add(1);

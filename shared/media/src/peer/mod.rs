@@ -97,6 +97,8 @@ pub enum PeerEvent {
     /// Characters typed by the peer, in order, U+FFFD where some were lost. Always whole text,
     /// never packets: the payload types inside RED differ from leg to leg.
     Text(String),
+    /// So many bits of video a second the path to the peer takes from now on.
+    PathRate(u32),
     /// The peer needs a key frame of ours; at most one such event per 500 ms.
     KeyframeRequested,
 }
@@ -122,6 +124,7 @@ impl std::fmt::Debug for PeerEvent {
                 data.len()
             ),
             Self::Text(text) => write!(f, "Text({} characters)", text.chars().count()),
+            Self::PathRate(bps) => write!(f, "PathRate({bps})"),
             Self::KeyframeRequested => f.write_str("KeyframeRequested"),
         }
     }

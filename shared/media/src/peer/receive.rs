@@ -18,8 +18,17 @@ use crate::rtp::{MediaKind, RtpView};
 use crate::sdp::{Direction, NegotiatedMedia};
 use crate::t140;
 
+use rtc_interceptor::CcFeedbackRecorder;
 use rtc_rtcp::reception_report::ReceptionReport;
+use rtc_rtcp::transport_feedbacks::cc_feedback_report::{CcFeedbackReport, Ecn};
 
+/// The arrivals of packets are told this often: often enough to react within a round trip or two
+/// (RFC 8888 section 8), seldom enough to cost nothing.
+const ARRIVALS_INTERVAL: Duration = Duration::from_millis(100);
+/// Longest report of arrivals, in bytes.
+const ARRIVALS_BYTES_MAX: usize = 400;
+/// A source is allowed more this often.
+const LIMIT_INTERVAL: Duration = Duration::from_secs(1);
 /// Sources of one stream that are remembered; the newest is the current one.
 const SOURCES_MAX: usize = 4;
 
@@ -38,6 +47,10 @@ pub(super) struct Wanted {
     pub(super) ssrc: u32,
     pub(super) sequences: Vec<u16>,
     pub(super) keyframe: bool,
+    /// Tell when each packet came.
+    pub(super) arrivals: bool,
+    /// Tell how much the source may send.
+    pub(super) rate: Option<u32>,
 }
 
 /// What is to be done after a packet.
@@ -47,6 +60,39 @@ pub(super) struct Taken {
     pub(super) pass_on: bool,
     /// Something may be due.
     pub(super) is_busy: bool,
+}
+
+/// When packets came, until it is told.
+#[derive(Default)]
+struct Arrivals {
+    recorder: CcFeedbackRecorder,
+    due: Option<Instant>,
+}
+
+/// How many bits a second the source may send.
+struct Limit {
+    bps: u32,
+    told: Option<(u32, Instant)>,
+}
+
+impl Limit {
+    /// At once when it is less than before, else with time.
+    fn due(&self) -> Option<Instant> {
+        match self.told {
+            Some((bps, _)) if bps == self.bps => None,
+            Some((bps, at)) if self.bps > bps => Some(at + LIMIT_INTERVAL),
+            Some((_, at)) => Some(at),
+            None => None,
+        }
+    }
+
+    fn take(&mut self, now: Instant) -> Option<u32> {
+        let due = self.told.is_none() || self.due().is_some_and(|at| at <= now);
+        due.then(|| {
+            self.told = Some((self.bps, now));
+            self.bps
+        })
+    }
 }
 
 /// The receiving half of one stream.
@@ -59,6 +105,8 @@ pub(super) struct StreamReceiver {
     paced_before: Pace,
     keyframe_wanted: bool,
     keyframe_asked: Option<Instant>,
+    arrivals: Option<Arrivals>,
+    limit: Option<Limit>,
     counters: KindStats,
 }
 
@@ -72,6 +120,8 @@ impl StreamReceiver {
             paced_before: Pace::default(),
             keyframe_wanted: false,
             keyframe_asked: None,
+            arrivals: media.feedback.arrivals.then(Arrivals::default),
+            limit: None,
             counters: KindStats::default(),
         }
     }
@@ -111,6 +161,13 @@ impl StreamReceiver {
         if self.media.kind == MediaKind::Video {
             source.pace.packet(now, packet.timestamp);
         }
+        let mut begins = false;
+        if let Some(arrivals) = &mut self.arrivals {
+            let recorder = &mut arrivals.recorder;
+            recorder.add_packet(now, packet.ssrc, packet.sequence, Ecn::NotEct);
+            begins = arrivals.due.is_none();
+            arrivals.due.get_or_insert(now + ARRIVALS_INTERVAL);
+        }
         let nack = self.media.feedback.nack;
         match (self.media.kind, self.mode) {
             (MediaKind::Text, _) => {
@@ -121,7 +178,7 @@ impl StreamReceiver {
                 source.text.receive(now, sequence, red, packet.payload);
             }
             (_, Receive::Packets) => {
-                let mut is_busy = self.keyframe_wanted;
+                let mut is_busy = self.keyframe_wanted || begins;
                 if nack {
                     is_busy |= source.nack.is_waiting();
                     source.nack.received(now, sequence);
@@ -166,6 +223,9 @@ impl StreamReceiver {
         if self.sources.len() >= SOURCES_MAX {
             let forgotten = self.sources.remove(0);
             self.lost_before += forgotten.reception.lost();
+            if let Some(arrivals) = &mut self.arrivals {
+                arrivals.recorder.remove_stream(forgotten.ssrc);
+            }
             self.paced_before = self.paced_before.with(&forgotten.pace);
         }
         self.sources.push(Source {
@@ -233,7 +293,9 @@ impl StreamReceiver {
             .then_some(self.keyframe_asked)
             .flatten();
         let keyframe = asked.map(|asked| asked + KEYFRAME_INTERVAL_MIN);
-        [source.nack.poll_timeout(), keyframe]
+        let arrivals = self.arrivals.as_ref().and_then(|arrivals| arrivals.due);
+        let limit = self.limit.as_ref().and_then(Limit::due);
+        [source.nack.poll_timeout(), keyframe, arrivals, limit]
             .into_iter()
             .flatten()
             .min()
@@ -258,12 +320,40 @@ impl StreamReceiver {
             self.counters.plis_sent += 1;
         }
         self.counters.nacks_sent += sequences.len() as u64;
+        let arrivals = self.arrivals.as_mut().is_some_and(|arrivals| {
+            let due = arrivals.due.is_some_and(|at| at <= now);
+            arrivals.due = arrivals.due.filter(|_| !due);
+            due
+        });
+        let rate = self.limit.as_mut().and_then(|limit| limit.take(now));
         let ssrc = source.ssrc;
-        (keyframe || !sequences.is_empty()).then_some(Wanted {
+        let wanted = keyframe || arrivals || rate.is_some() || !sequences.is_empty();
+        wanted.then_some(Wanted {
             ssrc,
             sequences,
             keyframe,
+            arrivals,
+            rate,
         })
+    }
+
+    /// When packets came since this was last told; `ntp` is the middle of our clock.
+    pub(super) fn arrivals(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        ntp: u32,
+    ) -> Option<CcFeedbackReport> {
+        let recorder = &mut self.arrivals.as_mut()?.recorder;
+        Some(recorder.build_report(now, ssrc, ntp, ARRIVALS_BYTES_MAX))
+    }
+
+    /// The source may send so many bits a second.
+    pub(super) fn limit(&mut self, bps: u32) {
+        if self.media.feedback.rate {
+            let told = self.limit.take().and_then(|limit| limit.told);
+            self.limit = Some(Limit { bps, told });
+        }
     }
 
     pub(super) fn sender_report(&mut self, now: Instant, ssrc: u32, middle_ntp: u32) {

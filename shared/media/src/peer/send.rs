@@ -4,12 +4,14 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use rtc_rtcp::reception_report::ReceptionReport;
 use vrs_domain::limit::{
     FORWARDED_DATAGRAM_BYTES_MAX, KEYFRAME_INTERVAL_MIN, MEDIA_DATAGRAM_BYTES_MAX,
 };
 
 use super::config::StreamSeed;
 use super::stats::KindStats;
+use crate::congestion::{Congestion, Fates};
 use crate::forward::{Rewriter, Rewritten};
 use crate::h264;
 use crate::nack::ResendCache;
@@ -49,6 +51,7 @@ pub(super) struct StreamSender {
     pub(super) full_intra_only: bool,
     rewriter: Rewriter,
     cache: ResendCache,
+    congestion: Option<Congestion>,
     text: t140::Sender,
     full_intra_seen: Option<u8>,
     pub(super) full_intra_number: u8,
@@ -70,6 +73,8 @@ impl StreamSender {
             full_intra_only: media.feedback.fir && !media.feedback.pli,
             rewriter: Rewriter::new(media.clock_rate, first.0, first.1),
             cache: ResendCache::default(),
+            congestion: (media.kind == MediaKind::Video)
+                .then(|| Congestion::new(media.feedback.arrivals)),
             text: t140::Sender::new(now, media.red.map(|_| media.payload_type)),
             full_intra_seen: None,
             full_intra_number: 0,
@@ -167,7 +172,10 @@ impl StreamSender {
     }
 
     /// Notes that a packet went out, sealed as `bytes`.
-    pub(super) fn sent(&mut self, packet: &RtpView<'_>, bytes: &[u8]) {
+    pub(super) fn sent(&mut self, now: Instant, packet: &RtpView<'_>, bytes: &[u8]) {
+        if let Some(congestion) = &mut self.congestion {
+            congestion.sent(now, packet.ssrc, packet.sequence, bytes.len());
+        }
         self.counters.packets_sent += 1;
         self.counters.bytes_sent += packet.payload.len() as u64;
         if self.kind == MediaKind::Video {
@@ -178,6 +186,13 @@ impl StreamSender {
     /// A packet the peer lost, as it went out.
     pub(super) fn resend(&mut self, now: Instant, sequence: u16) -> Option<&[u8]> {
         self.counters.nacks_received += 1;
+        if let Some(congestion) = &mut self.congestion {
+            congestion.missed();
+            if congestion.is_congested() {
+                // It would come too late, and everything after it later.
+                return None;
+            }
+        }
         let bytes = self.cache.resend(now, sequence)?;
         self.counters.resent += 1;
         Some(bytes)
@@ -206,8 +221,30 @@ impl StreamSender {
         true
     }
 
-    pub(super) fn report_from_peer(&mut self, lost: u32) {
-        self.counters.lost_by_peer = u64::from(lost);
+    pub(super) fn report_from_peer(&mut self, now: Instant, report: &ReceptionReport) {
+        self.counters.lost_by_peer = u64::from(report.total_lost);
+        if let Some(congestion) = &mut self.congestion {
+            congestion.report(now, report);
+        }
+    }
+
+    /// The peer tells what became of packets.
+    pub(super) fn arrivals(&mut self, now: Instant, fates: &Fates) {
+        if let Some(congestion) = &mut self.congestion {
+            congestion.arrivals(now, self.ssrc, fates);
+        }
+    }
+
+    /// The peer tells how many bits a second it takes.
+    pub(super) fn allow(&mut self, bps: f32) {
+        if let Some(congestion) = &mut self.congestion {
+            congestion.allow(bps);
+        }
+    }
+
+    /// How many bits a second the path takes, when that changed.
+    pub(super) fn take_rate(&mut self) -> Option<u32> {
+        self.congestion.as_mut().and_then(Congestion::take_rate)
     }
 
     /// What a sender report says now; `None` before the first packet.
@@ -237,6 +274,7 @@ impl StreamSender {
     pub(super) fn count(&self, counters: &mut KindStats) {
         let own = &self.counters;
         counters.packets_sent = own.packets_sent;
+        counters.path_bps = self.congestion.as_ref().map_or(0, Congestion::rate_bps);
         counters.bytes_sent = own.bytes_sent;
         counters.lost_by_peer = own.lost_by_peer;
         counters.nacks_received = own.nacks_received;

@@ -8,6 +8,8 @@ use crate::rtp::MediaKind;
 pub struct KindStats {
     /// RTP packets sent, without resent ones.
     pub packets_sent: u64,
+    /// Bits a second that the path to the peer takes, of pictures; 0: not known.
+    pub path_bps: u32,
     /// RTP payload bytes sent.
     pub bytes_sent: u64,
     /// RTP packets received and decrypted.

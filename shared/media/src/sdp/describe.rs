@@ -24,6 +24,8 @@ pub fn write_offer(local: &Local, kinds: &[MediaKind]) -> SessionDescription {
             nack: true,
             pli: true,
             fir: true,
+            arrivals: true,
+            rate: true,
         };
         let line = Line {
             kind: *kind,
@@ -194,9 +196,14 @@ fn write_codec(attributes: &mut Attributes, line: &Line) -> Vec<String> {
                 ("nack", line.feedback.nack),
                 ("nack pli", line.feedback.pli),
                 ("ccm fir", line.feedback.fir),
+                ("goog-remb", line.feedback.rate),
             ];
             for (name, _) in feedback.into_iter().filter(|(_, agreed)| *agreed) {
                 attributes.push("rtcp-fb", format!("{payload_type} {name}"));
+            }
+            if line.feedback.arrivals {
+                // It is about packets of all payload types (RFC 8888 section 6).
+                attributes.push("rtcp-fb", "* ack ccfb");
             }
         }
         MediaKind::Text => {

@@ -34,6 +34,10 @@ pub struct Feedback {
     pub pli: bool,
     /// Key frames can be asked for by full intra request.
     pub fir: bool,
+    /// The fate of every packet can be told (RFC 8888).
+    pub arrivals: bool,
+    /// A highest rate can be told (draft-alvestrand-rmcat-remb-03).
+    pub rate: bool,
 }
 
 /// One medium both sides agreed on.
@@ -272,6 +276,8 @@ fn feedback(media: &MediaDescription, payload_type: u8) -> Feedback {
             "nack" => found.nack = true,
             "nack pli" => found.pli = true,
             "ccm fir" => found.fir = true,
+            "ack ccfb" => found.arrivals = true,
+            "goog-remb" => found.rate = true,
             _ => {}
         }
     }

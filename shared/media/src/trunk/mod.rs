@@ -443,6 +443,8 @@ impl TrunkLeg {
                 | Incoming::Nack { .. }
                 | Incoming::PictureLoss { .. }
                 | Incoming::FullIntra { .. }
+                | Incoming::Arrivals { .. }
+                | Incoming::Rate { .. }
                 | Incoming::Goodbye { .. } => {} // SIP ends calls
             }
         }

@@ -32,7 +32,10 @@ fn r44_a_browsers_offer_is_answered_with_its_own_payload_types() {
         Some("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f")
     );
     let feedback: Vec<&str> = video.attributes.all("rtcp-fb").collect();
-    assert_eq!(feedback, ["108 nack", "108 nack pli", "108 ccm fir"]);
+    assert_eq!(
+        feedback,
+        ["108 nack", "108 nack pli", "108 ccm fir", "108 goog-remb"]
+    );
     for media in [audio, video] {
         assert_eq!(media.protocol, "UDP/TLS/RTP/SAVPF");
         assert_eq!(media.attributes.get("setup"), Some("passive"));

@@ -5,6 +5,7 @@ mod browser;
 mod foreign;
 mod hostile;
 mod ours;
+mod rate;
 mod reoffer;
 
 use std::net::SocketAddr;
@@ -39,6 +40,7 @@ pub(super) struct Heard {
     pub(super) frames: Vec<(MediaKind, u32, u64, Vec<u8>)>,
     pub(super) packets: Vec<RtpPacket>,
     pub(super) keyframe_requests: usize,
+    pub(super) rates: Vec<u32>,
 }
 
 /// Two peers and the network between them; 0 is Alice, 1 is Bob.
@@ -98,6 +100,7 @@ impl World {
                     }
                     PeerEvent::Text(text) => heard.text.push_str(&text),
                     PeerEvent::KeyframeRequested => heard.keyframe_requests += 1,
+                    PeerEvent::PathRate(bps) => heard.rates.push(bps),
                 },
             }
         }

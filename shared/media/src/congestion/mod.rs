@@ -1,0 +1,231 @@
+//! How many bits a second the path to a peer takes.
+//!
+//! What it is: Google Congestion Control (draft-ietf-rmcat-gcc-02). Where the peer tells when each
+//! packet came (RFC 8888), delay ([`trend`], [`queue`], [`rate`]) and loss decide, whichever is less; where it
+//! sends reports of reception only (RFC 3550), loss decides alone. What the peer says itself (REMB,
+//! draft-alvestrand-rmcat-remb-03) is never exceeded.
+//! What it is not: it paces nothing, and an encoder has to keep to what it says.
+//! Why the delay half is ours: a queue has to be seen before it delays signing by half a second
+//! (domain list V2). The library's filter saw one of a second only by its losses, and its reading
+//! of RFC 8888 takes the age of an arrival for its time.
+//! Start reading at [`Congestion`].
+
+mod queue;
+mod rate;
+mod trend;
+
+use std::time::{Duration, Instant};
+
+use rtc_interceptor::{Acknowledgement, History, LossController};
+use rtc_rtcp::reception_report::ReceptionReport;
+use rtc_rtcp::transport_feedbacks::cc_feedback_report::Ecn;
+
+use queue::Queue;
+use rate::Control;
+use trend::{Trend, Usage};
+
+/// What is tried first, in bits per second.
+pub const RATE_START_BPS: u32 = 1_000_000;
+/// Less is not worth having: signing is legible at 60 kbit/s and 320 by 240 (domain list V8).
+pub const RATE_MIN_BPS: u32 = 60_000;
+/// More is not needed for one person who signs.
+pub const RATE_MAX_BPS: u32 = 2_500_000;
+/// A smaller change is not told, in parts of what was told.
+const CHANGE_PARTS_MIN: u32 = 20;
+/// Packets whose fate is unknown; past it the peer has stopped to report.
+const PACKETS_MAX: usize = 4_096;
+/// A packet that was not reported within this time is forgotten.
+const REPORTED_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a report says of one packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It has not come so far.
+    Lost,
+    /// It has, so long before the report; `None`: too long ago to say, or after it.
+    Came { before: Option<Duration> },
+}
+
+/// A report of what became of packets of one stream (RFC 8888 section 3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fates {
+    /// The middle 32 bits of the peer's NTP time: units of 1/65536 s.
+    pub(crate) reported: u32,
+    /// By sequence number.
+    pub(crate) packets: Vec<(u16, Fate)>,
+}
+
+/// The peer's clock, without the wrap at 2^32.
+#[derive(Debug, Default)]
+struct Clock {
+    newest: Option<u64>,
+}
+
+impl Clock {
+    /// The first report begins somewhere in the second turn, so that there is time before it.
+    fn at(&mut self, middle_ntp: u32) -> Duration {
+        let newest = self.newest.unwrap_or((1 << 32) + u64::from(middle_ntp));
+        let step = middle_ntp.wrapping_sub(newest as u32) as i32;
+        let at = newest.saturating_add_signed(i64::from(step));
+        self.newest = Some(newest.max(at));
+        Duration::from_micros(at.saturating_mul(1_000_000) >> 16)
+    }
+}
+
+/// What is known of packets one by one.
+struct Packets {
+    clock: Clock,
+    history: History,
+    trend: Trend,
+    queue: Queue,
+    control: Control,
+    round_trip: Duration,
+}
+
+/// The sender's half of congestion control, for one stream.
+pub(crate) struct Congestion {
+    /// Where the peer tells of every packet.
+    packets: Option<Box<Packets>>,
+    loss: LossController,
+    /// The highest sequence number in the peer's last report.
+    highest: Option<u32>,
+    /// Packets that the peer asked for again since then.
+    missed: usize,
+    allowed: Option<u32>,
+    told: Option<u32>,
+}
+
+impl Congestion {
+    /// `by_packet`: the peer will tell of every packet.
+    pub(crate) fn new(by_packet: bool) -> Self {
+        let rates = [RATE_START_BPS, RATE_MIN_BPS, RATE_MAX_BPS].map(f64::from);
+        let [start, min, max] = rates;
+        let packets = || Packets {
+            clock: Clock::default(),
+            history: History::new(),
+            trend: Trend::default(),
+            queue: Queue::default(),
+            control: Control::new(start, (min, max)),
+            round_trip: Duration::ZERO,
+        };
+        Self {
+            packets: by_packet.then(|| Box::new(packets())),
+            loss: LossController::new(start, min, max),
+            highest: None,
+            missed: 0,
+            allowed: None,
+            told: None,
+        }
+    }
+
+    /// A packet goes out.
+    pub(crate) fn sent(&mut self, now: Instant, ssrc: u32, sequence: u16, size: usize) {
+        if let Some(Packets { history, .. }) = self.packets.as_deref_mut() {
+            if history.len() >= PACKETS_MAX {
+                history.prune_before(now);
+            }
+            history.add_outgoing(ssrc, sequence, false, 0, size, now);
+        }
+    }
+
+    /// The peer tells what became of packets.
+    pub(crate) fn arrivals(&mut self, now: Instant, ssrc: u32, fates: &Fates) {
+        let Some(packets) = self.packets.as_deref_mut() else {
+            return;
+        };
+        let reported = packets.clock.at(fates.reported);
+        for (sequence, fate) in &fates.packets {
+            let fate = match fate {
+                Fate::Lost => Acknowledgement::lost(*sequence),
+                Fate::Came { before } => {
+                    let at = before.and_then(|before| reported.checked_sub(before));
+                    Acknowledgement::received(*sequence, at, Ecn::NotEct)
+                }
+            };
+            packets.history.on_ccfb_feedback(now, ssrc, fate);
+        }
+        let reports = packets.history.take_reports();
+        let (mut lost, total) = (0, reports.len());
+        for report in reports {
+            lost += usize::from(!report.arrived);
+            if let Some(arrival) = report.arrival {
+                packets.trend.packet(report.departure, arrival);
+                packets.queue.packet(report.departure, arrival);
+                packets.control.arriving.packet(arrival, report.size);
+                packets.round_trip = now.saturating_duration_since(report.departure);
+            }
+        }
+        if total > 0 {
+            packets.queue.look(now);
+            let usage = match packets.trend.usage() {
+                Usage::Normal if packets.queue.stands() => Usage::Over,
+                usage @ (Usage::Normal | Usage::Over | Usage::Under) => usage,
+            };
+            let waits = packets.queue.waits();
+            if packets
+                .control
+                .update(now, usage, packets.round_trip, waits)
+            {
+                packets.queue.lowered(now);
+            }
+            self.loss.update(now, lost, total);
+        }
+        if let Some(cutoff) = now.checked_sub(REPORTED_WITHIN) {
+            packets.history.prune_before(cutoff);
+        }
+    }
+
+    /// The peer asks for a packet again.
+    pub(crate) fn missed(&mut self) {
+        self.missed += 1;
+    }
+
+    /// Whether what is sent now only makes others wait longer.
+    pub(crate) fn is_congested(&self) -> bool {
+        let packets = self.packets.as_ref();
+        packets.is_some_and(|packets| packets.queue.stands())
+    }
+
+    /// The peer tells how much it lost.
+    pub(crate) fn report(&mut self, now: Instant, report: &ReceptionReport) {
+        if self.packets.is_some() {
+            return;
+        }
+        let newest = report.last_sequence_number;
+        if let Some(before) = self.highest.replace(newest) {
+            let expected = newest.wrapping_sub(before) as usize;
+            let lost = expected * usize::from(report.fraction_lost) / 256;
+            // What was sent again in time counts as come there.
+            let missed = std::mem::take(&mut self.missed);
+            let lost = lost.max(missed).min(expected);
+            self.loss.update(now, lost, expected);
+        }
+    }
+
+    /// The peer tells how much it may be sent.
+    pub(crate) fn allow(&mut self, bps: f32) {
+        // Whatever it says, nobody can sign with less.
+        self.allowed = Some((bps as u32).clamp(RATE_MIN_BPS, RATE_MAX_BPS));
+    }
+
+    /// How much the path takes.
+    pub(crate) fn rate_bps(&self) -> u32 {
+        let by_delay = self
+            .packets
+            .as_ref()
+            .map(|packets| packets.control.target());
+        let sensed = by_delay.map_or(self.loss.target(), |bps| bps.min(self.loss.target()));
+        self.allowed.unwrap_or(u32::MAX).min(sensed as u32)
+    }
+
+    /// The same, when it is worth telling.
+    pub(crate) fn take_rate(&mut self) -> Option<u32> {
+        let rate = self.rate_bps();
+        let before = self.told.unwrap_or(RATE_START_BPS);
+        if rate.abs_diff(before) < before / CHANGE_PARTS_MIN {
+            return None;
+        }
+        self.told = Some(rate);
+        self.told
+    }
+}

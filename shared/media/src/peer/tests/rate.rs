@@ -1,0 +1,108 @@
+//! How fast the path is: pictures are sent as fast as it takes them, and no faster.
+
+use super::*;
+use crate::congestion::{RATE_MAX_BPS, RATE_MIN_BPS, RATE_START_BPS};
+use crate::testing::picture;
+
+const SECOND: u32 = 30;
+
+/// Alice sends pictures at the rate she was told, and Bob takes them.
+struct Stream {
+    world: World,
+    number: u32,
+    slowest: Duration,
+}
+
+impl Stream {
+    fn new(world: World) -> Self {
+        let mut stream = Self {
+            world,
+            number: 0,
+            slowest: Duration::ZERO,
+        };
+        stream.world.run(Duration::from_secs(2));
+        stream
+    }
+
+    fn rate(&self) -> u32 {
+        let rates = &self.world.heard[0].rates;
+        rates.last().copied().unwrap_or(RATE_START_BPS)
+    }
+
+    fn send(&mut self, pictures: u32) {
+        self.slowest = Duration::ZERO;
+        for _ in 0..pictures {
+            let bytes = self.rate() / 8 / SECOND;
+            let unit = picture(self.number, self.number == 0, bytes as usize);
+            let now = self.world.now();
+            self.world.peers[0].send_frame(now, MediaKind::Video, self.number * 3_000, &unit);
+            self.number += 1;
+            self.world.run(Duration::from_millis(33));
+            self.slowest = self.slowest.max(self.world.net.queue());
+        }
+    }
+}
+
+#[test]
+fn v2_a_path_that_narrows_is_noticed_and_what_waits_there_stays_short() {
+    let mut stream = Stream::new(World::usual(1));
+    stream.send(3 * SECOND);
+    assert!(stream.rate() >= RATE_START_BPS, "{}", stream.rate());
+    stream.world.net.rate_bps = Some(400_000);
+    stream.send(5 * SECOND);
+    for _ in 0..20 {
+        stream.send(SECOND);
+        let (rate, slowest) = (stream.rate(), stream.slowest);
+        assert!((200_000..450_000).contains(&rate), "{rate}");
+        assert!(slowest < Duration::from_millis(150), "{slowest:?}");
+    }
+    stream.world.net.rate_bps = None;
+    stream.send(60 * SECOND);
+    assert!(stream.rate() > 600_000, "{}", stream.rate());
+    assert!(stream.rate() <= RATE_MAX_BPS);
+}
+
+#[test]
+fn without_reports_of_arrivals_loss_alone_makes_it_slower() {
+    let net = Network::new(2);
+    let now = net.now;
+    let (mut alice, offer) = Peer::offerer(config(ALICE, 1), now).unwrap();
+    let (bob, answer) = Peer::answerer(config(BOB, 2), now, &offer).unwrap();
+    let older = answer.replace("a=rtcp-fb:* ack ccfb\r\n", "");
+    assert_ne!(older, answer);
+    alice.accept_answer(now, &older).unwrap();
+    let heard = [Heard::default(), Heard::default()];
+    let peers = [alice, bob];
+    let mut stream = Stream::new(World { net, peers, heard });
+    stream.world.net.loss = 30;
+    stream.send(20 * SECOND);
+    let slow = stream.rate();
+    assert!(slow < RATE_START_BPS / 2, "{slow}");
+    assert!(slow >= RATE_MIN_BPS);
+    stream.world.net.loss = 0;
+    stream.send(40 * SECOND);
+    assert!(stream.rate() > slow * 2, "{}", stream.rate());
+}
+
+#[test]
+fn what_the_receiver_allows_is_kept_less_at_once_and_more_with_time() {
+    let mut stream = Stream::new(World::usual(3));
+    stream.send(SECOND);
+    let now = stream.world.now();
+    stream.world.peers[1].limit_source(now, 300_000);
+    stream.send(SECOND / 3);
+    assert!(stream.rate() <= 300_000, "{}", stream.rate());
+    let now = stream.world.now();
+    stream.world.peers[1].limit_source(now, 200_000);
+    stream.send(SECOND / 3);
+    assert!(stream.rate() <= 200_000, "{}", stream.rate());
+    let now = stream.world.now();
+    stream.world.peers[1].limit_source(now, 2_000_000);
+    stream.send(2 * SECOND);
+    assert!(stream.rate() > 500_000, "{}", stream.rate());
+    // Nonsense does not stop the picture.
+    let now = stream.world.now();
+    stream.world.peers[1].limit_source(now, 1_000);
+    stream.send(SECOND);
+    assert_eq!(stream.rate(), RATE_MIN_BPS);
+}
