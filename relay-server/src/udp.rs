@@ -7,8 +7,10 @@ use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 
 use mio::{Interest, Registry, Token};
+#[cfg(target_os = "linux")]
 use nix::sys::socket::{setsockopt, sockopt};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+#[cfg(target_os = "linux")]
 use rustix::net::sockopt::{
     Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
 };
@@ -59,6 +61,7 @@ impl Socket {
 
     /// Lets datagrams be cut to what the way holds, for what is not our own media: whoever made
     /// them knows nothing of this leg.
+    #[cfg(target_os = "linux")]
     pub(crate) fn allow_fragments(&self) -> io::Result<()> {
         if self.local_addr()?.is_ipv4() {
             set_ip_mtu_discover(&self.socket, Ipv4PathMtuDiscovery::WANT)?;
@@ -66,6 +69,13 @@ impl Socket {
             set_ipv6_mtu_discover(&self.socket, Ipv6PathMtuDiscovery::WANT)?;
             setsockopt(&self.socket, sockopt::Ipv6DontFrag, &false)?;
         }
+        Ok(())
+    }
+
+    /// Elsewhere than on Linux they are not cut.
+    #[cfg(not(target_os = "linux"))]
+    #[allow(clippy::unused_self, reason = "as on Linux")]
+    pub(crate) fn allow_fragments(&self) -> io::Result<()> {
         Ok(())
     }
 
@@ -118,6 +128,7 @@ impl Socket {
 
 /// Lets the kernel say only whence a datagram came, and not when, whereto and in which class:
 /// nobody here asks, and it costs some for each. Where it cannot be switched off, it stays.
+#[cfg(target_os = "linux")]
 fn be_told_little(socket: &std::net::UdpSocket) {
     let _time = setsockopt(socket, sockopt::ReceiveTimestampns, &false);
     if socket.local_addr().is_ok_and(|address| address.is_ipv4()) {
@@ -128,6 +139,9 @@ fn be_told_little(socket: &std::net::UdpSocket) {
         let _class = setsockopt(socket, sockopt::IpRecvTos, &false);
     }
 }
+
+#[cfg(not(target_os = "linux"))]
+fn be_told_little(_: &std::net::UdpSocket) {}
 
 /// What one source has sent: one datagram, or several of one length (but the last) in a row.
 pub(crate) struct Letter<'a> {
