@@ -47,7 +47,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     (
         "vrs-e2e",
         &["relay-server", "vrs-client", "vrs-domain", "vrs-telephone"],
-        &[],
+        &["vrs-impair"],
     ),
     (
         "vrs-peers",

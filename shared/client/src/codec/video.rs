@@ -7,7 +7,10 @@ use openh264::encoder::{
     Profile, RateControlMode, UsageType,
 };
 use openh264::formats::{YUVSlices, YUVSource};
-use openh264_sys2::{ENCODER_OPTION_BITRATE, SBitrateInfo, SPATIAL_LAYER_ALL};
+use openh264_sys2::{
+    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_TRACE_LEVEL, SBitrateInfo,
+    SPATIAL_LAYER_ALL, WELS_LOG_ERROR,
+};
 use vrs_media::picture::Picture;
 use yuv::{
     BufferStoreMut, YuvConversionMode, YuvPlanarImage, YuvPlanarImageMut, YuvRange,
@@ -140,21 +143,35 @@ impl PictureEncoder {
 }
 
 /// Tells a running encoder its bit rate; false if it does not take it.
-#[allow(unsafe_code, reason = "the safe interface knows no rate but the first")]
 fn retune(encoder: &mut Encoder, bps: u32) -> bool {
     let mut rate = SBitrateInfo {
         iLayer: SPATIAL_LAYER_ALL,
         iBitrate: i32::try_from(bps).unwrap_or(i32::MAX),
     };
-    // SAFETY: the encoder lives and was set up by its first picture; this option takes a pointer to
-    // exactly this structure, reads it during the call and keeps nothing of it.
+    set(encoder, ENCODER_OPTION_BITRATE, &mut rate)
+}
+
+/// Sets an option of the encoder to a value of the type that the option takes; false if it is not
+/// taken.
+#[allow(
+    unsafe_code,
+    reason = "the safe interface has no options after the start"
+)]
+fn set<T: OptionValue>(encoder: &mut Encoder, option: ENCODER_OPTION, value: &mut T) -> bool {
+    // SAFETY: the encoder lives, refuses what it is not set up for, reads the value during the call
+    // and keeps nothing of it.
     let answer = unsafe {
         encoder
             .raw_api()
-            .set_option(ENCODER_OPTION_BITRATE, (&raw mut rate).cast())
+            .set_option(option, std::ptr::from_mut(value).cast())
     };
     answer == 0
 }
+
+/// What the two options that are set here take: `SBitrateInfo` and `int`.
+trait OptionValue {}
+impl OptionValue for SBitrateInfo {}
+impl OptionValue for i32 {}
 
 fn new_encoder(fps: u32, bps: u32) -> Result<Encoder, CodecError> {
     let config = EncoderConfig::new()
@@ -165,14 +182,22 @@ fn new_encoder(fps: u32, bps: u32) -> Result<Encoder, CodecError> {
         .bitrate(BitRate::from_bps(bps))
         .max_frame_rate(FrameRate::from_hz(fps as f32))
         .rate_control_mode(RateControlMode::Bitrate)
-        // Signing needs every picture: a coarse one rather than none (domain list V3).
+        // Signing needs every picture, a coarse one rather than none (domain list V3): after a
+        // change of the rate the encoder would leave out half a second. It keeps to the rate by
+        // coarseness alone, as long as the ladder makes pictures small enough.
         .skip_frames(false)
         .intra_frame_period(IntraFramePeriod::from_num_frames(KEYFRAME_EVERY))
         // A scene change would cost a key frame nobody asked for.
         .scene_change_detect(false)
         .num_threads(1);
-    Encoder::with_api_config(OpenH264API::from_source(), config)
-        .map_err(|e| CodecError::VideoEncoder(e.to_string()))
+    let mut encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
+        .map_err(|e| CodecError::VideoEncoder(e.to_string()))?;
+    let mut level = WELS_LOG_ERROR;
+    // It would write a warning about skipping to standard error for each encoder.
+    if !set(&mut encoder, ENCODER_OPTION_TRACE_LEVEL, &mut level) {
+        tracing::debug!("the encoder keeps its log level");
+    }
+    Ok(encoder)
 }
 
 fn to_i420(planes: &mut Planes, rgba: &[u8], stride: u32) -> Result<(), CodecError> {
@@ -281,6 +306,17 @@ pub(crate) fn blank(width: u32, height: u32) -> Picture {
 mod tests {
     use super::*;
     use crate::capture::{Look, Painter, strip};
+    use crate::codec::ladder::{Ladder, bitrate};
+    use crate::codec::scale::Scaler;
+    use crate::engine::VideoSize;
+
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "an Instant can be had in no other way"
+    )]
+    fn some_instant() -> std::time::Instant {
+        std::time::Instant::now()
+    }
 
     fn painted(painter: &Painter, counter: u32) -> Picture {
         let rgba = painter.paint(counter as f32 / 30.0, counter, u64::from(counter) * 33);
@@ -340,6 +376,47 @@ mod tests {
             }
         }
         assert_eq!(keyframes, [1, 8]);
+    }
+
+    #[test]
+    fn v3_at_the_rates_of_the_ladder_hardly_a_picture_is_left_out() {
+        let painter = Painter::new(Look::INTERPRETER, 640, 480);
+        let mut scaler = Scaler::default();
+        for fps in [30, 15] {
+            let full = VideoSize {
+                width: 640,
+                height: 480,
+                fps,
+            };
+            // A little more than each size needs.
+            for bps in [470_000, 265_000, 120_000].map(|bps: u32| bps * fps / 30) {
+                let size = Ladder::new(full).choose(some_instant(), bps);
+                let mut encoder = PictureEncoder::new(size.fps).unwrap();
+                encoder.set_bitrate(bitrate(size, bps));
+                let (mut bytes, mut pause, mut longest) = (0, 0, 0);
+                for counter in 1..=150 {
+                    if counter % 50 == 0 {
+                        encoder.force_keyframe();
+                    }
+                    let picture = painted(&painter, counter * 30 / fps);
+                    let picture = scaler.fit(&picture, size).unwrap_or(&picture);
+                    let coded = encoder.encode(picture).unwrap();
+                    pause = if coded.is_some() { 0 } else { pause + 1 };
+                    longest = longest.max(pause);
+                    bytes += coded.map_or(0, |coded| coded.data.len());
+                }
+                println!(
+                    "{size:?} {bps} longest {longest} {} bps",
+                    bytes as u32 * 8 * fps / 150
+                );
+                assert!(
+                    longest <= 2,
+                    "{longest} pictures in a row at {bps} bit/s, {size:?}"
+                );
+                let used = bytes as u32 * 8 * fps / 150;
+                assert!(used < bps * 3 / 2, "{used} of {bps} bit/s");
+            }
+        }
     }
 
     #[test]

@@ -105,7 +105,8 @@ fn run(
         }
         match decoder.decode(&unit) {
             Ok(Some(seen)) => {
-                let stamp = strip::read(&seen.rgba, seen.width as usize, seen.height as usize);
+                let (width, height) = (seen.width, seen.height);
+                let stamp = strip::read(&seen.rgba, width as usize, height as usize);
                 let delay_ms = stamp.and_then(|stamp| strip::delay_ms(stamp, wall_clock_ms()));
                 counter += 1;
                 remote.put(Picture {
@@ -115,7 +116,12 @@ fn run(
                     counter,
                 });
                 wake();
-                tell(reports, MediaReport::Shown { delay_ms });
+                let shown = MediaReport::Shown {
+                    delay_ms,
+                    width,
+                    height,
+                };
+                tell(reports, shown);
             }
             Ok(None) => {}
             Err(_) => tell(reports, MediaReport::Undecodable),
@@ -159,6 +165,8 @@ mod tests {
         match reports.blocking_recv().unwrap() {
             MediaReport::Shown {
                 delay_ms: Some(delay),
+                width: 640,
+                height: 480,
             } => assert!(delay < 5000, "{delay}"),
             other => panic!("{other:?}"),
         }

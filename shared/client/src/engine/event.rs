@@ -259,6 +259,12 @@ pub struct CallStats {
     pub delay_ms_p95: Option<f32>,
     /// Round trip to the server's media end, in milliseconds.
     pub rtt_ms: Option<f32>,
+    /// Kilobits of pictures a second that the path from here takes; `None`: as many as there are.
+    pub path_kbps: Option<u32>,
+    /// Width of the last picture that was shown, in pixels.
+    pub seen_width: Option<u32>,
+    /// Height of the same.
+    pub seen_height: Option<u32>,
     /// RTP packets that never came.
     pub packets_lost: u64,
     /// Requests for retransmission sent.

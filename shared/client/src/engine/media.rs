@@ -256,8 +256,14 @@ impl MediaSession {
                 self.peer
                     .send_frame(now, MediaKind::Audio, timestamp, &data)
             }
-            MediaReport::Shown { delay_ms } => {
+            MediaReport::Shown {
+                delay_ms,
+                width,
+                height,
+            } => {
                 self.figures.frames_decoded += 1;
+                self.figures.seen_width = Some(width);
+                self.figures.seen_height = Some(height);
                 if let Some(delay) = delay_ms {
                     self.delays.add(delay);
                 }
@@ -351,6 +357,7 @@ impl MediaSession {
             delay_ms_p50: self.delays.percentile(50),
             delay_ms_p95: self.delays.percentile(95),
             rtt_ms: peer.rtt_ms,
+            path_kbps: self.path_bps.map(|bps| bps / 1000),
             packets_lost: peer.lost(),
             nacks_sent: peer.video.nacks_sent + peer.audio.nacks_sent,
             plis_sent: peer.video.plis_sent,

@@ -13,7 +13,11 @@ pub(crate) enum MediaReport {
     /// How loud and at what pitch the other end is.
     Heard { dbfs: f32, hz: f32 },
     /// A picture was decoded and put into the window's slot.
-    Shown { delay_ms: Option<u32> },
+    Shown {
+        delay_ms: Option<u32>,
+        width: u32,
+        height: u32,
+    },
     /// A picture could not be decoded: a key frame is wanted.
     Undecodable,
     /// A device or codec cannot be used, in words for people.
@@ -28,7 +32,11 @@ impl fmt::Debug for MediaReport {
             Self::Sound { data, .. } => write!(f, "Sound({} bytes)", data.len()),
             Self::MicrophoneLevel { dbfs } => write!(f, "MicrophoneLevel({dbfs})"),
             Self::Heard { dbfs, hz } => write!(f, "Heard({dbfs} dBFS, {hz} Hz)"),
-            Self::Shown { delay_ms } => write!(f, "Shown({delay_ms:?})"),
+            Self::Shown {
+                delay_ms,
+                width,
+                height,
+            } => write!(f, "Shown({width} by {height}, {delay_ms:?})"),
             Self::Undecodable => f.write_str("Undecodable"),
             Self::Problem(text) => write!(f, "Problem({text})"),
         }
