@@ -49,6 +49,10 @@ const PATH_SILENT: Duration = Duration::from_millis(2_500);
 /// Most addresses of the peer that are remembered.
 const REMOTE_ADDRESSES_MAX: usize = 64;
 
+/// A path that answered no check of ours for this long is not sent to any more (RFC 7675 section
+/// 5.1).
+const CONSENT: Duration = Duration::from_secs(30);
+
 /// Where the transport stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IceState {
@@ -80,6 +84,17 @@ struct Credentials {
 struct Proven {
     path: Path,
     heard: Instant,
+    /// When the peer last answered a check of ours there: it wants to be sent to.
+    answered: Option<Instant>,
+}
+
+impl Proven {
+    /// Whether media may be sent there (RFC 7675): who shows the password in a forged datagram
+    /// does not get the answer.
+    fn consents(&self, now: Instant) -> bool {
+        let passed = self.answered.map(|at| now.saturating_duration_since(at));
+        passed.is_some_and(|passed| passed < CONSENT)
+    }
 }
 
 /// ICE of one transport.
@@ -194,10 +209,11 @@ impl Ice {
         self.state
     }
 
-    /// Where to send now: the chosen pair, else the last address that proved itself.
+    /// Where to send now: the chosen pair, else the last address that answered.
     pub(super) fn path(&self) -> Option<Path> {
-        self.path
-            .or_else(|| self.proven.last().map(|proven| proven.path))
+        let mut latest = self.proven.iter().rev();
+        let answered = latest.find(|proven| proven.answered.is_some());
+        self.path.or_else(|| answered.map(|proven| proven.path))
     }
 
     /// Whether the peer showed that it knows our password from this address (A33): nothing but
@@ -263,7 +279,7 @@ impl Ice {
         };
         let authentic = self.agent.handle_read(message).is_ok();
         if authentic {
-            self.prove(now, path);
+            self.prove(now, path, is_success_response(bytes));
         }
         self.run(now);
         authentic
@@ -295,12 +311,17 @@ impl Ice {
         MessageIntegrity::check(&mut message, password.as_bytes(), self.provider.crypto()).is_ok()
     }
 
-    fn prove(&mut self, now: Instant, path: Path) {
-        self.proven.retain(|proven| proven.path != path);
+    fn prove(&mut self, now: Instant, path: Path, answers: bool) {
+        let known = self.proven.iter().position(|proven| proven.path == path);
+        let before = known.and_then(|at| self.proven.remove(at).answered);
         if self.proven.len() >= REMOTE_ADDRESSES_MAX {
             self.proven.remove(0);
         }
-        self.proven.push(Proven { path, heard: now });
+        self.proven.push(Proven {
+            path,
+            heard: now,
+            answered: if answers { Some(now) } else { before },
+        });
         self.heard = now;
     }
 
@@ -361,6 +382,7 @@ impl Ice {
             None if now >= self.started + CONNECT_TIMEOUT => IceState::Failed,
             None => IceState::Checking,
             Some(_) if silent >= MEDIA_IDLE_TIMEOUT => IceState::Failed,
+            Some(path) if !self.may_send(now, path) => IceState::Failed,
             Some(_) if silent >= DISCONNECTED_AFTER => IceState::Disconnected,
             Some(_) => IceState::Connected,
         };
@@ -372,7 +394,8 @@ impl Ice {
         let silent_since = |heard: Instant| now.saturating_duration_since(heard);
         let current = self.proven.iter().find(|proven| proven.path == path);
         let silent = current.is_none_or(|proven| silent_since(proven.heard) > PATH_SILENT);
-        let best = self.proven.iter().max_by_key(|proven| proven.heard);
+        let consenting = self.proven.iter().filter(|proven| proven.consents(now));
+        let best = consenting.max_by_key(|proven| proven.heard);
         if silent
             && let Some(best) = best
             && silent_since(best.heard) < PATH_SILENT / 2
@@ -381,12 +404,22 @@ impl Ice {
         }
     }
 
+    fn may_send(&self, now: Instant, path: Path) -> bool {
+        let proven = self.proven.iter().find(|proven| proven.path == path);
+        proven.is_none_or(|proven| proven.answered.is_none() || proven.consents(now))
+    }
+
     pub(super) fn close(&mut self) {
         if self.agent.close().is_err() {
             self.failed_calls += 1;
         }
         self.state = IceState::Failed;
     }
+}
+
+/// RFC 8489 section 5: the answer to a Binding request.
+fn is_success_response(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x01, 0x01])
 }
 
 fn to_agent(candidate: &Candidate) -> Result<rtc_ice::candidate::Candidate, MediaError> {

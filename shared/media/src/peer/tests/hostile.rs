@@ -161,6 +161,43 @@ fn a48_checks_that_the_peer_did_not_make_change_no_role_and_get_no_answer() {
 }
 
 #[test]
+fn a48_checks_from_a_forged_address_do_not_turn_pictures_to_somebody_else() {
+    let mut world = World::usual(35);
+    world.connect();
+    let (victim, bob) = (address("198.51.100.66:6666"), address(BOB));
+    let password = world.peers[1].local[0].password.clone();
+    let forged = check(&world, 1, &password, &[(0x24, &[1; 4]), (0x25, &[])]);
+    let mut answers = 0;
+    // Alice herself is not heard any more.
+    for n in 0..40_000_u32 {
+        let now = world.now() + Duration::from_millis(u64::from(n));
+        if n.is_multiple_of(500) {
+            world.peers[1].handle_datagram(now, victim, bob, &forged);
+        }
+        if n.is_multiple_of(33) {
+            world.peers[1].send_frame(now, MediaKind::Video, n * 90, &picture(n, true, 1_000));
+        }
+        world.peers[1].handle_timeout(now);
+        while let Some(output) = world.peers[1].poll_output() {
+            if let PeerOutput::Transmit {
+                destination, bytes, ..
+            } = output
+                && destination == victim
+            {
+                assert!(bytes[0] <= 3, "more than connectivity checks");
+                answers += 1;
+            }
+        }
+    }
+    assert!(answers > 0, "the check was not taken for one");
+    assert_eq!(
+        world.peers[1].poll_timeout(),
+        None,
+        "without consent it ends"
+    );
+}
+
+#[test]
 fn a35_a_flood_of_handshake_fragments_is_bounded_and_the_call_goes_on() {
     let mut world = World::usual(32);
     world.connect();
