@@ -195,6 +195,17 @@ fn f21_a_caller_who_is_lost_in_an_emergency_is_called_back_and_the_call_goes_on(
     emergency_records(&service, talking.session, None);
 }
 
+/// A call for help that has come to a conversation.
+fn emergency(service: &Service) -> (Party, Party) {
+    let mut interpreter = service.interpreter();
+    let mut caller = service.caller();
+    caller.call("911");
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    caller.call_where("the conversation", is_talking);
+    (caller, interpreter)
+}
+
 #[test]
 fn f21_a_telephone_that_is_lost_in_an_emergency_is_called_again_and_the_call_goes_on() {
     let mut service = ServiceBuilder::default().over_cable().start();
@@ -219,12 +230,7 @@ fn r25_a_telephone_that_falls_silent_in_an_emergency_is_called_again_and_the_cal
     let mut service = ServiceBuilder::default()
         .configure("name = \"telephone\"", SOON_SILENT)
         .start();
-    let mut interpreter = service.interpreter();
-    let mut caller = service.caller();
-    caller.call("911");
-    interpreter.invited();
-    interpreter.send(Command::Answer);
-    caller.call_where("the conversation", is_talking);
+    let (mut caller, mut interpreter) = emergency(&service);
     interpreter.hears_the_telephone();
     let address = service.lose_telephone();
     caller.call_where("that the telephone is lost", |view| {
@@ -256,12 +262,7 @@ fn r25_a_telephone_that_falls_silent_ends_the_call_by_name() {
 #[test]
 fn f21_an_interpreter_who_leaves_an_emergency_call_is_replaced_and_the_call_goes_on() {
     let mut service = Service::start();
-    let mut interpreter = service.interpreter();
-    let mut caller = service.caller();
-    caller.call("911");
-    interpreter.invited();
-    interpreter.send(Command::Answer);
-    caller.call_where("the conversation", is_talking);
+    let (mut caller, mut interpreter) = emergency(&service);
     let mut other = second_interpreter(&service);
     interpreter.send(Command::HangUp);
     let end = interpreter.ended();
@@ -270,6 +271,8 @@ fn f21_an_interpreter_who_leaves_an_emergency_call_is_replaced_and_the_call_goes
     assert_eq!(invited.urgency, Some(Urgency::Emergency));
     other.send(Command::Answer);
     caller.call_where("the other interpreter", interpreted_by(SECOND));
+    // They converse when they see each other, and only then there is something to record.
+    caller.sees("the other interpreter");
     caller.send(Command::HangUp);
     assert_eq!(other.ended().reason, Some(EndReason::CallerHungUp));
     service.stop_and_verify();
