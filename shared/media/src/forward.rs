@@ -170,7 +170,8 @@ impl Rewriter {
     }
 }
 
-fn is_newer(a: u16, b: u16) -> bool {
+/// Whether sequence number `a` comes after `b` (RFC 3550 section 5.1: they wrap).
+pub(crate) fn is_newer(a: u16, b: u16) -> bool {
     (a.wrapping_sub(b) as i16) > 0
 }
 

@@ -12,16 +12,17 @@
 
 mod queue;
 mod rate;
+mod sent;
 mod trend;
 
 use std::time::{Duration, Instant};
 
-use rtc_interceptor::{Acknowledgement, History, LossController};
+use rtc_interceptor::LossController;
 use rtc_rtcp::reception_report::ReceptionReport;
-use rtc_rtcp::transport_feedbacks::cc_feedback_report::Ecn;
 
 use queue::Queue;
 use rate::Control;
+use sent::{Came, Sent};
 use trend::{Trend, Usage};
 
 /// What is tried first, in bits per second.
@@ -32,10 +33,6 @@ pub const RATE_MIN_BPS: u32 = 60_000;
 pub const RATE_MAX_BPS: u32 = 2_500_000;
 /// A smaller change is not told, in parts of what was told.
 const CHANGE_PARTS_MIN: u32 = 20;
-/// Packets whose fate is unknown; past it the peer has stopped to report.
-const PACKETS_MAX: usize = 4_096;
-/// A packet that was not reported within this time is forgotten.
-const REPORTED_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a report says of one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +72,7 @@ impl Clock {
 /// What is known of packets one by one.
 struct Packets {
     clock: Clock,
-    history: History,
+    sent: Sent,
     trend: Trend,
     queue: Queue,
     control: Control,
@@ -102,7 +99,7 @@ impl Congestion {
         let [start, min, max] = rates;
         let packets = || Packets {
             clock: Clock::default(),
-            history: History::new(),
+            sent: Sent::default(),
             trend: Trend::default(),
             queue: Queue::default(),
             control: Control::new(start, (min, max)),
@@ -119,40 +116,33 @@ impl Congestion {
     }
 
     /// A packet goes out.
-    pub(crate) fn sent(&mut self, now: Instant, ssrc: u32, sequence: u16, size: usize) {
-        if let Some(Packets { history, .. }) = self.packets.as_deref_mut() {
-            if history.len() >= PACKETS_MAX {
-                history.prune_before(now);
-            }
-            history.add_outgoing(ssrc, sequence, false, 0, size, now);
+    pub(crate) fn sent(&mut self, now: Instant, sequence: u16, bytes: usize) {
+        if let Some(packets) = self.packets.as_deref_mut() {
+            packets.sent.note(now, sequence, bytes);
         }
     }
 
     /// The peer tells what became of packets.
-    pub(crate) fn arrivals(&mut self, now: Instant, ssrc: u32, fates: &Fates) {
+    pub(crate) fn arrivals(&mut self, now: Instant, fates: &Fates) {
         let Some(packets) = self.packets.as_deref_mut() else {
             return;
         };
         let reported = packets.clock.at(fates.reported);
         for (sequence, fate) in &fates.packets {
-            let fate = match fate {
-                Fate::Lost => Acknowledgement::lost(*sequence),
-                Fate::Came { before } => {
-                    let at = before.and_then(|before| reported.checked_sub(before));
-                    Acknowledgement::received(*sequence, at, Ecn::NotEct)
-                }
-            };
-            packets.history.on_ccfb_feedback(now, ssrc, fate);
+            if let Fate::Came { before } = fate {
+                let at = before.and_then(|before| reported.checked_sub(before));
+                packets.sent.came(*sequence, Came(at));
+            }
         }
-        let reports = packets.history.take_reports();
-        let (mut lost, total) = (0, reports.len());
-        for report in reports {
-            lost += usize::from(!report.arrived);
-            if let Some(arrival) = report.arrival {
-                packets.trend.packet(report.departure, arrival);
-                packets.queue.packet(report.departure, arrival);
-                packets.control.arriving.packet(arrival, report.size);
-                packets.round_trip = now.saturating_duration_since(report.departure);
+        let (mut lost, mut total) = (0, 0);
+        while let Some(outcome) = packets.sent.take() {
+            total += 1;
+            lost += usize::from(outcome.came.is_none());
+            if let Some(Came(Some(arrival))) = outcome.came {
+                packets.trend.packet(outcome.departure, arrival);
+                packets.queue.packet(outcome.departure, arrival);
+                packets.control.arriving.packet(arrival, outcome.bytes);
+                packets.round_trip = now.saturating_duration_since(outcome.departure);
             }
         }
         if total > 0 {
@@ -169,9 +159,6 @@ impl Congestion {
                 packets.queue.lowered(now);
             }
             self.loss.update(now, lost, total);
-        }
-        if let Some(cutoff) = now.checked_sub(REPORTED_WITHIN) {
-            packets.history.prune_before(cutoff);
         }
     }
 

@@ -174,7 +174,7 @@ impl StreamSender {
     /// Notes that a packet went out, sealed as `bytes`.
     pub(super) fn sent(&mut self, now: Instant, packet: &RtpView<'_>, bytes: &[u8]) {
         if let Some(congestion) = &mut self.congestion {
-            congestion.sent(now, packet.ssrc, packet.sequence, bytes.len());
+            congestion.sent(now, packet.sequence, bytes.len());
         }
         self.counters.packets_sent += 1;
         self.counters.bytes_sent += packet.payload.len() as u64;
@@ -231,7 +231,7 @@ impl StreamSender {
     /// The peer tells what became of packets.
     pub(super) fn arrivals(&mut self, now: Instant, fates: &Fates) {
         if let Some(congestion) = &mut self.congestion {
-            congestion.arrivals(now, self.ssrc, fates);
+            congestion.arrivals(now, fates);
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! `cargo peerbench <floor|sfu|three|fanout|turn>`. Both programs run in turn, five rounds, under
 //! the same load; the cost is the time that their processes were on a processor, for a million
-//! packets that arrived. Needs Linux; a peer is a package of Debian.
+//! packets that arrived. `cargo peerbench scale` shows what more sessions cost us. Needs Linux; a peer is a package of Debian.
 //! What it is not: a test; the figures depend on the machine. The last line is for programs.
 //! Start reading at [`Shape`].
 
@@ -17,6 +17,7 @@ mod load;
 mod plain;
 mod plane;
 mod rtpengine;
+mod scale;
 mod turn;
 mod web;
 
@@ -230,8 +231,9 @@ fn coturn(shape: Shape) -> Outcome<Rig> {
     ))
 }
 
-/// CPU seconds for a million packets that arrived, and what came of the load.
-fn measure(mut rig: Rig, rate: Rate) -> Outcome<(f64, Counts)> {
+/// CPU seconds for a million packets that arrived, what came of the load, and what `at_end` finds
+/// while the program still runs.
+fn measure<T>(mut rig: Rig, rate: Rate, at_end: impl FnOnce() -> T) -> Outcome<((f64, Counts), T)> {
     let warm = Rate {
         lasting: WARM,
         ..rate
@@ -244,7 +246,7 @@ fn measure(mut rig: Rig, rate: Rate) -> Outcome<(f64, Counts)> {
         return Err("nothing arrived".into());
     }
     let million = spent.as_secs_f64() * 1e6 / counts.received as f64;
-    Ok((million, counts))
+    Ok(((million, counts), at_end()))
 }
 
 /// Percent of what should have arrived.
@@ -262,8 +264,8 @@ fn median(mut figures: Vec<f64>) -> f64 {
 fn compare(shape: Shape) -> Outcome<()> {
     let (mut own, mut other) = (Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
-        let (own_cost, own_counts) = measure((shape.ours)(shape)?, shape.rate)?;
-        let (other_cost, other_counts) = measure((shape.peer)(shape)?, shape.rate)?;
+        let ((own_cost, own_counts), ()) = measure((shape.ours)(shape)?, shape.rate, || ())?;
+        let ((other_cost, other_counts), ()) = measure((shape.peer)(shape)?, shape.rate, || ())?;
         println!(
             "round {round}: ours={own_cost:.2} peer={other_cost:.2} ratio={:.2}",
             own_cost / other_cost
@@ -291,6 +293,7 @@ fn run(name: Option<&str>) -> Outcome<ExitCode> {
         Some("bare") => bare::serve()?,
         Some("turn-server") => turn::serve()?,
         Some("fan") => fan::serve()?,
+        Some("scale") => scale::run(SHAPES[0])?,
         Some(name) => {
             let shape = SHAPES.into_iter().find(|shape| shape.name == name);
             let shape =
