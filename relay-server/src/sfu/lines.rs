@@ -10,7 +10,7 @@ use relay_core::sfu::PeerNews;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
-use vrs_domain::{Leg, SessionId};
+use vrs_domain::{Leg, Sensitive, SessionId};
 
 use super::line::{Line, LineDatagram};
 use super::news::Teller;
@@ -57,6 +57,11 @@ pub(super) enum Order {
         from: Leg,
         to: Leg,
     },
+    /// A key for the telephone.
+    Press {
+        session: SessionId,
+        key: Sensitive<char>,
+    },
     /// The telephone hangs up.
     HangUp { session: SessionId },
     /// The session is over.
@@ -79,6 +84,17 @@ pub(super) struct Mixed {
     pub(super) opus: Vec<u8>,
 }
 
+/// What lines have for their worker.
+pub(super) enum FromLine {
+    /// Sound for a leg.
+    Mixed(Mixed),
+    /// A key that was pressed at the telephone.
+    Key {
+        session: SessionId,
+        key: Sensitive<char>,
+    },
+}
+
 /// A worker's way to its lines.
 pub(super) struct Door {
     orders: mpsc::Sender<Order>,
@@ -93,6 +109,11 @@ impl Door {
         let _ended = self.orders.blocking_send(order);
     }
 
+    /// Gives a key to be pressed, or drops it when so much waits that nobody can have meant it.
+    pub(super) fn press(&self, session: SessionId, key: Sensitive<char>) {
+        let _dropped = self.orders.try_send(Order::Press { session, key });
+    }
+
     /// Gives a voice to be mixed, or drops it.
     pub(super) fn say(&self, said: Said) {
         let _dropped = self.voices.try_send(said);
@@ -104,7 +125,7 @@ pub(super) fn start(
     news: mpsc::Sender<MediaNews>,
     bell: Bell,
     stop: CancellationToken,
-) -> io::Result<(Door, mpsc::Receiver<Mixed>)> {
+) -> io::Result<(Door, mpsc::Receiver<FromLine>)> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -158,7 +179,7 @@ struct Lines {
     deadlines: BTreeSet<(Instant, SessionId)>,
     began: Instant,
     datagram_sender: mpsc::Sender<LineDatagram>,
-    mixed: mpsc::Sender<Mixed>,
+    mixed: mpsc::Sender<FromLine>,
     bell: Bell,
     news: Teller,
 }
@@ -208,12 +229,12 @@ impl Lines {
             if let Some(line) = &mut slot.line {
                 line.handle_timeout(now, &slot.listeners, |leg, timestamp, opus| {
                     // A worker that is behind loses sound, as it loses pictures.
-                    let _dropped = self.mixed.try_send(Mixed {
+                    let _dropped = self.mixed.try_send(FromLine::Mixed(Mixed {
                         session,
                         leg,
                         timestamp,
                         opus,
-                    });
+                    }));
                     is_news = true;
                 });
             }
@@ -224,7 +245,7 @@ impl Lines {
         }
     }
 
-    /// Tells of silence, and notes when a line wants to be woken.
+    /// Tells of silence and of keys, and notes when a line wants to be woken.
     fn settle(&mut self, session: SessionId) {
         let Some(slot) = self.slots.get_mut(&session) else {
             return;
@@ -235,6 +256,10 @@ impl Lines {
                 leg: Leg::Hearing,
                 news: PeerNews::Failed("nothing comes from the telephone".into()),
             });
+        }
+        for key in slot.line.as_mut().map(Line::take_keys).unwrap_or_default() {
+            let _dropped = self.mixed.try_send(FromLine::Key { session, key });
+            self.bell.ring();
         }
         let next = slot.line.as_ref().and_then(Line::poll_timeout);
         if next != slot.deadline {
@@ -297,6 +322,12 @@ impl Lines {
                     line.bridge.rename(from, to);
                 }
                 return;
+            }
+            Order::Press { session, key } => {
+                if let Some(line) = self.line(session) {
+                    line.press(now, key);
+                }
+                session
             }
             Order::HangUp { session } => {
                 if let Some(slot) = self.slots.get_mut(&session) {

@@ -5,6 +5,7 @@ use egui::{
 };
 
 use super::frame::top_strip;
+use super::keys_row;
 use super::shown::Shown;
 use crate::desk::{Desk, DeskMessage};
 use crate::glyph;
@@ -30,8 +31,10 @@ pub struct Stage<'a> {
     pub way: Vec<Station>,
     /// The other person's name beside their text.
     pub peer: String,
-    /// The controls; the one for text is added.
+    /// The controls; those for the telephone's keys and for text are added.
     pub bar: Vec<BarItem>,
+    /// There is a telephone that takes keys.
+    pub keys: bool,
     /// The words on the button that ends the call: first, and after one Escape.
     pub end: (&'static str, &'static str),
 }
@@ -71,7 +74,10 @@ pub fn call_stage(
     let dark = kit.on_stage();
     let wide = ui.available_width() >= size::NARROW;
     let text_open = desk.text_open.unwrap_or(wide);
+    let keys_open = stage.keys && desk.key_pad.open;
     let mut bar = stage.bar;
+    let keys_item = stage.keys.then_some(bar.len());
+    bar.extend(stage.keys.then(|| keys_row::control(kit, keys_open)));
     let text_item = bar.len();
     bar.push(text_control(kit, text_open));
     let mut presses = Vec::new();
@@ -81,6 +87,14 @@ pub fn call_stage(
         presses.extend(under_strip(ui, kit, keys, notice));
     }
     presses.extend(bottom_bar(ui, &dark, desk, &bar, stage.end));
+    if keys_open {
+        let mut pressed = keys_row::show(ui, &dark, &desk.key_pad);
+        // Digits that a notice prints on its buttons are its own.
+        if !stage.notice.as_ref().is_some_and(takes_digits) {
+            pressed.extend(keys_row::typed(ui, keys));
+        }
+        presses.extend(pressed.into_iter().map(StagePress::Desk));
+    }
     if let Some(beside) = beside {
         draw_beside(ui, &dark, beside, wide);
     }
@@ -99,6 +113,8 @@ pub fn call_stage(
     for press in &mut presses {
         if *press == StagePress::Item(text_item) {
             *press = StagePress::Desk(DeskMessage::ShowText(!text_open));
+        } else if keys_item.is_some_and(|item| *press == StagePress::Item(item)) {
+            *press = StagePress::Desk(DeskMessage::ShowKeys(!keys_open));
         }
     }
     presses
@@ -121,6 +137,11 @@ fn under_strip(ui: &mut Ui, kit: &Kit, keys: Keys, said: &Notice) -> Vec<StagePr
         .position(|action| keys.pressed(ui.ctx(), action.key));
     let pressed = clicked.or(by_key);
     pressed.map(StagePress::Notice).into_iter().collect()
+}
+
+fn takes_digits(said: &Notice) -> bool {
+    let digit = |key: Key| key.name().chars().all(|name| name.is_ascii_digit());
+    said.actions.iter().any(|action| digit(action.key))
 }
 
 fn text_control(kit: &Kit, open: bool) -> BarItem {
