@@ -21,7 +21,7 @@ use super::{COMMANDS_WAITING_MAX, LinePlan, MediaNews, Reply, SfuError};
 
 /// Telephone datagrams that may wait; past it they are dropped.
 const DATAGRAMS_MAX: usize = 1024;
-/// Voices that may wait on their way to or from the bridges; past it they are dropped.
+/// Voices and keys that may wait on their way to or from the bridges; past it they are dropped.
 const VOICES_MAX: usize = 4096;
 /// Lines begin to mix at a multiple of this, so that many are served at one waking.
 const GRID: Duration = Duration::from_millis(5);
@@ -57,15 +57,21 @@ pub(super) enum Order {
         from: Leg,
         to: Leg,
     },
-    /// A key for the telephone.
-    Press {
-        session: SessionId,
-        key: Sensitive<char>,
-    },
     /// The telephone hangs up.
     HangUp { session: SessionId },
     /// The session is over.
     Close { session: SessionId },
+}
+
+/// What a worker has for its lines, and drops when too much waits: no order ever waits for it.
+pub(super) enum ForLine {
+    /// Sound to be mixed.
+    Said(Said),
+    /// A key for the telephone.
+    Key {
+        session: SessionId,
+        key: Sensitive<char>,
+    },
 }
 
 /// One Opus packet on its way to a bridge.
@@ -98,7 +104,7 @@ pub(super) enum FromLine {
 /// A worker's way to its lines.
 pub(super) struct Door {
     orders: mpsc::Sender<Order>,
-    voices: mpsc::Sender<Said>,
+    voices: mpsc::Sender<ForLine>,
 }
 
 impl Door {
@@ -109,14 +115,9 @@ impl Door {
         let _ended = self.orders.blocking_send(order);
     }
 
-    /// Gives a key to be pressed, or drops it when so much waits that nobody can have meant it.
-    pub(super) fn press(&self, session: SessionId, key: Sensitive<char>) {
-        let _dropped = self.orders.try_send(Order::Press { session, key });
-    }
-
-    /// Gives a voice to be mixed, or drops it.
-    pub(super) fn say(&self, said: Said) {
-        let _dropped = self.voices.try_send(said);
+    /// Gives a voice to be mixed or a key to be pressed, or drops it.
+    pub(super) fn give(&self, for_line: ForLine) {
+        let _dropped = self.voices.try_send(for_line);
     }
 }
 
@@ -130,7 +131,7 @@ pub(super) fn start(
         .enable_all()
         .build()?;
     let (orders, orders_waiting) = mpsc::channel(COMMANDS_WAITING_MAX);
-    let (voices, said) = mpsc::channel(VOICES_MAX);
+    let (voices, given) = mpsc::channel(VOICES_MAX);
     let (mixed, mixes) = mpsc::channel(VOICES_MAX);
     let (datagram_sender, datagrams) = mpsc::channel(DATAGRAMS_MAX);
     let lines = Lines {
@@ -145,7 +146,7 @@ pub(super) fn start(
     thread::Builder::new().name("voice".into()).spawn(move || {
         let queues = Queues {
             orders: orders_waiting,
-            said,
+            given,
             datagrams,
         };
         runtime.block_on(stop.run_until_cancelled(lines.run(queues)));
@@ -155,7 +156,7 @@ pub(super) fn start(
 
 struct Queues {
     orders: mpsc::Receiver<Order>,
-    said: mpsc::Receiver<Said>,
+    given: mpsc::Receiver<ForLine>,
     datagrams: mpsc::Receiver<LineDatagram>,
 }
 
@@ -193,7 +194,7 @@ impl Lines {
                     Some(order) => self.on_order(order).await,
                     None => return,
                 },
-                Some(said) = queues.said.recv() => self.on_said(&said),
+                Some(given) = queues.given.recv() => self.on_given(given),
                 Some(datagram) = queues.datagrams.recv() => self.on_datagram(&datagram),
                 () = self.news.caught_up(), if self.news.is_behind() => {}
                 () = sleep_until(next) => self.on_deadlines(),
@@ -201,9 +202,19 @@ impl Lines {
         }
     }
 
-    fn on_said(&mut self, said: &Said) {
-        if let Some(line) = self.line(said.session) {
-            line.bridge.push(said.leg, said.sequence, &said.opus);
+    fn on_given(&mut self, given: ForLine) {
+        match given {
+            ForLine::Said(said) => {
+                if let Some(line) = self.line(said.session) {
+                    line.bridge.push(said.leg, said.sequence, &said.opus);
+                }
+            }
+            ForLine::Key { session, key } => {
+                if let Some(line) = self.line(session) {
+                    line.press(Instant::now(), key);
+                    self.settle(session);
+                }
+            }
         }
     }
 
@@ -322,12 +333,6 @@ impl Lines {
                     line.bridge.rename(from, to);
                 }
                 return;
-            }
-            Order::Press { session, key } => {
-                if let Some(line) = self.line(session) {
-                    line.press(now, key);
-                }
-                session
             }
             Order::HangUp { session } => {
                 if let Some(slot) = self.slots.get_mut(&session) {

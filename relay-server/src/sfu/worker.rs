@@ -12,7 +12,7 @@ use tracing::{debug, info};
 use vrs_domain::{Leg, SessionId};
 
 use super::forwarder::Forwarder;
-use super::lines::{self, FromLine, Mixed, Order, Said, answer};
+use super::lines::{self, ForLine, FromLine, Mixed, Order, Said, answer};
 use super::news::Teller;
 use super::plane::SOCKET;
 use super::quality::{self, Quality};
@@ -151,18 +151,18 @@ impl Worker {
                 Notice::TextLost { session, leg } => {
                     debug!(%session, %leg, "text that the other side cannot take");
                 }
-                Notice::Key { session, key } => self.lines.press(session, key),
+                Notice::Key { session, key } => self.lines.give(ForLine::Key { session, key }),
                 Notice::Voice {
                     session,
                     leg,
                     sequence,
                     opus,
-                } => self.lines.say(Said {
+                } => self.lines.give(ForLine::Said(Said {
                     session,
                     leg,
                     sequence,
                     opus,
-                }),
+                })),
             }
         }
     }
