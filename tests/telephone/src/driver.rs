@@ -265,7 +265,7 @@ impl Driver {
             } => {
                 if let Some(call) = self.calls.get_mut(&call) {
                     call.line.handle_datagram(now, source, &bytes);
-                    for keys in call.line.take_keys() {
+                    if let Some(keys) = call.line.take_keys() {
                         drop(self.tell.try_send(Happening::Keyed(call.number, keys)));
                     }
                 }
