@@ -333,9 +333,12 @@ fn keys_of_the_telephone_are_told_to_the_caller_and_to_who_leads() {
     world.run(Duration::from_secs(1));
     let told = |wanted: Leg| -> String {
         let got = world.got.iter().filter(|(leg, _)| *leg == wanted);
-        let key = |(_, event): &(Leg, PeerEvent)| match event {
-            PeerEvent::Dtmf(key) => Some(*key),
-            _ => None,
+        let key = |(_, event): &(Leg, PeerEvent)| {
+            if let PeerEvent::Dtmf(key) = event {
+                Some(*key)
+            } else {
+                None
+            }
         };
         got.filter_map(key).collect()
     };

@@ -94,9 +94,12 @@ pub(super) fn typed(ui: &Ui, keys: Keys) -> Vec<DeskMessage> {
     if events.iter().any(held) {
         return Vec::new();
     }
-    let written = events.iter().filter_map(|event| match event {
-        Event::Text(text) => Some(text.chars()),
-        _ => None,
+    let written = events.iter().filter_map(|event| {
+        if let Event::Text(text) = event {
+            Some(text.chars())
+        } else {
+            None
+        }
     });
     let on_telephone = |key: &char| key.is_ascii_digit() || matches!(key, '*' | '#');
     written.flatten().filter(on_telephone).map(press).collect()

@@ -95,15 +95,18 @@ pub fn call_stage(
         }
         presses.extend(pressed.into_iter().map(StagePress::Desk));
     }
-    if let Some(beside) = beside {
+    // While keys are pressed on a low window, the other person needs what is left.
+    let height = ui.ctx().content_rect().height();
+    let cramped = keys_open && height < size::LOW;
+    if let Some(beside) = beside.filter(|_| wide || !cramped) {
         draw_beside(ui, &dark, beside, wide);
     }
     if text_open {
         presses.extend(text_side(ui, &dark, desk, &stage.own, &stage.peer, wide));
     }
     // On a flat window the other person has all there is.
-    let flat = ui.ctx().content_rect().height() < size::FLAT;
-    let own = (!(text_open && wide || flat)).then_some(&stage.own);
+    let flat = height < size::FLAT;
+    let own = (!(text_open && wide || flat || cramped)).then_some(&stage.own);
     let frame = Frame::new().fill(dark.palette.bg);
     CentralPanel::default().frame(frame).show(ui, |ui| {
         middle(ui, &dark, &stage.other, own, &stage.way, wide)
