@@ -1,6 +1,7 @@
 //! A call: the other person edge to edge, everything else out of the way.
 
 use egui::{Key, Ui};
+use vrs_domain::TelephoneState;
 use vrs_ui::host::Seen;
 use vrs_ui::screens::{Shown, Stage, StagePress, call_stage};
 use vrs_ui::situation::{Seat, call_strip, stations};
@@ -37,6 +38,7 @@ pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen, out: &mut
         way: stations(kit, &facts, None),
         peer: kit.t(peer),
         bar,
+        keys: !facts.direct && facts.telephone == Some(TelephoneState::Answered),
         end: ("hang-up", "hang-up-again"),
     };
     let pressed = call_stage(ui, kit, &model.desk, seen.keys, stage, None);

@@ -122,6 +122,24 @@ fn u6_text_goes_out_as_it_is_typed() {
 }
 
 #[test]
+fn r43_a_caller_presses_the_telephones_keys_too_and_sees_them() {
+    let mut rig = signed_in(LIGHT);
+    talking(&mut rig);
+    rig.keys(&[Key::K]);
+    drop(rig.twin.take_asked());
+    rig.type_keys("2*");
+    rig.press("7");
+    let keys = ['2', '*', '7'].map(|key| Command::SendKey(Sensitive::new(key)));
+    assert_eq!(rig.twin.take_asked(), keys);
+    rig.harness.get_by_label("Sent: 2 * 7");
+    rig.write("Your text", "42");
+    assert_eq!(rig.twin.take_asked(), [Command::SendText("42".into())]);
+    // People who call each other have no telephone between them.
+    now_it_is(&mut rig, |call| call.kind = Some(CallKind::PointToPoint));
+    assert!(rig.harness.query_by_label("Sent: 2 * 7").is_none());
+}
+
+#[test]
 fn tab_reaches_every_control_of_every_screen() {
     let digits = [
         "1", "2", "3", "4", "5", "6", "7", "8", "9", "Star", "0", "Hash",
@@ -143,6 +161,7 @@ fn tab_reaches_every_control_of_every_screen() {
         "Turn your camera off",
         "Put the call on hold",
         "Place a second call",
+        "Show the telephone’s keys",
         "Hide text",
         "Hang up",
         "Your text",

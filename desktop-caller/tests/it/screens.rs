@@ -106,6 +106,18 @@ fn being_called_looks_as_it_should() {
 }
 
 #[test]
+fn the_telephones_keys_look_as_they_should() {
+    let mut results = SnapshotResults::new();
+    for (name, skin) in [("keys", LIGHT), ("keys_es_200", ES_200)] {
+        let mut rig = signed_in(skin);
+        talking(&mut rig);
+        rig.keys(&[Key::K]);
+        rig.type_keys("2*7");
+        rig.snapshot(&mut results, name);
+    }
+}
+
+#[test]
 fn the_end_of_a_call_looks_as_it_should() {
     let mut results = SnapshotResults::new();
     for (name, skin) in [("ended", LIGHT), ("ended_es_200", ES_200)] {

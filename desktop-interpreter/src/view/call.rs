@@ -44,6 +44,8 @@ pub(super) fn show(ui: &mut Ui, kit: &Kit, model: &Model, seen: &Seen) -> Vec<Me
         way: stations_of_interpreter(kit, &facts),
         peer: kit.t("text-caller"),
         bar,
+        keys: facts.telephone == Some(TelephoneState::Answered)
+            && model.seat() == vrs_domain::Seat::Lead,
         end,
     };
     let pressed = call_stage(ui, kit, &model.desk, seen.keys, stage, Some(beside));

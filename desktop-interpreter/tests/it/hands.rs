@@ -7,7 +7,8 @@ use crate::script::{invite, invite_to, invited, now_it_is, ringing, signed_in, t
 use egui::Key;
 use egui_kittest::kittest::Queryable;
 use vrs_client::{Command, Event, SeatRefusal};
-use vrs_domain::{Activity, CallKind, EndReason, Leg, ReliefReason, Seat, Urgency};
+use vrs_domain::{Activity, CallKind, EndReason, Leg, ReliefReason, Seat, Sensitive, Urgency};
+use vrs_ui::key_pad::KeyPad;
 
 #[test]
 fn u17_a_whole_call_is_taken_and_ended_by_keys_alone() {
@@ -79,6 +80,50 @@ fn typing_in_the_text_field_mutes_nobody() {
 }
 
 #[test]
+fn r43_keys_are_pressed_by_button_and_by_keyboard_and_seen_again() {
+    let mut rig = talking(LIGHT);
+    drop(rig.twin.take_asked());
+    rig.type_keys("1");
+    assert_eq!(rig.twin.take_asked(), [], "the keys are not shown");
+    rig.keys(&[Key::K]);
+    rig.type_keys("90");
+    rig.press("Hash");
+    let keys = ['9', '0', '#'].map(|key| Command::SendKey(Sensitive::new(key)));
+    assert_eq!(rig.twin.take_asked(), keys);
+    rig.harness.get_by_label("Sent: 9 0 #");
+    rig.say(Event::KeyPressed(Sensitive::new('5')));
+    rig.harness.get_by_label("From the telephone: 5");
+    rig.keys(&[Key::K]);
+    assert!(rig.harness.query_by_label("Sent: 9 0 #").is_none());
+    // The next call knows nothing of them.
+    rig.end(EndReason::HearingHungUp);
+    assert_eq!(rig.harness.state().model().desk.key_pad, KeyPad::default());
+}
+
+#[test]
+fn digits_typed_as_text_stay_text_and_those_of_a_choice_choose() {
+    let mut rig = talking(LIGHT);
+    rig.press("Show the telephone’s keys");
+    drop(rig.twin.take_asked());
+    rig.write("Your text", "911");
+    assert_eq!(rig.twin.take_asked(), [Command::SendText("911".into())]);
+    rig.keys(&[Key::Escape, Key::I, Key::R]);
+    rig.type_keys("1");
+    assert_eq!(rig.twin.take_asked(), [], "the notice prints this digit");
+}
+
+#[test]
+fn who_does_not_lead_and_who_waits_for_the_telephone_has_no_keys() {
+    let show = "Show the telephone’s keys";
+    let mut rig = ringing(LIGHT);
+    assert!(rig.harness.query_by_label(show).is_none());
+    rig = talking(LIGHT);
+    rig.harness.get_by_label(show);
+    now_it_is(&mut rig, |call| call.leg = Leg::Team);
+    assert!(rig.harness.query_by_label(show).is_none());
+}
+
+#[test]
 fn tab_reaches_every_control_of_every_screen() {
     let mut rig = signed_in(CONTRAST, false);
     rig.check_tab_reaches(&[
@@ -96,11 +141,25 @@ fn tab_reaches_every_control_of_every_screen() {
         "Mute your microphone",
         "Turn the telephone’s sound off",
         "Ask for another interpreter",
+        "Show the telephone’s keys",
         "Hide text",
         "End",
         "Your text",
     ];
     talking(LIGHT).check_tab_reaches(&call);
+    let mut rig = talking(ES_200);
+    rig.keys(&[Key::K]);
+    let pad = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"];
+    let named = ["Asterisco", "Almohadilla"];
+    let others = [
+        "Silenciar su micrófono",
+        "Quitar el sonido del teléfono",
+        "Pedir otro intérprete",
+        "Ocultar las teclas del teléfono",
+        "Mostrar el texto",
+        "Terminar",
+    ];
+    rig.check_tab_reaches(&[&pad[..], &named, &others].concat());
     let low = [
         "Silenciar su micrófono",
         "Quitar el sonido del teléfono",

@@ -4,7 +4,8 @@ use crate::rig::{CONTRAST, DARK_ES, ES_200, LIGHT};
 use crate::script::{invite_to, invited, now_it_is, ringing, signed_in, talking};
 use egui::Key;
 use egui_kittest::SnapshotResults;
-use vrs_domain::{EndReason, Urgency};
+use vrs_client::Event;
+use vrs_domain::{EndReason, Sensitive, Urgency};
 
 #[test]
 fn before_a_call_it_looks_as_it_should() {
@@ -73,6 +74,22 @@ fn an_emergency_looks_as_it_should() {
         call.missing = vec![vrs_domain::Leg::Caller];
     });
     rig.snapshot(&mut results, "emergency");
+}
+
+#[test]
+fn the_telephones_keys_look_as_they_should() {
+    let mut results = SnapshotResults::new();
+    for (name, skin) in [
+        ("keys", LIGHT),
+        ("keys_contrast", CONTRAST),
+        ("keys_es_200", ES_200),
+    ] {
+        let mut rig = talking(skin);
+        rig.keys(&[Key::K]);
+        rig.type_keys("1905#");
+        rig.say(Event::KeyPressed(Sensitive::new('7')));
+        rig.snapshot(&mut results, name);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use vrs_domain::{Leg, SessionId};
+use vrs_domain::{Leg, Sensitive, SessionId};
 use vrs_media::trunk::{TrunkConfig, TrunkLeg, TrunkOutput, TrunkStats};
 
 use super::bridge::Bridge;
@@ -21,6 +21,9 @@ const OPUS_TICKS: u32 = 960;
 const DATAGRAM_BYTES_MAX: usize = 2048;
 /// After a stall this many ticks are made up for; the rest is skipped.
 const TICKS_LATE_MAX: u32 = 5;
+
+/// Keys of the telephone that may wait to be told; what comes beyond them is dropped.
+const KEYS_WAITING_MAX: usize = 64;
 
 /// A datagram from a telephone.
 pub(super) struct LineDatagram {
@@ -38,6 +41,7 @@ pub(super) struct Line {
     next_tick: Option<Instant>,
     timestamp: u32,
     silent: bool,
+    keys: Vec<Sensitive<char>>,
 }
 
 impl Line {
@@ -78,6 +82,7 @@ impl Line {
             next_tick: offer.map(|(_, first_tick)| first_tick),
             timestamp: 0,
             silent: false,
+            keys: Vec::new(),
         };
         Ok((line, sdp))
     }
@@ -131,6 +136,18 @@ impl Line {
         std::mem::take(&mut self.silent)
     }
 
+    /// Presses a key towards the telephone, after those that wait. Dropped while the line is not
+    /// up, when the telephone takes no keys, and beyond the keys that a leg lets wait.
+    pub(super) fn press(&mut self, now: Instant, key: Sensitive<char>) {
+        let _taken = self.trunk.send_dtmf(now, *key.expose());
+        self.drain();
+    }
+
+    /// The keys that were pressed at the telephone since this was last asked.
+    pub(super) fn take_keys(&mut self) -> Vec<Sensitive<char>> {
+        std::mem::take(&mut self.keys)
+    }
+
     /// When [`Line::handle_timeout`] wants to be called.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.next_tick
@@ -176,6 +193,9 @@ impl Line {
                     let _sent = self.socket.try_send_to(&bytes, destination);
                 }
                 TrunkOutput::Pcm(pcm) => self.bridge.push_telephone(&pcm),
+                TrunkOutput::Dtmf(key) if self.keys.len() < KEYS_WAITING_MAX => {
+                    self.keys.push(Sensitive::new(key));
+                }
                 TrunkOutput::Dtmf(_) => {}
                 TrunkOutput::Silent => self.silent = true,
             }

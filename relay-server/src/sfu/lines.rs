@@ -10,7 +10,7 @@ use relay_core::sfu::PeerNews;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
-use vrs_domain::{Leg, SessionId};
+use vrs_domain::{Leg, Sensitive, SessionId};
 
 use super::line::{Line, LineDatagram};
 use super::news::Teller;
@@ -21,7 +21,7 @@ use super::{COMMANDS_WAITING_MAX, LinePlan, MediaNews, Reply, SfuError};
 
 /// Telephone datagrams that may wait; past it they are dropped.
 const DATAGRAMS_MAX: usize = 1024;
-/// Voices that may wait on their way to or from the bridges; past it they are dropped.
+/// Voices and keys that may wait on their way to or from the bridges; past it they are dropped.
 const VOICES_MAX: usize = 4096;
 /// Lines begin to mix at a multiple of this, so that many are served at one waking.
 const GRID: Duration = Duration::from_millis(5);
@@ -63,6 +63,17 @@ pub(super) enum Order {
     Close { session: SessionId },
 }
 
+/// What a worker has for its lines, and drops when too much waits: no order ever waits for it.
+pub(super) enum ForLine {
+    /// Sound to be mixed.
+    Said(Said),
+    /// A key for the telephone.
+    Key {
+        session: SessionId,
+        key: Sensitive<char>,
+    },
+}
+
 /// One Opus packet on its way to a bridge.
 pub(super) struct Said {
     pub(super) session: SessionId,
@@ -79,10 +90,21 @@ pub(super) struct Mixed {
     pub(super) opus: Vec<u8>,
 }
 
+/// What lines have for their worker.
+pub(super) enum FromLine {
+    /// Sound for a leg.
+    Mixed(Mixed),
+    /// A key that was pressed at the telephone.
+    Key {
+        session: SessionId,
+        key: Sensitive<char>,
+    },
+}
+
 /// A worker's way to its lines.
 pub(super) struct Door {
     orders: mpsc::Sender<Order>,
-    voices: mpsc::Sender<Said>,
+    voices: mpsc::Sender<ForLine>,
 }
 
 impl Door {
@@ -93,9 +115,9 @@ impl Door {
         let _ended = self.orders.blocking_send(order);
     }
 
-    /// Gives a voice to be mixed, or drops it.
-    pub(super) fn say(&self, said: Said) {
-        let _dropped = self.voices.try_send(said);
+    /// Gives a voice to be mixed or a key to be pressed, or drops it.
+    pub(super) fn give(&self, for_line: ForLine) {
+        let _dropped = self.voices.try_send(for_line);
     }
 }
 
@@ -104,12 +126,12 @@ pub(super) fn start(
     news: mpsc::Sender<MediaNews>,
     bell: Bell,
     stop: CancellationToken,
-) -> io::Result<(Door, mpsc::Receiver<Mixed>)> {
+) -> io::Result<(Door, mpsc::Receiver<FromLine>)> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let (orders, orders_waiting) = mpsc::channel(COMMANDS_WAITING_MAX);
-    let (voices, said) = mpsc::channel(VOICES_MAX);
+    let (voices, given) = mpsc::channel(VOICES_MAX);
     let (mixed, mixes) = mpsc::channel(VOICES_MAX);
     let (datagram_sender, datagrams) = mpsc::channel(DATAGRAMS_MAX);
     let lines = Lines {
@@ -124,7 +146,7 @@ pub(super) fn start(
     thread::Builder::new().name("voice".into()).spawn(move || {
         let queues = Queues {
             orders: orders_waiting,
-            said,
+            given,
             datagrams,
         };
         runtime.block_on(stop.run_until_cancelled(lines.run(queues)));
@@ -134,7 +156,7 @@ pub(super) fn start(
 
 struct Queues {
     orders: mpsc::Receiver<Order>,
-    said: mpsc::Receiver<Said>,
+    given: mpsc::Receiver<ForLine>,
     datagrams: mpsc::Receiver<LineDatagram>,
 }
 
@@ -158,7 +180,7 @@ struct Lines {
     deadlines: BTreeSet<(Instant, SessionId)>,
     began: Instant,
     datagram_sender: mpsc::Sender<LineDatagram>,
-    mixed: mpsc::Sender<Mixed>,
+    mixed: mpsc::Sender<FromLine>,
     bell: Bell,
     news: Teller,
 }
@@ -172,7 +194,7 @@ impl Lines {
                     Some(order) => self.on_order(order).await,
                     None => return,
                 },
-                Some(said) = queues.said.recv() => self.on_said(&said),
+                Some(given) = queues.given.recv() => self.on_given(given),
                 Some(datagram) = queues.datagrams.recv() => self.on_datagram(&datagram),
                 () = self.news.caught_up(), if self.news.is_behind() => {}
                 () = sleep_until(next) => self.on_deadlines(),
@@ -180,9 +202,19 @@ impl Lines {
         }
     }
 
-    fn on_said(&mut self, said: &Said) {
-        if let Some(line) = self.line(said.session) {
-            line.bridge.push(said.leg, said.sequence, &said.opus);
+    fn on_given(&mut self, given: ForLine) {
+        match given {
+            ForLine::Said(said) => {
+                if let Some(line) = self.line(said.session) {
+                    line.bridge.push(said.leg, said.sequence, &said.opus);
+                }
+            }
+            ForLine::Key { session, key } => {
+                if let Some(line) = self.line(session) {
+                    line.press(Instant::now(), key);
+                    self.settle(session);
+                }
+            }
         }
     }
 
@@ -208,12 +240,12 @@ impl Lines {
             if let Some(line) = &mut slot.line {
                 line.handle_timeout(now, &slot.listeners, |leg, timestamp, opus| {
                     // A worker that is behind loses sound, as it loses pictures.
-                    let _dropped = self.mixed.try_send(Mixed {
+                    let _dropped = self.mixed.try_send(FromLine::Mixed(Mixed {
                         session,
                         leg,
                         timestamp,
                         opus,
-                    });
+                    }));
                     is_news = true;
                 });
             }
@@ -224,7 +256,7 @@ impl Lines {
         }
     }
 
-    /// Tells of silence, and notes when a line wants to be woken.
+    /// Tells of silence and of keys, and notes when a line wants to be woken.
     fn settle(&mut self, session: SessionId) {
         let Some(slot) = self.slots.get_mut(&session) else {
             return;
@@ -235,6 +267,10 @@ impl Lines {
                 leg: Leg::Hearing,
                 news: PeerNews::Failed("nothing comes from the telephone".into()),
             });
+        }
+        for key in slot.line.as_mut().map(Line::take_keys).unwrap_or_default() {
+            let _dropped = self.mixed.try_send(FromLine::Key { session, key });
+            self.bell.ring();
         }
         let next = slot.line.as_ref().and_then(Line::poll_timeout);
         if next != slot.deadline {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use relay_core::sfu::{Party, PeerNews, Room, RoomOutput};
-use vrs_domain::SessionId;
+use vrs_domain::{Sensitive, SessionId};
 use vrs_media::{Batch, Certificate, MediaKind, Peer, PeerConfig, PeerStats, Receive};
 
 use super::SfuError;
@@ -40,6 +40,13 @@ pub enum Notice<L> {
         session: SessionId,
         /// Who wrote.
         leg: L,
+    },
+    /// A key for the telephone.
+    Key {
+        /// Whose session.
+        session: SessionId,
+        /// Which.
+        key: Sensitive<char>,
     },
     /// Sound for a bridge.
     Voice {
@@ -170,6 +177,14 @@ impl<L: Party + Hash> Rooms<L> {
         }
     }
 
+    /// Passes on a key that was pressed at the telephone.
+    pub fn send_key(&mut self, now: Instant, session: SessionId, key: Sensitive<char>) {
+        if let Some(slot) = self.slots.get_mut(&session) {
+            slot.room.send_key(now, key);
+            self.settle(session);
+        }
+    }
+
     /// Takes what a room wants sent and notes when it wants to be woken.
     fn settle(&mut self, session: SessionId) {
         let Some(slot) = self.slots.get_mut(&session) else {
@@ -196,6 +211,7 @@ impl<L: Party + Hash> Rooms<L> {
                     stats,
                 },
                 RoomOutput::TextLost { leg } => Notice::TextLost { session, leg },
+                RoomOutput::Key(key) => Notice::Key { session, key },
                 RoomOutput::Voice {
                     leg,
                     sequence,

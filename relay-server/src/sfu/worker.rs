@@ -12,7 +12,7 @@ use tracing::{debug, info};
 use vrs_domain::{Leg, SessionId};
 
 use super::forwarder::Forwarder;
-use super::lines::{self, Mixed, Order, Said, answer};
+use super::lines::{self, ForLine, FromLine, Mixed, Order, Said, answer};
 use super::news::Teller;
 use super::plane::SOCKET;
 use super::quality::{self, Quality};
@@ -54,7 +54,7 @@ impl Worker {
         &mut self,
         mut poll: Poll,
         mut queue: mpsc::Receiver<Command>,
-        mut mixed: mpsc::Receiver<Mixed>,
+        mut from_lines: mpsc::Receiver<FromLine>,
         stop: &CancellationToken,
     ) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
@@ -75,16 +75,8 @@ impl Worker {
                 Err(NobodyCommands) => return Ok(()),
             };
             let now = Instant::now();
-            while let Ok(voice) = mixed.try_recv() {
-                let Mixed {
-                    session,
-                    leg,
-                    timestamp,
-                    opus,
-                } = voice;
-                self.forwarder
-                    .rooms
-                    .send_voice(now, session, leg, timestamp, &opus);
+            while let Ok(from_line) = from_lines.try_recv() {
+                self.on_line(now, from_line);
             }
             self.forwarder.rooms.handle_timeout(now);
             self.forwarder.flush();
@@ -93,6 +85,19 @@ impl Worker {
             self.news.catch_up();
         }
         Ok(())
+    }
+
+    fn on_line(&mut self, now: Instant, from_line: FromLine) {
+        let rooms = &mut self.forwarder.rooms;
+        match from_line {
+            FromLine::Mixed(Mixed {
+                session,
+                leg,
+                timestamp,
+                opus,
+            }) => rooms.send_voice(now, session, leg, timestamp, &opus),
+            FromLine::Key { session, key } => rooms.send_key(now, session, key),
+        }
     }
 
     /// How long there is nothing to do unless somebody wants something.
@@ -146,17 +151,18 @@ impl Worker {
                 Notice::TextLost { session, leg } => {
                     debug!(%session, %leg, "text that the other side cannot take");
                 }
+                Notice::Key { session, key } => self.lines.give(ForLine::Key { session, key }),
                 Notice::Voice {
                     session,
                     leg,
                     sequence,
                     opus,
-                } => self.lines.say(Said {
+                } => self.lines.give(ForLine::Said(Said {
                     session,
                     leg,
                     sequence,
                     opus,
-                }),
+                })),
             }
         }
     }

@@ -117,7 +117,42 @@ impl Rewriter {
         out
     }
 
-    fn switch(&mut self, now: Instant, id: Option<u32>, sequence: u16, timestamp: u32) -> Source {
+    /// The timestamp that the stream has reached.
+    #[must_use]
+    pub fn time(&self, now: Instant) -> u32 {
+        match self.last {
+            Some(last) => {
+                let passed = now.saturating_duration_since(last.at).as_micros();
+                let ticks = passed * u128::from(self.clock_rate) / 1_000_000;
+                last.timestamp.wrapping_add((ticks as u32).max(1))
+            }
+            None => self.first_timestamp,
+        }
+    }
+
+    /// Numbers for a packet of our own about a moment of [`Self::time`] that passed at `at`, in
+    /// between whatever else is sent.
+    pub fn insert(&mut self, at: Instant, timestamp: u32) -> Rewritten {
+        if self.source.is_some_and(|source| source.id.is_some()) {
+            // Stragglers would get numbers that are used now.
+            self.retire();
+            self.source = None;
+        }
+        let sequence = self.next_sequence;
+        self.next_sequence = sequence.wrapping_add(1);
+        let last = self.last.get_or_insert(Last {
+            sequence,
+            timestamp,
+            at,
+        });
+        last.sequence = sequence;
+        Rewritten {
+            sequence,
+            timestamp,
+        }
+    }
+
+    fn retire(&mut self) {
         if let Some(Source {
             id: Some(old),
             highest,
@@ -130,14 +165,11 @@ impl Rewriter {
                 self.retired.pop_front();
             }
         }
-        let target = match self.last {
-            Some(last) => {
-                let passed = now.saturating_duration_since(last.at).as_micros();
-                let ticks = passed * u128::from(self.clock_rate) / 1_000_000;
-                last.timestamp.wrapping_add((ticks as u32).max(1))
-            }
-            None => self.first_timestamp,
-        };
+    }
+
+    fn switch(&mut self, now: Instant, id: Option<u32>, sequence: u16, timestamp: u32) -> Source {
+        self.retire();
+        let target = self.time(now);
         let source = Source {
             id,
             first: sequence,
@@ -232,6 +264,24 @@ mod tests {
         assert_eq!(rewriter.rewrite(now, 1, 49, 0), None);
         let back = rewriter.rewrite(now, 1, 51, 960).map(|out| out.sequence);
         assert_eq!(back, Some(2), "a real return is a new switch");
+    }
+
+    #[test]
+    fn what_is_inserted_takes_numbers_of_its_own_and_no_time() {
+        let now = start();
+        let later = now + Duration::from_millis(20);
+        let mut rewriter = Rewriter::new(48_000, 7, 0);
+        rewriter.local(now, 0);
+        let time = rewriter.time(later);
+        assert_eq!((time, rewriter.insert(later, time).sequence), (960, 8));
+        assert_eq!(rewriter.latest(), Some((0, now)));
+        let out = rewriter.local(later, 960);
+        assert_eq!((out.sequence, out.timestamp), (9, 960));
+        let sent = |r: &mut Rewriter, s| r.rewrite(later, 1, s, 0).map(|out| out.sequence);
+        assert_eq!(sent(&mut rewriter, 50), Some(10));
+        assert_eq!(rewriter.insert(later, 961).sequence, 11);
+        assert_eq!(sent(&mut rewriter, 49), None, "its number is used");
+        assert_eq!(sent(&mut rewriter, 51), Some(12));
     }
 
     #[test]

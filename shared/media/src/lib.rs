@@ -41,5 +41,5 @@ pub use peer::{
 };
 pub use picture::{Picture, Slot};
 pub use rtp::{MediaKind, RtpPacket, RtpView};
-pub use sdp::{Direction, Feedback, Negotiated, NegotiatedMedia};
+pub use sdp::{Direction, Feedback, KeyFormat, Negotiated, NegotiatedMedia};
 pub use trunk::{TrunkConfig, TrunkLeg, TrunkOutput, TrunkStats};

@@ -1,6 +1,7 @@
 //! Telephone keys as RTP events (RFC 4733, events 0 to 15).
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// The keys in the order of their event codes (RFC 4733 table 3).
@@ -16,7 +17,7 @@ const PACKET_INTERVAL: Duration = Duration::from_millis(20);
 /// The end is sent three times (RFC 4733 section 2.5.1.4).
 const END_PACKETS: u8 = 3;
 /// Most keys that may wait.
-const KEYS_WAITING_MAX: usize = 64;
+pub const KEYS_WAITING_MAX: usize = 64;
 /// 10 dBm0 below full level, as usual.
 const VOLUME: u8 = 10;
 
@@ -34,7 +35,7 @@ pub fn key_of(event: u8) -> Option<char> {
 }
 
 /// One event payload (RFC 4733 section 2.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Event {
     /// Event code.
     pub event: u8,
@@ -44,6 +45,13 @@ pub struct Event {
     pub volume: u8,
     /// How long it lasts so far, in timestamp units.
     pub duration: u16,
+}
+
+impl fmt::Debug for Event {
+    /// Never the key: it may be part of a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Event(«redacted», {} ticks)", self.duration)
+    }
 }
 
 impl Event {
@@ -85,7 +93,6 @@ pub struct EventPacket {
     pub event: Event,
 }
 
-#[derive(Debug)]
 struct Held {
     event: u8,
     began: Instant,
@@ -95,7 +102,6 @@ struct Held {
 }
 
 /// Plays keys one after another as event packets.
-#[derive(Debug)]
 pub struct EventSender {
     clock_rate: u32,
     waiting: VecDeque<u8>,
@@ -113,6 +119,12 @@ impl EventSender {
             held: None,
             free_at: None,
         }
+    }
+
+    /// The clock in which durations count, in Hz.
+    #[must_use]
+    pub const fn clock_rate(&self) -> u32 {
+        self.clock_rate
     }
 
     /// Queues a key. False if it is no telephone key or too many wait.
@@ -189,26 +201,41 @@ impl EventSender {
     }
 }
 
+/// What was last heard of a key.
+struct Heard {
+    timestamp: u32,
+    event: Event,
+}
+
 /// Reads keys from event packets, each once.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct EventReceiver {
-    last: Option<u32>,
+    last: Option<Heard>,
 }
 
 impl EventReceiver {
     /// The key that this packet announces, if it was not announced before: packets of one key
-    /// share their RTP `timestamp`.
+    /// share their RTP `timestamp`, and one that is held for long comes in segments, each with
+    /// the timestamp at which the one before it ends (RFC 4733 section 2.5.1.3).
     pub fn receive(&mut self, timestamp: u32, payload: &[u8]) -> Option<char> {
         let event = Event::parse(payload)?;
-        let older = self
-            .last
-            .is_some_and(|last| (timestamp.wrapping_sub(last) as i32) <= 0);
-        if older {
-            return None;
-        }
         let key = key_of(event.event)?;
-        self.last = Some(timestamp);
-        Some(key)
+        let mut goes_on = false;
+        if let Some(last) = &mut self.last {
+            let passed = timestamp.wrapping_sub(last.timestamp);
+            if passed == 0 {
+                last.event.end |= event.end;
+                last.event.duration = last.event.duration.max(event.duration);
+            }
+            if passed as i32 <= 0 {
+                return None;
+            }
+            let segment = [u32::from(last.event.duration), u32::from(u16::MAX)];
+            goes_on =
+                !last.event.end && last.event.event == event.event && segment.contains(&passed);
+        }
+        self.last = Some(Heard { timestamp, event });
+        (!goes_on).then_some(key)
     }
 }
 
@@ -237,6 +264,26 @@ mod tests {
         assert_eq!(heard, "5#*D");
         assert_eq!(ends, 4 * usize::from(END_PACKETS));
         assert_eq!(sender.poll_timeout(), None);
+    }
+
+    #[test]
+    fn r43_a_key_held_for_seconds_is_one_key_in_several_segments() {
+        let mut receiver = EventReceiver::default();
+        let packet = |end, duration| {
+            let (event, volume) = (7, VOLUME);
+            let event = Event {
+                event,
+                end,
+                volume,
+                duration,
+            };
+            event.to_bytes()
+        };
+        assert_eq!(receiver.receive(10, &packet(false, 65_000)), Some('7'));
+        assert_eq!(receiver.receive(10 + 65_535, &packet(false, 960)), None);
+        assert_eq!(receiver.receive(10 + 65_535, &packet(true, 1_920)), None);
+        let again = 10 + 65_535 + 1_920;
+        assert_eq!(receiver.receive(again, &packet(false, 960)), Some('7'));
     }
 
     #[test]

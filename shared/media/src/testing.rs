@@ -57,6 +57,8 @@ pub(crate) struct Network {
     pub(crate) loss: u64,
     pub(crate) reorder: u64,
     pub(crate) repeat: u64,
+    /// The place in `sent` of a datagram that is lost.
+    pub(crate) lose: Option<usize>,
     /// Bits a second that go to side 1; what comes faster waits, and beyond [`QUEUE_MAX`] is lost.
     pub(crate) rate_bps: Option<u64>,
     /// Until when the bottleneck is busy.
@@ -77,6 +79,7 @@ impl Network {
             loss: 0,
             reorder: 0,
             repeat: 0,
+            lose: None,
             rate_bps: None,
             busy: start(),
             flying: Vec::new(),
@@ -94,7 +97,7 @@ impl Network {
     ) {
         self.sent.push((to, bytes.to_vec()));
         self.addressed.insert(destination);
-        if self.dice.chance(self.loss) {
+        if self.dice.chance(self.loss) || self.lose == Some(self.sent.len() - 1) {
             return;
         }
         for _ in 0..1 + u64::from(self.dice.chance(self.repeat)) {

@@ -54,6 +54,7 @@ impl From<Event> for Told {
             }),
             Event::SignedOut => Self::Desk(DeskMessage::SignedOut),
             Event::TextReceived(text) => Self::Desk(DeskMessage::Received(text)),
+            Event::KeyPressed(key) => Self::Desk(DeskMessage::KeyHeard(key)),
             Event::DeviceProblem(detail) => {
                 let values = vec![("detail", detail.into())];
                 Self::Desk(DeskMessage::Tell(Note {

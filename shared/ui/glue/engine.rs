@@ -48,6 +48,7 @@ pub fn command(command: DeskCommand) -> Command {
         DeskCommand::SignOut => Command::SignOut,
         DeskCommand::HangUp => Command::HangUp,
         DeskCommand::SendText(text) => Command::SendText(text),
+        DeskCommand::SendKey(key) => Command::SendKey(key),
     }
 }
 

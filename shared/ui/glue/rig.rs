@@ -225,6 +225,14 @@ impl<P: Program<Command = Command, Event = Event> + 'static> Rig<P> {
         }
     }
 
+    /// Types what is no text: each sign is a key of its own.
+    pub(crate) fn type_keys(&mut self, signs: &str) {
+        for sign in signs.chars() {
+            self.harness.event(egui::Event::Text(sign.into()));
+            self.harness.run();
+        }
+    }
+
     /// Types into the field of this name.
     pub(crate) fn write(&mut self, label: &str, text: &str) {
         self.harness.get_by_label(label).focus();

@@ -7,6 +7,7 @@ use vrs_domain::{CivicLocation, LocationRefusal, Sensitive};
 use crate::automation::{Scene, Script, Step};
 use crate::conversation::Conversation;
 use crate::host::Effect;
+use crate::key_pad::KeyPad;
 use crate::place::{Place, PlaceChange};
 use crate::screens::{Change, Choices, DeviceNames, Form, FormChange, Problem};
 use crate::situation::Link;
@@ -40,6 +41,8 @@ pub struct Desk {
     pub conversation: Conversation,
     /// Whether the text is shown; `None` leaves it to the window's width.
     pub text_open: Option<bool>,
+    /// The telephone's keys in this call.
+    pub key_pad: KeyPad,
     /// Messages that go away by themselves.
     pub toasts: Toasts,
     /// What the flags ask for.
@@ -70,6 +73,8 @@ pub enum DeskCommand {
     HangUp,
     /// Send these characters.
     SendText(String),
+    /// Press this key for the telephone.
+    SendKey(Sensitive<char>),
 }
 
 /// What happens to the desk.
@@ -102,6 +107,12 @@ pub enum DeskMessage {
     Received(String),
     /// The text is shown or hidden.
     ShowText(bool),
+    /// The telephone's keys are shown or hidden.
+    ShowKeys(bool),
+    /// A key for the telephone.
+    Press(Sensitive<char>),
+    /// A key was pressed at the telephone.
+    KeyHeard(Sensitive<char>),
     /// Say this for a while.
     Tell(Note),
     /// Escape during a call.
@@ -174,6 +185,18 @@ impl Desk {
                 self.text_open = Some(open);
                 Vec::new()
             }
+            DeskMessage::ShowKeys(open) => {
+                self.key_pad.open = open;
+                Vec::new()
+            }
+            DeskMessage::Press(key) => {
+                self.key_pad.sent(key);
+                vec![Effect::Engine(DeskCommand::SendKey(key))]
+            }
+            DeskMessage::KeyHeard(key) => {
+                self.key_pad.heard(key);
+                Vec::new()
+            }
             DeskMessage::Tell(note) => {
                 self.toasts.push(now, note);
                 Vec::new()
@@ -212,6 +235,7 @@ impl Desk {
     /// A call is over: its text is forgotten.
     pub fn forget_call(&mut self) {
         self.conversation = Conversation::default();
+        self.key_pad = KeyPad::default();
         self.escape_pressed = None;
     }
 

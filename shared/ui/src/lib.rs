@@ -11,6 +11,7 @@ pub mod capture;
 pub mod conversation;
 pub mod desk;
 pub mod host;
+pub mod key_pad;
 mod keys;
 mod kit;
 pub mod place;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vrs_client::{Command, Event, Role, SignInProblem};
-use vrs_domain::{Activity, CaId, EndReason, SessionState, TelephoneState};
+use vrs_domain::{Activity, CaId, EndReason, Sensitive, SessionState, TelephoneState};
 use vrs_e2e::{CALLER, INTERPRETER, NUMBER, Party, Service, ServiceBuilder};
 
 #[test]
@@ -88,6 +88,41 @@ fn the_callers_own_voice_reaches_the_telephone_when_they_turn_it_on() {
     let report = service.telephone_report();
     let hz = report["heard_hz"].as_f64().unwrap_or_default();
     assert!((hz - 660.0).abs() < 20.0, "{report}");
+    service.stop_and_verify();
+}
+
+#[test]
+fn r43_keys_get_an_interpreter_through_a_menu_and_a_caller_too() {
+    let mut service = Service::start();
+    let (mut caller, mut interpreter) = service.conversation();
+    let keyed = |service: &Service, keys: &str| {
+        let telephone = service.telephone().expect("a telephone");
+        let _line = telephone.line(&format!(": keys {keys}"));
+    };
+    for key in "1905*#".chars() {
+        interpreter.send(Command::SendKey(Sensitive::new(key)));
+    }
+    // No key of a telephone: nothing is sent.
+    interpreter.send(Command::SendKey(Sensitive::new('x')));
+    keyed(&service, "1905*#");
+    for key in "22".chars() {
+        caller.send(Command::SendKey(Sensitive::new(key)));
+    }
+    keyed(&service, "1905*#22");
+
+    service.at_telephone("press 77#");
+    for party in [&mut caller, &mut interpreter] {
+        let mut keys = String::new();
+        party.wait("the telephone's keys", |event| {
+            if let Event::KeyPressed(key) = event {
+                keys.push(*key.expose());
+            }
+            (keys == "77#").then_some(())
+        });
+    }
+    caller.send(Command::HangUp);
+    let report = service.telephone_report();
+    assert_eq!(report["digits"], "1905*#22", "{report}");
     service.stop_and_verify();
 }
 

@@ -41,6 +41,11 @@ window.start = ({ server, domain, user, password, call }) => {
 // Hold and its end are re-INVITEs with new directions.
 window.hold = () => window.session.hold({}, () => said("held"));
 window.unhold = () => window.session.unhold({}, () => said("resumed"));
+// Telephone keys as the browser sends them (RFC 4733), each held for so many milliseconds.
+window.press = (keys, ms) => {
+  const sound = window.session.connection.getSenders().find((sender) => sender.track?.kind === "audio");
+  sound.dtmf.insertDTMF(keys, Number(ms), 70);
+};
 window.hangUp = () => window.session.terminate();
 
 // Once a second: what the browser itself counts.

@@ -1,6 +1,6 @@
 // Starts headless Chromium with the page and prints what it reports, a JSON object a line.
-// A line on standard input: "hold", "unhold" and "hangup" are for the call; anything else or the
-// end of input ends the browser.
+// A line on standard input: "hold", "unhold", "press KEYS MILLISECONDS" and "hangup" are for the
+// call; anything else or the end of input ends the browser.
 import { createServer } from "node:http";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -58,8 +58,12 @@ await page.exposeFunction("report", (line) => console.log(line));
 await page.goto(`http://127.0.0.1:${server.address().port}/`);
 await page.evaluate((options) => window.start(options), options);
 const lines = createInterface({ input: process.stdin });
-const actions = { hold: "hold", unhold: "unhold", hangup: "hangUp" };
-lines.on("line", (line) => (actions[line] ? page.evaluate((name) => window[name](), actions[line]) : end()));
+const actions = { hold: "hold", unhold: "unhold", press: "press", hangup: "hangUp" };
+lines.on("line", (line) => {
+  const [word, ...values] = line.split(" ");
+  if (!actions[word]) return end();
+  page.evaluate(([name, values]) => window[name](...values), [actions[word], values]);
+});
 lines.on("close", end);
 // Whatever happens, nothing is left running.
 setTimeout(end, 120_000);

@@ -129,6 +129,11 @@ impl Browser {
         self.program.say("unhold");
     }
 
+    /// Presses telephone keys, each for so long.
+    pub fn press(&mut self, keys: &str, held_ms: u32) {
+        self.program.say(&format!("press {keys} {held_ms}"));
+    }
+
     /// Ends the call from the page.
     pub fn hang_up(&mut self) {
         self.program.say("hangup");

@@ -80,3 +80,35 @@ fn chromium_with_jssip_interprets_for_a_caller_in_our_app() {
     service.telephone_report();
     service.stop_and_verify();
 }
+
+#[test]
+fn r43_keys_that_chromium_presses_arrive_at_the_telephone_however_long_they_are_held() {
+    let mut service = service();
+    service.add_account(
+        "interpreter",
+        "3456",
+        PASSWORD,
+        &["--languages", "ase/en", "--digest", "md5"],
+    );
+    let mut browser = Browser::start(&service, "3456", PASSWORD, None);
+    browser.event("registered");
+    let mut caller = service.caller();
+    caller.call(NUMBER);
+    caller.state(SessionState::RelayActive);
+    browser.event("confirmed");
+    let keyed = |service: &Service, keys: &str| {
+        let telephone = service.telephone().expect("a telephone");
+        let _line = telephone.line(&format!(": keys {keys}"));
+    };
+    browser.press("1905*#", 100);
+    keyed(&service, "1905*#");
+    // Longer than a duration can be told: such an event goes on in further segments.
+    browser.press("88", 3_000);
+    keyed(&service, "1905*#88");
+    browser.press("0", 100);
+    keyed(&service, "1905*#880");
+    caller.send(Command::HangUp);
+    browser.event("ended");
+    assert_eq!(service.telephone_report()["digits"], "1905*#880");
+    service.stop_and_verify();
+}

@@ -111,6 +111,7 @@ impl Driver {
                 },
                 wish = wishes.recv() => match wish {
                     Some(Wish::HangUp) => self.hang_up_all(Instant::now()),
+                    Some(Wish::Press(keys)) => self.press(Instant::now(), &keys),
                     Some(Wish::Call { to, from, at }) => {
                         self.waiting.push(Outgoing { to, from, at });
                         // Whoever takes it is the telephone itself.
@@ -264,8 +265,17 @@ impl Driver {
             } => {
                 if let Some(call) = self.calls.get_mut(&call) {
                     call.line.handle_datagram(now, source, &bytes);
+                    if let Some(keys) = call.line.take_keys() {
+                        drop(self.tell.try_send(Happening::Keyed(call.number, keys)));
+                    }
                 }
             }
+        }
+    }
+
+    fn press(&mut self, now: Instant, keys: &str) {
+        for call in self.calls.values_mut() {
+            call.line.press(now, keys);
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Line {
     voice: Voice,
     ear: Ear,
     digits: String,
+    /// How many of them were told.
+    told: usize,
     /// `None` until the call is answered.
     answered: Option<Instant>,
     next_tick: Option<Instant>,
@@ -118,6 +120,7 @@ impl Line {
             voice,
             ear: Ear::default(),
             digits: String::new(),
+            told: 0,
             answered: None,
             next_tick: None,
         }
@@ -168,6 +171,20 @@ impl Line {
     pub(crate) fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
         self.leg.handle_datagram(now, source, bytes);
         self.drain();
+    }
+
+    /// Presses keys; those that the far end takes none of are lost.
+    pub(crate) fn press(&mut self, now: Instant, keys: &str) {
+        for key in keys.chars() {
+            self.leg.send_dtmf(now, key);
+        }
+        self.drain();
+    }
+
+    /// All keys that were pressed at the far end, if there are more than when this was last asked.
+    pub(crate) fn take_keys(&mut self) -> Option<String> {
+        let told = std::mem::replace(&mut self.told, self.digits.len());
+        (self.told > told).then(|| self.digits.clone())
     }
 
     fn drain(&mut self) {

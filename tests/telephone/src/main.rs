@@ -1,7 +1,7 @@
 //! The simulated telephone as a program: `telephone --listen 127.0.0.1:5070 --play speech.wav`.
 //!
 //! It prints `listening on ADDRESS` and one line for each thing that happens, and reads what the
-//! person at it does: `call NUMBER at ADDRESS from NUMBER`, `hang up`.
+//! person at it does: `call NUMBER at ADDRESS from NUMBER`, `press KEYS`, `hang up`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -83,6 +83,7 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         match happening {
             Happening::Ringing(call) => println!("call {call}: ringing"),
             Happening::Answered(call) => println!("call {call}: answered"),
+            Happening::Keyed(call, keys) => println!("call {call}: keys {keys}"),
             Happening::Over(report) => {
                 println!(
                     "call {}: over: {}",
@@ -99,7 +100,7 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// What is typed: `call NUMBER at ADDRESS from NUMBER`, `hang up`.
+/// What is typed: `call NUMBER at ADDRESS from NUMBER`, `press KEYS`, `hang up`.
 fn read_wishes() -> tokio::sync::mpsc::Receiver<Wish> {
     let (sender, wishes) = tokio::sync::mpsc::channel(1);
     std::thread::spawn(move || {

@@ -91,6 +91,8 @@ impl Default for Settings {
 pub enum Wish {
     /// Puts the receiver down: every call ends.
     HangUp,
+    /// Presses these keys in every call.
+    Press(String),
     /// Calls somebody, over UDP.
     Call {
         /// The number.
@@ -105,7 +107,7 @@ pub enum Wish {
 impl FromStr for Wish {
     type Err = String;
 
-    /// `hang up`, `call NUMBER at ADDRESS from NUMBER`, `call NUMBER at ADDRESS anonymously`.
+    /// `hang up`, `press KEYS`, `call NUMBER at ADDRESS from NUMBER`, `call NUMBER at ADDRESS anonymously`.
     fn from_str(line: &str) -> Result<Self, String> {
         let words: Vec<_> = line.split_whitespace().collect();
         let address = |text: &str| {
@@ -114,6 +116,7 @@ impl FromStr for Wish {
         };
         match words[..] {
             ["hang", "up"] => Ok(Self::HangUp),
+            ["press", keys] => Ok(Self::Press(keys.to_owned())),
             ["call", to, "at", at, "from", from] => Ok(Self::Call {
                 to: to.to_owned(),
                 from: Some(from.to_owned()),
@@ -125,7 +128,7 @@ impl FromStr for Wish {
                 at: address(at)?,
             }),
             _ => Err(format!(
-                "'{line}' is neither 'hang up' nor 'call NUMBER at ADDRESS from NUMBER'"
+                "'{line}' is neither 'hang up' nor 'press KEYS' nor 'call NUMBER at ADDRESS from NUMBER'"
             )),
         }
     }
@@ -139,6 +142,8 @@ pub enum Happening {
     Ringing(u32),
     /// It answered, or was answered.
     Answered(u32),
+    /// A key was pressed at the other end; all of this call.
+    Keyed(u32, String),
     /// The call is over.
     Over(Report),
 }
@@ -221,7 +226,7 @@ impl Telephone {
             loop {
                 match self.happenings.recv().await? {
                     Happening::Over(report) => return Some(report),
-                    Happening::Ringing(_) | Happening::Answered(_) => {}
+                    Happening::Ringing(_) | Happening::Answered(_) | Happening::Keyed(..) => {}
                 }
             }
         };

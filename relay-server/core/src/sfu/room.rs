@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use vrs_domain::Leg;
+use vrs_domain::{Leg, Sensitive};
 use vrs_media::{Batch, MediaKind, Peer, PeerEvent, PeerOutput, PeerStats, RtpView};
 
 /// What happened to one peer.
@@ -52,6 +52,8 @@ pub enum RoomOutput<L> {
         /// Who wrote.
         leg: L,
     },
+    /// One who speaks with the telephone pressed a key for it.
+    Key(Sensitive<char>),
     /// Sound for the bridge; only while [`Room::set_bridged`] is on.
     Voice {
         /// Who speaks.
@@ -70,6 +72,9 @@ pub trait Party: Copy + Ord + 'static {
 
     /// Whose picture this one sees; `None`: has no place in a room.
     fn watched(self) -> Option<Self>;
+
+    /// Whether this one's keys are for the telephone, and the telephone's for this one.
+    fn has_keys(self) -> bool;
 }
 
 impl Party for Leg {
@@ -91,6 +96,13 @@ impl Party for Leg {
             Self::Caller => Some(Self::Interpreter),
             Self::Interpreter | Self::Relief | Self::Team | Self::Supervisor => Some(Self::Caller),
             Self::Hearing | Self::Callee => None,
+        }
+    }
+
+    fn has_keys(self) -> bool {
+        match self {
+            Self::Caller | Self::Interpreter => true,
+            Self::Hearing | Self::Callee | Self::Relief | Self::Team | Self::Supervisor => false,
         }
     }
 }
@@ -212,6 +224,15 @@ impl<L: Party> Room<L> {
         }
     }
 
+    /// Passes on a key that was pressed at the telephone, to those who speak with it.
+    pub fn send_key(&mut self, now: Instant, key: Sensitive<char>) {
+        for (_, peer) in self.peers.iter_mut().filter(|(leg, _)| leg.has_keys()) {
+            // Whoever takes no keys hears them, or does not; too many are not kept.
+            let _taken = peer.send_dtmf(now, *key.expose());
+        }
+        self.settle(now);
+    }
+
     /// Lets all peers act on their timers.
     pub fn handle_timeout(&mut self, now: Instant) {
         for peer in self.peers.values_mut() {
@@ -296,6 +317,10 @@ impl<L: Party> Room<L> {
                     self.outputs.push_back(RoomOutput::TextLost { leg });
                 }
             }
+            PeerEvent::Dtmf(key) if leg.has_keys() => {
+                self.outputs.push_back(RoomOutput::Key(Sensitive::new(key)));
+            }
+            PeerEvent::Dtmf(_) => {}
             // Rooms take packets where they are, and never whole frames.
             PeerEvent::Rtp { .. } | PeerEvent::Frame { .. } => {}
         }

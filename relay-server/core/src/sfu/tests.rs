@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use vrs_domain::Leg;
+use vrs_domain::{Leg, Sensitive};
 use vrs_media::{
     Batch, Certificate, MediaKind, Peer, PeerConfig, PeerEvent, PeerOutput, PeerStats, Receive,
 };
@@ -37,6 +37,7 @@ struct World {
     news: Vec<(Leg, PeerNews)>,
     voices: Vec<Leg>,
     parted: Vec<(Leg, PeerStats)>,
+    keys: String,
 }
 
 impl World {
@@ -73,6 +74,7 @@ impl World {
             news: Vec::new(),
             voices: Vec::new(),
             parted: Vec::new(),
+            keys: String::new(),
         }
     }
 
@@ -147,6 +149,7 @@ impl World {
                     RoomOutput::News { leg, news } => self.news.push((leg, news)),
                     RoomOutput::Voice { leg, .. } => self.voices.push(leg),
                     RoomOutput::Parted { leg, stats } => self.parted.push((leg, *stats)),
+                    RoomOutput::Key(key) => self.keys.push(*key.expose()),
                     RoomOutput::TextLost { .. } => {}
                 }
             }
@@ -283,6 +286,66 @@ fn while_a_telephone_is_bridged_voices_go_to_the_mixer_only() {
         world.frames(Leg::Interpreter, MediaKind::Audio),
         [b"mixed".to_vec()]
     );
+}
+
+#[test]
+fn r43_keys_of_the_caller_and_of_who_leads_go_to_the_telephone_and_no_others() {
+    let mut world = World::of(&[
+        Leg::Caller,
+        Leg::Interpreter,
+        Leg::Relief,
+        Leg::Team,
+        Leg::Supervisor,
+    ]);
+    world.connect();
+    world.room.set_bridged(true);
+    let keys = [
+        (Leg::Interpreter, '1'),
+        (Leg::Caller, '2'),
+        (Leg::Relief, '7'),
+        (Leg::Team, '8'),
+        (Leg::Supervisor, '9'),
+        (Leg::Interpreter, '#'),
+    ];
+    for (leg, key) in keys {
+        let now = world.now;
+        assert!(world.client(leg).send_dtmf(now, key));
+        world.run(Duration::from_millis(300));
+    }
+    assert_eq!(world.keys, "12#");
+    let heard = |(_, event): &(Leg, PeerEvent)| matches!(event, PeerEvent::Dtmf(_));
+    assert!(!world.got.iter().any(heard), "they are for the telephone");
+    // The relief takes over.
+    world.rename(Leg::Relief, Leg::Interpreter);
+    let now = world.now;
+    assert!(world.client(Leg::Interpreter).send_dtmf(now, '4'));
+    world.run(Duration::from_millis(300));
+    assert_eq!(world.keys, "12#4");
+}
+
+#[test]
+fn keys_of_the_telephone_are_told_to_the_caller_and_to_who_leads() {
+    let mut world = World::of(&[Leg::Caller, Leg::Interpreter, Leg::Team]);
+    world.connect();
+    for key in ['5', '5'] {
+        world.room.send_key(world.now, Sensitive::new(key));
+    }
+    world.run(Duration::from_secs(1));
+    let told = |wanted: Leg| -> String {
+        let got = world.got.iter().filter(|(leg, _)| *leg == wanted);
+        let key = |(_, event): &(Leg, PeerEvent)| {
+            if let PeerEvent::Dtmf(key) = event {
+                Some(*key)
+            } else {
+                None
+            }
+        };
+        got.filter_map(key).collect()
+    };
+    assert_eq!(told(Leg::Caller), "55");
+    assert_eq!(told(Leg::Interpreter), "55");
+    assert_eq!(told(Leg::Team), "");
+    assert_eq!(world.keys, "", "nothing comes back");
 }
 
 /// Marks of two cameras, in the last byte of their pictures.

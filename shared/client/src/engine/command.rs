@@ -57,4 +57,7 @@ pub enum Command {
     WithdrawSeat(Seat),
     /// Real-time text, as typed: one character or a few; U+0008 takes the last one back.
     SendText(String),
+    /// Press a key for the telephone: `0` to `9`, `*`, `#`, `A` to `D`; no other is sent. The
+    /// caller's and those of the interpreter who leads arrive there (RFC 4733).
+    SendKey(Sensitive<char>),
 }

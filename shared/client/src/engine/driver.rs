@@ -272,6 +272,7 @@ impl Driver {
             Command::AskSeat { seat, reason } => self.ask_seat(now, seat, reason),
             Command::WithdrawSeat(seat) => self.withdraw_seat(now, seat),
             Command::SendText(text) => self.send_text(now, &text),
+            Command::SendKey(key) => self.send_key(now, key),
         }
     }
 

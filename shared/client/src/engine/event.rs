@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use vrs_domain::{
     Activity, CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, LocationRefusal, PhoneNumber,
-    Seat, SessionId, SessionState, TelephoneState, Urgency,
+    Seat, Sensitive, SessionId, SessionState, TelephoneState, Urgency,
 };
 
 /// Something the window should know.
@@ -44,6 +44,8 @@ pub enum Event {
     Activity(Activity),
     /// Real-time text of the other end, as it arrives; U+0008 takes the last character back.
     TextReceived(String),
+    /// A key was pressed at the telephone: `0` to `9`, `*`, `#`, `A` to `D`.
+    KeyPressed(Sensitive<char>),
     /// How loud it is, about ten times a second during a call.
     Levels {
         /// Our microphone as sent (muted: -120), in dBFS.

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use vrs_domain::Sensitive;
 use vrs_media::picture::{Picture, Slot};
 use vrs_media::{Certificate, MediaKind, Peer, PeerConfig, PeerEvent, PeerOutput};
 
@@ -47,6 +48,7 @@ pub(super) enum MediaNotice {
     Disconnected,
     Failed(String),
     Text(String),
+    Key(Sensitive<char>),
     Problem(String),
     Levels {
         microphone_dbfs: f32,
@@ -205,6 +207,12 @@ impl MediaSession {
         }
     }
 
+    pub(super) fn send_key(&mut self, now: Instant, key: Sensitive<char>) {
+        if !self.peer.send_dtmf(now, *key.expose()) {
+            tracing::warn!("a key was not taken: it is none, none are agreed, or too many wait");
+        }
+    }
+
     pub(super) fn poll_timeout(&mut self) -> Option<Instant> {
         self.peer.poll_timeout()
     }
@@ -310,6 +318,7 @@ impl MediaSession {
             PeerEvent::Disconnected => return Some(MediaNotice::Disconnected),
             PeerEvent::Failed(reason) => return Some(MediaNotice::Failed(reason)),
             PeerEvent::Text(text) => return Some(MediaNotice::Text(text)),
+            PeerEvent::Dtmf(key) => return Some(MediaNotice::Key(Sensitive::new(key))),
             PeerEvent::KeyframeRequested => {
                 if let Some(threads) = &self.threads {
                     threads.encoder.request_keyframe();

@@ -10,6 +10,8 @@ use super::{Announced, Dtls, Peer, PeerEvent, PeerOutput, stun_ufrag};
 use crate::batch::Batch;
 use crate::rtcp::{self, Compound, Incoming};
 use crate::rtp::{MediaKind, Peek, RtpPacket, RtpView, is_rtcp};
+#[cfg(doc)]
+use crate::telephone_event::KEYS_WAITING_MAX;
 
 /// Reports go out this often.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -136,6 +138,20 @@ impl Peer {
             .iter_mut()
             .find(|stream| stream.kind == MediaKind::Text);
         let taken = stream.is_some_and(|stream| stream.sender.type_text(text));
+        if taken {
+            self.advance(now);
+        }
+        taken
+    }
+
+    /// Presses a telephone key (RFC 4733): it is held for 160 ms, with a pause before the next one,
+    /// and our sound waits for it. False if it is no telephone key, the peer takes none, media does
+    /// not flow, or [`KEYS_WAITING_MAX`] keys wait.
+    pub fn send_dtmf(&mut self, now: Instant, key: char) -> bool {
+        let Some(index) = self.ready(MediaKind::Audio) else {
+            return false;
+        };
+        let taken = self.streams[index].sender.press(now, key);
         if taken {
             self.advance(now);
         }
@@ -506,11 +522,20 @@ impl Peer {
                 self.send_packet(now, index, packet.view(), &mut batch);
                 self.put_out(&batch);
             }
+            self.send_keys(now, index);
             if report {
                 self.send_report(now, index);
             }
             self.send_feedback(now, index);
         }
+    }
+
+    fn send_keys(&mut self, now: Instant, index: usize) {
+        let mut batch = Batch::default();
+        while let Some(packet) = self.streams[index].sender.key_packet(now) {
+            self.send_packet(now, index, packet.view(), &mut batch);
+        }
+        self.put_out(&batch);
     }
 
     fn send_report(&mut self, now: Instant, index: usize) {

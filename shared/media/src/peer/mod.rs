@@ -97,6 +97,9 @@ pub enum PeerEvent {
     /// Characters typed by the peer, in order, U+FFFD where some were lost. Always whole text,
     /// never packets: the payload types inside RED differ from leg to leg.
     Text(String),
+    /// A telephone key was pressed: `0` to `9`, `*`, `#`, `A` to `D` (RFC 4733 section 3.2). Once
+    /// each, however many of its packets were lost, doubled or late.
+    Dtmf(char),
     /// So many bits of video a second the path to the peer takes from now on.
     PathRate(u32),
     /// The peer needs a key frame of ours; at most one such event per 500 ms.
@@ -124,6 +127,7 @@ impl std::fmt::Debug for PeerEvent {
                 data.len()
             ),
             Self::Text(text) => write!(f, "Text({} characters)", text.chars().count()),
+            Self::Dtmf(_) => f.write_str("Dtmf(«redacted»)"),
             Self::PathRate(bps) => write!(f, "PathRate({bps})"),
             Self::KeyframeRequested => f.write_str("KeyframeRequested"),
         }
@@ -441,6 +445,7 @@ impl Peer {
             note(stream.receiver.feedback_timeout().filter(|_| ready));
             note(stream.sender.keyframe_timeout());
             note(stream.sender.text_timeout().filter(|_| ready));
+            note(stream.sender.key_timeout().filter(|_| ready));
         }
         due
     }

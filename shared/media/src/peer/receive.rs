@@ -15,8 +15,9 @@ use crate::pace::Pace;
 use crate::reorder::VideoBuffer;
 use crate::rtcp::Reception;
 use crate::rtp::{MediaKind, RtpView};
-use crate::sdp::{Direction, NegotiatedMedia};
+use crate::sdp::{Direction, KeyFormat, NegotiatedMedia};
 use crate::t140;
+use crate::telephone_event::EventReceiver;
 
 use rtc_interceptor::CcFeedbackRecorder;
 use rtc_rtcp::reception_report::ReceptionReport;
@@ -39,6 +40,7 @@ struct Source {
     video: VideoBuffer,
     pace: Pace,
     text: t140::Receiver,
+    keys: EventReceiver,
 }
 
 /// What feedback is due for a source.
@@ -131,10 +133,22 @@ impl StreamReceiver {
         self.media.direction = direction;
     }
 
+    /// The peer may have numbered its payload types anew.
+    pub(super) fn set_keys(&mut self, agreed: &[KeyFormat]) {
+        self.media.keys = agreed.to_vec();
+    }
+
+    /// Whether packets of this type tell of telephone keys.
+    fn is_key(&self, payload_type: u8) -> bool {
+        let mut keys = self.media.keys.iter();
+        keys.any(|format| format.receive_payload_type == payload_type)
+    }
+
     /// How well a packet fits this stream: 0 not at all, 2 if its source was announced.
     pub(super) fn fits(&self, payload_type: u8, ssrc: u32) -> u8 {
         let red = self.media.red.map(|(_, receive)| receive);
-        if payload_type != self.media.receive_payload_type && red != Some(payload_type) {
+        let known = payload_type == self.media.receive_payload_type || red == Some(payload_type);
+        if !known && !self.is_key(payload_type) {
             return 0;
         }
         1 + u8::from(self.media.remote_ssrcs.contains(&ssrc))
@@ -152,6 +166,7 @@ impl StreamReceiver {
         }
         self.counters.packets_received += 1;
         self.counters.bytes_received += packet.payload.len() as u64;
+        let is_key = self.is_key(packet.payload_type);
         let index = self.source(packet.ssrc);
         let current = index + 1 == self.sources.len();
         let source = &mut self.sources[index];
@@ -169,6 +184,18 @@ impl StreamReceiver {
             arrivals.due.get_or_insert(now + ARRIVALS_INTERVAL);
         }
         let nack = self.media.feedback.nack;
+        if is_key {
+            if nack {
+                source.nack.received(now, sequence);
+            }
+            let key = source.keys.receive(packet.timestamp, packet.payload);
+            let event = key.map(|key| PeerOutput::Event(PeerEvent::Dtmf(key)));
+            out.extend(event);
+            return Taken {
+                pass_on: false,
+                is_busy: true,
+            };
+        }
         match (self.media.kind, self.mode) {
             (MediaKind::Text, _) => {
                 let red = self
@@ -235,6 +262,7 @@ impl StreamReceiver {
             video: VideoBuffer::new(),
             pace: Pace::default(),
             text: t140::Receiver::new(self.media.receive_payload_type),
+            keys: EventReceiver::default(),
         });
         self.sources.len() - 1
     }

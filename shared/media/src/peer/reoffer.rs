@@ -43,6 +43,7 @@ impl Peer {
             };
             *new = NegotiatedMedia {
                 direction,
+                keys: std::mem::take(&mut new.keys),
                 ..old.clone()
             };
         }
@@ -113,7 +114,9 @@ impl Peer {
     fn redirect(&mut self, now: Instant, negotiated: Negotiated) {
         for (stream, media) in self.streams.iter_mut().zip(&negotiated.media) {
             stream.sender.set_direction(media.direction);
+            stream.sender.set_keys(&media.keys);
             stream.receiver.set_direction(media.direction);
+            stream.receiver.set_keys(&media.keys);
         }
         self.negotiated = negotiated;
         self.advance(now);

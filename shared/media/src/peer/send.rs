@@ -1,5 +1,5 @@
-//! The sending half of one stream: numbering, resending, typed text, and requests for key
-//! frames.
+//! The sending half of one stream: numbering, resending, typed text, telephone keys, and
+//! requests for key frames.
 
 use std::time::Instant;
 
@@ -17,8 +17,9 @@ use crate::h264;
 use crate::nack::ResendCache;
 use crate::rtcp::Sent;
 use crate::rtp::{MediaKind, RTP_HEADER_BYTES, RtpPacket, RtpView};
-use crate::sdp::{Direction, NegotiatedMedia};
+use crate::sdp::{Direction, KeyFormat, NegotiatedMedia};
 use crate::t140;
+use crate::telephone_event::EventSender;
 
 /// The longest authentication tag of the SRTP profiles we agree to, in bytes.
 const SRTP_TAG_BYTES_MAX: usize = 16;
@@ -40,6 +41,14 @@ pub(super) enum Forwarded<'a> {
     AwaitsKeyframe,
 }
 
+/// Telephone keys of a stream of sound.
+struct Keys {
+    payload_type: u8,
+    events: EventSender,
+    /// When the held key went down, in the time of the stream.
+    timestamp: u32,
+}
+
 /// The sending half of one stream.
 pub(super) struct StreamSender {
     kind: MediaKind,
@@ -53,6 +62,7 @@ pub(super) struct StreamSender {
     cache: ResendCache,
     congestion: Option<Congestion>,
     text: t140::Sender,
+    keys: Option<Keys>,
     full_intra_seen: Option<u8>,
     pub(super) full_intra_number: u8,
     keyframe_wanted: bool,
@@ -76,6 +86,11 @@ impl StreamSender {
             congestion: (media.kind == MediaKind::Video)
                 .then(|| Congestion::new(media.feedback.arrivals)),
             text: t140::Sender::new(now, media.red.map(|_| media.payload_type)),
+            keys: media.keys.first().map(|format| Keys {
+                payload_type: format.payload_type,
+                events: EventSender::new(format.clock_rate),
+                timestamp: 0,
+            }),
             full_intra_seen: None,
             full_intra_number: 0,
             keyframe_wanted: false,
@@ -92,9 +107,53 @@ impl StreamSender {
         self.keyframe_wanted |= resumed && self.kind == MediaKind::Video;
     }
 
-    /// Cuts a frame of our own encoder into packets.
+    /// The peer numbered its payload types anew: keys go on with the one it gave to their clock.
+    pub(super) fn set_keys(&mut self, agreed: &[KeyFormat]) {
+        if let Some(keys) = &mut self.keys {
+            let hz = keys.events.clock_rate();
+            match agreed.iter().find(|format| format.clock_rate == hz) {
+                Some(format) => keys.payload_type = format.payload_type,
+                None => self.keys = None,
+            }
+        }
+    }
+
+    /// Presses a telephone key. False if it is none, the peer takes none, or too many wait.
+    pub(super) fn press(&mut self, now: Instant, key: char) -> bool {
+        let keys = self.keys.as_mut().filter(|_| self.sends);
+        keys.is_some_and(|keys| keys.events.push(now, key))
+    }
+
+    /// The packet of a pressed key that is due now, if any; ask until `None`.
+    pub(super) fn key_packet(&mut self, now: Instant) -> Option<RtpPacket> {
+        let keys = self.keys.as_mut()?;
+        let due = keys.events.poll(now)?;
+        if due.marker {
+            keys.timestamp = self.rewriter.time(due.began);
+        }
+        let payload_type = keys.payload_type;
+        let numbers = self.rewriter.insert(due.began, keys.timestamp);
+        let payload = Bytes::copy_from_slice(&due.event.to_bytes());
+        Some(RtpPacket {
+            payload_type,
+            ..self.packet(numbers, due.marker, payload)
+        })
+    }
+
+    /// When [`Self::key_packet`] has something next.
+    pub(super) fn key_timeout(&self) -> Option<Instant> {
+        self.keys
+            .as_ref()
+            .and_then(|keys| keys.events.poll_timeout())
+    }
+
+    /// Cuts a frame of our own encoder into packets. A key that is held takes the place of sound.
     pub(super) fn frame(&mut self, now: Instant, timestamp: u32, frame: &[u8]) -> Vec<RtpPacket> {
-        if !self.sends {
+        let pressed = self
+            .keys
+            .as_ref()
+            .is_some_and(|keys| keys.events.is_active());
+        if !self.sends || pressed {
             return Vec::new();
         }
         let payloads = match self.kind {

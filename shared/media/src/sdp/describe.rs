@@ -84,6 +84,11 @@ pub fn write_answer(
             chosen: Chosen {
                 payload_type: agreed.payload_type,
                 red: agreed.red.map(|(red, _)| red),
+                keys: agreed
+                    .keys
+                    .iter()
+                    .map(|keys| (keys.receive_payload_type, keys.clock_rate))
+                    .collect(),
             },
             direction: agreed.direction,
             feedback: agreed.feedback,
@@ -181,6 +186,11 @@ fn write_codec(attributes: &mut Attributes, line: &Line) -> Vec<String> {
         MediaKind::Audio => {
             attributes.push("rtpmap", format!("{payload_type} opus/48000/2"));
             attributes.push("fmtp", format!("{payload_type} minptime=10;useinbandfec=1"));
+            for (keys, clock_rate) in &line.chosen.keys {
+                formats.push(keys.to_string());
+                attributes.push("rtpmap", format!("{keys} telephone-event/{clock_rate}"));
+                attributes.push("fmtp", format!("{keys} 0-15"));
+            }
         }
         MediaKind::Video => {
             attributes.push("rtpmap", format!("{payload_type} H264/90000"));

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 
 pub use candidate::{Candidate, CandidateKind};
 pub use parse::SdpError;
-pub use policy::{Feedback, Negotiated, NegotiatedMedia};
+pub use policy::{Feedback, KeyFormat, Negotiated, NegotiatedMedia};
 
 /// A whole session description.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

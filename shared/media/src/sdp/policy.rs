@@ -20,6 +20,11 @@ const OPUS: u8 = 111;
 const H264: u8 = 96;
 const T140: u8 = 98;
 const RED: u8 = 99;
+const KEYS_WIDE: u8 = 110;
+const KEYS_NARROW: u8 = 126;
+/// Clock rates of telephone keys that we take, in Hz, best first: that of the sound they stand
+/// in (RFC 4733 section 2.1), and the one that every telephone knows.
+const KEYS_HZ: [u32; 2] = [48_000, 8_000];
 /// Most candidates of one peer that are tried.
 const CANDIDATES_MAX: usize = 24;
 /// Most SSRCs of one m-line that are noted.
@@ -40,6 +45,17 @@ pub struct Feedback {
     pub rate: bool,
 }
 
+/// Telephone keys among the sound (RFC 4733 section 2.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyFormat {
+    /// Their durations count in this clock, in Hz.
+    pub clock_rate: u32,
+    /// Payload type we send.
+    pub payload_type: u8,
+    /// Payload type we receive.
+    pub receive_payload_type: u8,
+}
+
 /// One medium both sides agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NegotiatedMedia {
@@ -57,6 +73,8 @@ pub struct NegotiatedMedia {
     pub receive_payload_type: u8,
     /// RED around text: payload types sent and received.
     pub red: Option<(u8, u8)>,
+    /// How telephone keys are sent, best first; empty where they are not.
+    pub keys: Vec<KeyFormat>,
     /// RTP clock, in Hz.
     pub clock_rate: u32,
     /// Who sends, from our side.
@@ -190,6 +208,18 @@ pub struct AcceptedOffer {
 pub(super) struct Chosen {
     pub(super) payload_type: u8,
     pub(super) red: Option<u8>,
+    /// Telephone keys: payload types and clock rates.
+    pub(super) keys: Vec<(u8, u32)>,
+}
+
+impl Chosen {
+    const fn plain(payload_type: u8) -> Self {
+        Self {
+            payload_type,
+            red: None,
+            keys: Vec::new(),
+        }
+    }
 }
 
 fn kind_of(media: &MediaDescription) -> Option<MediaKind> {
@@ -212,15 +242,19 @@ fn choose(media: &MediaDescription, kind: MediaKind, answer: bool) -> Option<Cho
     match kind {
         MediaKind::Audio => {
             let (payload_type, _) = media.find_codec("opus", 48_000)?;
+            let find = |hz| Some((media.find_codec("telephone-event", hz)?.0, hz));
             Some(Chosen {
-                payload_type,
-                red: None,
+                keys: KEYS_HZ.into_iter().filter_map(find).collect(),
+                ..Chosen::plain(payload_type)
             })
         }
         MediaKind::Text => {
             let (payload_type, _) = media.find_codec("t140", 1_000)?;
             let red = media.find_codec("red", 1_000).map(|(red, _)| red);
-            Some(Chosen { payload_type, red })
+            Some(Chosen {
+                red,
+                ..Chosen::plain(payload_type)
+            })
         }
         MediaKind::Video => {
             let (payload_type, _) = media
@@ -230,10 +264,7 @@ fn choose(media: &MediaDescription, kind: MediaKind, answer: bool) -> Option<Cho
                     let mut types = media.payload_types();
                     types.find(|(_, format)| h264_fit(media, format, answer) != H264Fit::No)
                 })?;
-            Some(Chosen {
-                payload_type,
-                red: None,
-            })
+            Some(Chosen::plain(payload_type))
         }
     }
 }
@@ -448,6 +479,7 @@ fn accept_line(
         payload_type: chosen.payload_type,
         receive_payload_type: chosen.payload_type,
         red: chosen.red.map(|red| (red, red)),
+        keys: agreed_keys(&chosen.keys, &chosen.keys),
         clock_rate: kind.clock_rate(),
         direction: media.direction(offer).reversed(),
         feedback: feedback(media, chosen.payload_type),
@@ -503,6 +535,7 @@ pub fn accept_answer(
             payload_type: chosen.payload_type,
             receive_payload_type: ours.payload_type,
             red: chosen.red.zip(ours.red),
+            keys: agreed_keys(&chosen.keys, &ours.keys),
             clock_rate: kind.clock_rate(),
             direction: media.direction(answer).reversed(),
             feedback: feedback(media, chosen.payload_type),
@@ -520,19 +553,29 @@ pub fn accept_answer(
     }
 }
 
-pub(super) const fn payload_types(kind: MediaKind) -> Chosen {
+/// Theirs that are ours, too.
+fn agreed_keys(theirs: &[(u8, u32)], ours: &[(u8, u32)]) -> Vec<KeyFormat> {
+    let agree = |(payload_type, clock_rate): &(u8, u32)| {
+        let (receive, _) = ours.iter().find(|(_, hz)| hz == clock_rate)?;
+        Some(KeyFormat {
+            clock_rate: *clock_rate,
+            payload_type: *payload_type,
+            receive_payload_type: *receive,
+        })
+    };
+    theirs.iter().filter_map(agree).collect()
+}
+
+pub(super) fn payload_types(kind: MediaKind) -> Chosen {
     match kind {
         MediaKind::Audio => Chosen {
-            payload_type: OPUS,
-            red: None,
+            keys: [KEYS_WIDE, KEYS_NARROW].into_iter().zip(KEYS_HZ).collect(),
+            ..Chosen::plain(OPUS)
         },
-        MediaKind::Video => Chosen {
-            payload_type: H264,
-            red: None,
-        },
+        MediaKind::Video => Chosen::plain(H264),
         MediaKind::Text => Chosen {
-            payload_type: T140,
             red: Some(RED),
+            ..Chosen::plain(T140)
         },
     }
 }

@@ -2,6 +2,7 @@
 //! divided.
 
 mod frame;
+mod keys_row;
 mod place;
 mod settings;
 mod shown;

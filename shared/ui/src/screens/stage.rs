@@ -5,6 +5,7 @@ use egui::{
 };
 
 use super::frame::top_strip;
+use super::keys_row;
 use super::shown::Shown;
 use crate::desk::{Desk, DeskMessage};
 use crate::glyph;
@@ -30,8 +31,10 @@ pub struct Stage<'a> {
     pub way: Vec<Station>,
     /// The other person's name beside their text.
     pub peer: String,
-    /// The controls; the one for text is added.
+    /// The controls; those for the telephone's keys and for text are added.
     pub bar: Vec<BarItem>,
+    /// There is a telephone that takes keys.
+    pub keys: bool,
     /// The words on the button that ends the call: first, and after one Escape.
     pub end: (&'static str, &'static str),
 }
@@ -71,7 +74,10 @@ pub fn call_stage(
     let dark = kit.on_stage();
     let wide = ui.available_width() >= size::NARROW;
     let text_open = desk.text_open.unwrap_or(wide);
+    let keys_open = stage.keys && desk.key_pad.open;
     let mut bar = stage.bar;
+    let keys_item = stage.keys.then_some(bar.len());
+    bar.extend(stage.keys.then(|| keys_row::control(kit, keys_open)));
     let text_item = bar.len();
     bar.push(text_control(kit, text_open));
     let mut presses = Vec::new();
@@ -81,15 +87,26 @@ pub fn call_stage(
         presses.extend(under_strip(ui, kit, keys, notice));
     }
     presses.extend(bottom_bar(ui, &dark, desk, &bar, stage.end));
-    if let Some(beside) = beside {
+    if keys_open {
+        let mut pressed = keys_row::show(ui, &dark, &desk.key_pad);
+        // Digits that a notice prints on its buttons are its own.
+        if !stage.notice.as_ref().is_some_and(takes_digits) {
+            pressed.extend(keys_row::typed(ui, keys));
+        }
+        presses.extend(pressed.into_iter().map(StagePress::Desk));
+    }
+    // While keys are pressed on a low window, the other person needs what is left.
+    let height = ui.ctx().content_rect().height();
+    let cramped = keys_open && height < size::LOW;
+    if let Some(beside) = beside.filter(|_| wide || !cramped) {
         draw_beside(ui, &dark, beside, wide);
     }
     if text_open {
         presses.extend(text_side(ui, &dark, desk, &stage.own, &stage.peer, wide));
     }
     // On a flat window the other person has all there is.
-    let flat = ui.ctx().content_rect().height() < size::FLAT;
-    let own = (!(text_open && wide || flat)).then_some(&stage.own);
+    let flat = height < size::FLAT;
+    let own = (!(text_open && wide || flat || cramped)).then_some(&stage.own);
     let frame = Frame::new().fill(dark.palette.bg);
     CentralPanel::default().frame(frame).show(ui, |ui| {
         middle(ui, &dark, &stage.other, own, &stage.way, wide)
@@ -99,6 +116,8 @@ pub fn call_stage(
     for press in &mut presses {
         if *press == StagePress::Item(text_item) {
             *press = StagePress::Desk(DeskMessage::ShowText(!text_open));
+        } else if keys_item.is_some_and(|item| *press == StagePress::Item(item)) {
+            *press = StagePress::Desk(DeskMessage::ShowKeys(!keys_open));
         }
     }
     presses
@@ -121,6 +140,11 @@ fn under_strip(ui: &mut Ui, kit: &Kit, keys: Keys, said: &Notice) -> Vec<StagePr
         .position(|action| keys.pressed(ui.ctx(), action.key));
     let pressed = clicked.or(by_key);
     pressed.map(StagePress::Notice).into_iter().collect()
+}
+
+fn takes_digits(said: &Notice) -> bool {
+    let digit = |key: Key| key.name().chars().all(|name| name.is_ascii_digit());
+    said.actions.iter().any(|action| digit(action.key))
 }
 
 fn text_control(kit: &Kit, open: bool) -> BarItem {

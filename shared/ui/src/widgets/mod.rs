@@ -28,7 +28,7 @@ pub use bar::{BarItem, BarPress, EndButton, call_bar};
 pub use button::{Button, Kind, Outline};
 pub use card::card;
 pub use choice::{choice, switch};
-pub use dial_pad::dial_pad;
+pub use dial_pad::{dial_pad, dial_rows};
 pub use field::Field;
 pub use flash::{FLASH_HZ, flash_border, thin_flash_border};
 pub use journey::{Reach, Station, journey};

@@ -45,6 +45,10 @@ impl Party for Place {
             Self(_) => Some(Self(0)),
         }
     }
+
+    fn has_keys(self) -> bool {
+        false
+    }
 }
 
 /// The child's side: answers as many offers as there are places, then forwards until it is killed.

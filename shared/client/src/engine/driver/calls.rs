@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use vrs_domain::{EndReason, PhoneNumber, ReliefReason, Seat};
+use vrs_domain::{EndReason, PhoneNumber, ReliefReason, Seat, Sensitive};
 use vrs_sip::{Body, CallHandle, Headers, Method, Reason, Request, Response, TransactionHandle};
 
 use super::again::Again;
@@ -597,6 +597,12 @@ impl Driver {
             && text.len() <= TEXT_BYTES_MAX
         {
             media.send_text(now, text);
+        }
+    }
+
+    pub(super) fn send_key(&mut self, now: Instant, key: Sensitive<char>) {
+        if let Some(media) = self.call.as_mut().and_then(|active| active.media.as_mut()) {
+            media.send_key(now, key);
         }
     }
 }

@@ -67,6 +67,7 @@ impl Driver {
             }
             MediaNotice::Failed(reason) => self.on_media_failed(now, place, &reason),
             MediaNotice::Text(text) => self.outlet.tell(Event::TextReceived(text)),
+            MediaNotice::Key(key) => self.outlet.tell(Event::KeyPressed(key)),
             MediaNotice::Problem(text) => self.outlet.tell(Event::DeviceProblem(text)),
             MediaNotice::Levels {
                 microphone_dbfs,

@@ -23,7 +23,7 @@ fn r44_a_browsers_offer_is_answered_with_its_own_payload_types() {
     let [audio, video] = answer.media.as_slice() else {
         panic!("{}", answer.media.len())
     };
-    assert_eq!(audio.formats, ["111"]);
+    assert_eq!(audio.formats, ["111", "110", "126"]);
     assert_eq!(audio.fmtp("111"), Some("minptime=10;useinbandfec=1"));
     // The first constrained baseline format with packetization mode 1, not 102 or 127.
     assert_eq!(video.formats, ["108"]);

@@ -4,6 +4,7 @@ mod browser;
 #[allow(clippy::too_many_lines, clippy::wildcard_enum_match_arm)] // foreign enums grow
 mod foreign;
 mod hostile;
+mod keys;
 mod ours;
 mod rate;
 mod reoffer;
@@ -39,6 +40,7 @@ pub(super) struct Heard {
     pub(super) text: String,
     pub(super) frames: Vec<(MediaKind, u32, u64, Vec<u8>)>,
     pub(super) packets: Vec<RtpPacket>,
+    pub(super) keys: String,
     pub(super) keyframe_requests: usize,
     pub(super) rates: Vec<u32>,
 }
@@ -99,6 +101,7 @@ impl World {
                         heard.frames.push((kind, timestamp, sequence, data));
                     }
                     PeerEvent::Text(text) => heard.text.push_str(&text),
+                    PeerEvent::Dtmf(key) => heard.keys.push(key),
                     PeerEvent::KeyframeRequested => heard.keyframe_requests += 1,
                     PeerEvent::PathRate(bps) => heard.rates.push(bps),
                 },
