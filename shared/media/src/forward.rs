@@ -5,10 +5,16 @@
 //! Payload is not touched.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How many former sources are remembered, so that their stragglers do not switch back.
 const RETIRED_SOURCES_MAX: usize = 8;
+
+/// A packet may come so many numbers after a later one.
+const LATE_MAX: u16 = 0x4000;
+/// For so long a source that was left may have packets under way; later ones mean that it is back,
+/// and numbers of half a turn ago say nothing about them.
+const STRAGGLERS: Duration = Duration::from_secs(5);
 
 /// Numbers of one outgoing packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +34,14 @@ struct Source {
     timestamp_offset: u32,
 }
 
+/// A source that was left.
+#[derive(Debug, Clone, Copy)]
+struct Retired {
+    ssrc: u32,
+    highest: u16,
+    at: Instant,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Last {
     sequence: u16,
@@ -43,7 +57,7 @@ pub struct Rewriter {
     first_timestamp: u32,
     last: Option<Last>,
     source: Option<Source>,
-    retired: VecDeque<(u32, u16)>,
+    retired: VecDeque<Retired>,
 }
 
 impl Rewriter {
@@ -80,8 +94,10 @@ impl Rewriter {
         let source = match self.source {
             Some(source) if source.id == Some(ssrc) => source,
             Some(_) | None => {
-                let left = self.retired.iter().find(|(id, _)| *id == ssrc);
-                if left.is_some_and(|(_, highest)| !is_newer(sequence, *highest)) {
+                self.retired
+                    .retain(|left| now.saturating_duration_since(left.at) < STRAGGLERS);
+                let left = self.retired.iter().find(|left| left.ssrc == ssrc);
+                if left.is_some_and(|left| !is_newer(sequence, left.highest)) {
                     return None;
                 }
                 self.switch(now, Some(ssrc), sequence, timestamp)
@@ -98,6 +114,10 @@ impl Rewriter {
             && is_newer(sequence, source.highest)
         {
             source.highest = sequence;
+            // Numbers wrap: what was first must not look like what comes half a turn later.
+            if sequence.wrapping_sub(source.first) > LATE_MAX {
+                source.first = sequence.wrapping_sub(LATE_MAX);
+            }
         }
         self.note(now, out);
         Some(out)
@@ -135,7 +155,7 @@ impl Rewriter {
     pub fn insert(&mut self, at: Instant, timestamp: u32) -> Rewritten {
         if self.source.is_some_and(|source| source.id.is_some()) {
             // Stragglers would get numbers that are used now.
-            self.retire();
+            self.retire(at);
             self.source = None;
         }
         let sequence = self.next_sequence;
@@ -152,15 +172,19 @@ impl Rewriter {
         }
     }
 
-    fn retire(&mut self) {
+    fn retire(&mut self, now: Instant) {
         if let Some(Source {
             id: Some(old),
             highest,
             ..
         }) = self.source
         {
-            self.retired.retain(|(ssrc, _)| *ssrc != old);
-            self.retired.push_back((old, highest));
+            self.retired.retain(|left| left.ssrc != old);
+            self.retired.push_back(Retired {
+                ssrc: old,
+                highest,
+                at: now,
+            });
             if self.retired.len() > RETIRED_SOURCES_MAX {
                 self.retired.pop_front();
             }
@@ -168,7 +192,7 @@ impl Rewriter {
     }
 
     fn switch(&mut self, now: Instant, id: Option<u32>, sequence: u16, timestamp: u32) -> Source {
-        self.retire();
+        self.retire(now);
         let target = self.time(now);
         let source = Source {
             id,
@@ -211,7 +235,6 @@ pub(crate) fn is_newer(a: u16, b: u16) -> bool {
 mod tests {
     use super::*;
     use crate::testing::start;
-    use std::time::Duration;
 
     #[test]
     fn a_switch_continues_numbers_and_time() {
@@ -239,6 +262,25 @@ mod tests {
                 timestamp: 14_100
             })
         );
+    }
+
+    #[test]
+    fn a_source_is_forwarded_for_as_long_as_it_sends_and_when_it_comes_back() {
+        let now = start();
+        let mut rewriter = Rewriter::new(90_000, 7, 0);
+        let mut expected = 7_u16;
+        // Several turns of the sequence numbers.
+        for n in 0..200_000_u32 {
+            let out = rewriter.rewrite(now, 1, n as u16, n);
+            assert_eq!(out.map(|out| out.sequence), Some(expected), "packet {n}");
+            expected = expected.wrapping_add(1);
+        }
+        // Another one meanwhile; the first goes on counting, more than half a turn.
+        assert!(rewriter.rewrite(now, 2, 9, 0).is_some());
+        let left = 200_000_u32 as u16;
+        let later = now + Duration::from_secs(600);
+        let back = rewriter.rewrite(later, 1, left.wrapping_add(40_000), 0);
+        assert!(back.is_some());
     }
 
     #[test]
