@@ -1,7 +1,7 @@
 //! The thread beside a worker that has its sessions' telephone lines: their sockets, and the
 //! bridges that decode, mix and encode voices. Forwarding waits for none of that.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use vrs_domain::{Leg, Sensitive, SessionId};
 
+use super::deadlines::Deadlines;
 use super::line::{Line, LineDatagram};
 use super::news::Teller;
 use super::plane::Bell;
@@ -136,7 +137,7 @@ pub(super) fn start(
     let (datagram_sender, datagrams) = mpsc::channel(DATAGRAMS_MAX);
     let lines = Lines {
         slots: HashMap::new(),
-        deadlines: BTreeSet::new(),
+        deadlines: Deadlines::default(),
         began: Instant::now(),
         datagram_sender,
         mixed,
@@ -177,7 +178,7 @@ impl Slot {
 
 struct Lines {
     slots: HashMap<SessionId, Slot>,
-    deadlines: BTreeSet<(Instant, SessionId)>,
+    deadlines: Deadlines,
     began: Instant,
     datagram_sender: mpsc::Sender<LineDatagram>,
     mixed: mpsc::Sender<FromLine>,
@@ -188,7 +189,7 @@ struct Lines {
 impl Lines {
     async fn run(mut self, mut queues: Queues) {
         loop {
-            let next = self.deadlines.first().map(|(at, _)| *at);
+            let next = self.deadlines.first();
             tokio::select! {
                 order = queues.orders.recv() => match order {
                     Some(order) => self.on_order(order).await,
@@ -228,11 +229,7 @@ impl Lines {
     fn on_deadlines(&mut self) {
         let now = Instant::now();
         let mut is_news = false;
-        while let Some(&(at, session)) = self.deadlines.first() {
-            if at > now {
-                break;
-            }
-            self.deadlines.pop_first();
+        while let Some(session) = self.deadlines.take_due(now) {
             let Some(slot) = self.slots.get_mut(&session) else {
                 continue;
             };
@@ -273,15 +270,7 @@ impl Lines {
             self.bell.ring();
         }
         let next = slot.line.as_ref().and_then(Line::poll_timeout);
-        if next != slot.deadline {
-            if let Some(old) = slot.deadline {
-                self.deadlines.remove(&(old, session));
-            }
-            if let Some(at) = next {
-                self.deadlines.insert((at, session));
-            }
-            slot.deadline = next;
-        }
+        self.deadlines.set(session, &mut slot.deadline, next);
     }
 
     async fn on_order(&mut self, order: Order) {
@@ -343,9 +332,7 @@ impl Lines {
             Order::Close { session } => {
                 if let Some(mut slot) = self.slots.remove(&session) {
                     slot.hang_up(session);
-                    if let Some(at) = slot.deadline {
-                        self.deadlines.remove(&(at, session));
-                    }
+                    self.deadlines.set(session, &mut slot.deadline, None);
                 }
                 return;
             }

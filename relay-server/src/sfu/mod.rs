@@ -10,6 +10,7 @@
 //! Start reading at [`Sfu`].
 
 pub mod bridge;
+mod deadlines;
 mod demux;
 mod forwarder;
 mod line;

@@ -36,15 +36,15 @@ impl Quality {
     pub(super) fn joined(&mut self, now: Instant, session: SessionId, leg: Leg) {
         let (since, stats) = (now, PeerStats::default());
         self.told.insert((session, leg), Told { since, stats });
-        metrics::gauge!("visavis_media_legs", "leg" => word(leg)).increment(1.0);
+        metrics::gauge!("visavis_media_legs", "leg" => leg.word()).increment(1.0);
     }
 
     /// A leg has another name from now on.
     pub(super) fn renamed(&mut self, session: SessionId, from: Leg, to: Leg) {
         if let Some(told) = self.told.remove(&(session, from)) {
             self.told.insert((session, to), told);
-            metrics::gauge!("visavis_media_legs", "leg" => word(from)).decrement(1.0);
-            metrics::gauge!("visavis_media_legs", "leg" => word(to)).increment(1.0);
+            metrics::gauge!("visavis_media_legs", "leg" => from.word()).decrement(1.0);
+            metrics::gauge!("visavis_media_legs", "leg" => to.word()).increment(1.0);
         }
     }
 
@@ -62,7 +62,7 @@ impl Quality {
             return;
         };
         count(leg, &told.stats, stats);
-        metrics::gauge!("visavis_media_legs", "leg" => word(leg)).decrement(1.0);
+        metrics::gauge!("visavis_media_legs", "leg" => leg.word()).decrement(1.0);
         let lasted = now.saturating_duration_since(told.since);
         if !stats.connected && stats.video.packets_received + stats.audio.packets_received == 0 {
             // It never got so far.
@@ -73,21 +73,9 @@ impl Quality {
     }
 }
 
-const fn word(leg: Leg) -> &'static str {
-    match leg {
-        Leg::Caller => "caller",
-        Leg::Interpreter => "interpreter",
-        Leg::Hearing => "hearing",
-        Leg::Callee => "callee",
-        Leg::Relief => "relief",
-        Leg::Team => "team",
-        Leg::Supervisor => "supervisor",
-    }
-}
-
 /// Adds to the counters what is new.
 fn count(leg: Leg, before: &PeerStats, after: &PeerStats) {
-    let leg = word(leg);
+    let leg = leg.word();
     for (kind, kind_word) in KINDS {
         let (before, after) = (before.kind(kind), after.kind(kind));
         let add = |name: &'static str, direction: &'static str, of: fn(&KindStats) -> u64| {
@@ -141,7 +129,7 @@ fn kbps(bytes: u64, lasted: Duration) -> u64 {
 
 /// One observation for each leg that ended.
 fn summarize(leg: Leg, stats: &PeerStats) {
-    let leg = word(leg);
+    let leg = leg.word();
     for (kind, word) in KINDS {
         let figures = stats.kind(kind);
         if figures.packets_received == 0 {
@@ -195,7 +183,7 @@ pub(super) fn tell_line(session: SessionId, stats: &TrunkStats) {
     }
     info!(
         %session,
-        leg = word(Leg::Hearing),
+        leg = Leg::Hearing.word(),
         codec = stats.codec,
         crypto = stats.crypto_suite,
         packets_in = stats.packets_received,

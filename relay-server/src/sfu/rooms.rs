@@ -1,7 +1,7 @@
 //! The rooms behind one address: whose a datagram is, who gets it, and when a room wants to be
 //! woken. No socket and no clock is in it.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -11,6 +11,7 @@ use vrs_domain::{Sensitive, SessionId};
 use vrs_media::{Batch, Certificate, MediaKind, Peer, PeerConfig, PeerStats, Receive};
 
 use super::SfuError;
+use super::deadlines::Deadlines;
 use super::demux::{Demux, Owners};
 
 /// What somebody else has to do about a room.
@@ -83,7 +84,7 @@ pub struct Rooms<L> {
     certificate: Certificate,
     demux: Demux<(SessionId, L)>,
     slots: HashMap<SessionId, Slot<L>>,
-    deadlines: BTreeSet<(Instant, SessionId)>,
+    deadlines: Deadlines,
     notices: VecDeque<Notice<L>>,
 }
 
@@ -95,7 +96,7 @@ impl<L: Party + Hash> Rooms<L> {
             certificate,
             demux: Demux::default(),
             slots: HashMap::new(),
-            deadlines: BTreeSet::new(),
+            deadlines: Deadlines::default(),
             notices: VecDeque::new(),
         }
     }
@@ -114,7 +115,7 @@ impl<L: Party + Hash> Rooms<L> {
     /// When [`Self::handle_timeout`] is wanted.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| *at)
+        self.deadlines.first()
     }
 
     /// Takes one datagram, which is decrypted where it is.
@@ -149,11 +150,7 @@ impl<L: Party + Hash> Rooms<L> {
 
     /// Lets rooms act whose time has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(&(at, session)) = self.deadlines.first() {
-            if at > now {
-                return;
-            }
-            self.deadlines.pop_first();
+        while let Some(session) = self.deadlines.take_due(now) {
             if let Some(slot) = self.slots.get_mut(&session) {
                 slot.deadline = None;
                 slot.room.handle_timeout(now);
@@ -226,15 +223,7 @@ impl<L: Party + Hash> Rooms<L> {
             self.notices.push_back(notice);
         }
         let next = slot.room.poll_timeout();
-        if next != slot.deadline {
-            if let Some(old) = slot.deadline {
-                self.deadlines.remove(&(old, session));
-            }
-            if let Some(at) = next {
-                self.deadlines.insert((at, session));
-            }
-            slot.deadline = next;
-        }
+        self.deadlines.set(session, &mut slot.deadline, next);
     }
 
     fn peer_config(&self) -> Result<PeerConfig, SfuError> {
@@ -377,10 +366,8 @@ impl<L: Party + Hash> Rooms<L> {
         for leg in self.legs(session) {
             self.leave(now, session, leg);
         }
-        if let Some(slot) = self.slots.remove(&session)
-            && let Some(at) = slot.deadline
-        {
-            self.deadlines.remove(&(at, session));
+        if let Some(mut slot) = self.slots.remove(&session) {
+            self.deadlines.set(session, &mut slot.deadline, None);
         }
     }
 

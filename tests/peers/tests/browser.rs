@@ -14,6 +14,19 @@ fn service() -> Service {
         .start()
 }
 
+/// An interpreter who signed in with a browser.
+fn interpreter_in_a_browser(service: &Service) -> Browser {
+    service.add_account(
+        "interpreter",
+        "3456",
+        PASSWORD,
+        &["--languages", "ase/en", "--digest", "md5"],
+    );
+    let browser = Browser::start(service, "3456", PASSWORD, None);
+    browser.event("registered");
+    browser
+}
+
 #[test]
 fn chromium_with_jssip_calls_through_an_interpreter_in_our_app() {
     let mut service = service();
@@ -57,14 +70,7 @@ fn chromium_with_jssip_calls_through_an_interpreter_in_our_app() {
 #[test]
 fn chromium_with_jssip_interprets_for_a_caller_in_our_app() {
     let mut service = service();
-    service.add_account(
-        "interpreter",
-        "3456",
-        PASSWORD,
-        &["--languages", "ase/en", "--digest", "md5"],
-    );
-    let browser = Browser::start(&service, "3456", PASSWORD, None);
-    browser.event("registered");
+    let browser = interpreter_in_a_browser(&service);
     let mut caller = service.caller();
     caller.call(NUMBER);
     let invited = browser.event("invited");
@@ -84,14 +90,7 @@ fn chromium_with_jssip_interprets_for_a_caller_in_our_app() {
 #[test]
 fn r43_keys_that_chromium_presses_arrive_at_the_telephone_however_long_they_are_held() {
     let mut service = service();
-    service.add_account(
-        "interpreter",
-        "3456",
-        PASSWORD,
-        &["--languages", "ase/en", "--digest", "md5"],
-    );
-    let mut browser = Browser::start(&service, "3456", PASSWORD, None);
-    browser.event("registered");
+    let mut browser = interpreter_in_a_browser(&service);
     let mut caller = service.caller();
     caller.call(NUMBER);
     caller.state(SessionState::RelayActive);

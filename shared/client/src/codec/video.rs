@@ -22,7 +22,7 @@ use super::CodecError;
 /// Largest side of a picture we take from the other end, in pixels.
 const PICTURE_SIDE_MAX: usize = 4096;
 /// Bit rate of our own picture until something is known of the path, in bits per second.
-pub(crate) const BITRATE_BPS: u32 = 1_000_000;
+pub(crate) const BITRATE_BPS: u32 = vrs_media::congestion::RATE_START_BPS;
 /// A key frame comes at least this often, in frames, for those who cannot ask (RFC 6184 peers without feedback).
 const KEYFRAME_EVERY: u32 = 300;
 
