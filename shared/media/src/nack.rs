@@ -20,6 +20,8 @@ const RESENT_PART: usize = 2;
 const RESEND_BYTES_MAX: usize = 128 * 1024;
 /// Packets kept for resending.
 const CACHE_PACKETS_MAX: usize = 512;
+/// What is older is not asked for any more: the picture is shown long since, or frozen.
+const CACHE_AGE_MAX: Duration = Duration::from_millis(1_500);
 /// The same packet is resent at most once in this time: duplicated requests cost nothing.
 const RESEND_INTERVAL_MIN: Duration = Duration::from_millis(20);
 
@@ -111,6 +113,7 @@ impl NackGenerator {
 
 struct Cached {
     sequence: u16,
+    sent: Instant,
     bytes: Vec<u8>,
     resent: Option<Instant>,
 }
@@ -125,17 +128,25 @@ pub struct ResendCache {
 }
 
 impl ResendCache {
-    /// Keeps a packet; the oldest of more than 512 is forgotten, and its buffer used again.
-    pub fn push(&mut self, sequence: u16, bytes: &[u8]) {
+    /// Keeps a packet; what is older than 1.5 s or the oldest of more than 512 is forgotten, and
+    /// its buffer used again.
+    pub fn push(&mut self, now: Instant, sequence: u16, bytes: &[u8]) {
         let earned = bytes.len() / RESENT_PART;
         self.budget = (self.budget + earned).min(RESEND_BYTES_MAX);
-        let full = self.packets.len() >= CACHE_PACKETS_MAX;
-        let oldest = full.then(|| self.packets.pop_front()).flatten();
-        let mut buffer = oldest.map_or_else(Vec::new, |oldest| oldest.bytes);
+        let mut buffer = Vec::new();
+        while let Some(oldest) = self.packets.front() {
+            let is_old = now.saturating_duration_since(oldest.sent) > CACHE_AGE_MAX;
+            if !is_old && self.packets.len() < CACHE_PACKETS_MAX {
+                break;
+            }
+            let oldest = self.packets.pop_front();
+            buffer = oldest.map_or(buffer, |oldest| oldest.bytes);
+        }
         buffer.clear();
         buffer.extend_from_slice(bytes);
         self.packets.push_back(Cached {
             sequence,
+            sent: now,
             bytes: buffer,
             resent: None,
         });
@@ -200,12 +211,20 @@ mod tests {
         let now = start();
         let mut cache = ResendCache::default();
         for n in 0..600u16 {
-            cache.push(n, &[n as u8; 2]);
+            cache.push(now, n, &[n as u8; 2]);
         }
         assert_eq!(cache.resend(now, 0), None, "forgotten");
         assert_eq!(cache.resend(now, 599), Some(&[599u16 as u8; 2][..]));
         assert_eq!(cache.resend(now, 599), None, "a moment ago");
         assert!(cache.resend(now + RESEND_INTERVAL_MIN, 599).is_some());
+        let late = now + CACHE_AGE_MAX + Duration::from_millis(1);
+        cache.push(late, 600, &[1; 2]);
+        assert_eq!(
+            cache.resend(late, 599),
+            None,
+            "nobody waits for it any more"
+        );
+        assert!(cache.resend(late, 600).is_some());
     }
 
     #[test]
@@ -215,7 +234,7 @@ mod tests {
         let mut cache = ResendCache::default();
         let (mut sent, mut resent) = (0, 0);
         for n in 0..2_000u16 {
-            cache.push(n, &[0; BYTES]);
+            cache.push(now, n, &[0; BYTES]);
             sent += BYTES;
             now += RESEND_INTERVAL_MIN;
             for asked in n.saturating_sub(500)..=n {
@@ -226,7 +245,7 @@ mod tests {
         // Who lost a few is served at once.
         let calm = now + Duration::from_secs(1);
         for n in 2_000..2_200u16 {
-            cache.push(n, &[0; BYTES]);
+            cache.push(calm, n, &[0; BYTES]);
         }
         assert!((2_000..2_050).all(|n| cache.resend(calm, n).is_some()));
     }

@@ -147,7 +147,7 @@ impl<L: Party> Room<L> {
 
     /// Closes and removes a peer.
     pub fn leave(&mut self, now: Instant, leg: L) {
-        if let Some(peer) = self.peer_mut(leg) {
+        if let Some(peer) = self.peers.get_mut(&leg) {
             let stats = Box::new(peer.stats());
             peer.close(now);
             self.settle(now);
@@ -170,7 +170,7 @@ impl<L: Party> Room<L> {
             self.rates.insert(to, bps);
         }
         self.limit_source_of(now, to);
-        if let Some(peer) = self.peer_mut(to) {
+        if let Some(peer) = self.peers.get_mut(&to) {
             peer.request_keyframe(now);
         }
         self.settle(now);
@@ -189,6 +189,7 @@ impl<L: Party> Room<L> {
 
     /// The peer of a leg, to read its statistics or give it an answer.
     pub fn peer_mut(&mut self, leg: L) -> Option<&mut Peer> {
+        self.moved = true;
         self.peers.get_mut(&leg)
     }
 
@@ -207,18 +208,21 @@ impl<L: Party> Room<L> {
         bytes: &mut [u8],
         batch: &mut Batch,
     ) {
-        let Some(peer) = self.peer_mut(leg) else {
+        let Some(peer) = self.peers.get_mut(&leg) else {
             return;
         };
         if let Some(packet) = peer.handle_in_place(now, source, destination, bytes) {
             self.forward(now, leg, packet, batch);
         }
-        self.settle(now);
+        // What is passed on leaves nothing to do, unless at its source.
+        if !self.peers.get(&leg).is_some_and(Peer::is_quiet) {
+            self.settle(now);
+        }
     }
 
     /// Sends mixed sound to a leg; `timestamp` counts 48 kHz samples (RFC 7587).
     pub fn send_voice(&mut self, now: Instant, leg: L, timestamp: u32, opus: &[u8]) {
-        if let Some(peer) = self.peer_mut(leg) {
+        if let Some(peer) = self.peers.get_mut(&leg) {
             peer.send_frame(now, MediaKind::Audio, timestamp, opus);
             self.settle(now);
         }
@@ -233,10 +237,12 @@ impl<L: Party> Room<L> {
         self.settle(now);
     }
 
-    /// Lets all peers act on their timers.
+    /// Lets those peers act whose time has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         for peer in self.peers.values_mut() {
-            peer.handle_timeout(now);
+            if peer.poll_timeout().is_some_and(|at| at <= now) {
+                peer.handle_timeout(now);
+            }
         }
         self.settle(now);
     }
@@ -244,9 +250,6 @@ impl<L: Party> Room<L> {
     /// When [`Room::handle_timeout`] must be called; changes after every other call.
     #[must_use]
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        for peer in self.peers.values_mut() {
-            self.moved |= peer.take_moved();
-        }
         if std::mem::take(&mut self.moved) {
             let peers = self.peers.values_mut();
             self.deadline = peers.filter_map(Peer::poll_timeout).min();
@@ -265,6 +268,7 @@ impl<L: Party> Room<L> {
     /// It ends because a peer makes events only from what it is given from outside, never from
     /// what it is asked to send.
     fn settle(&mut self, now: Instant) {
+        self.moved = true;
         let mut events = VecDeque::new();
         loop {
             for (&leg, peer) in &mut self.peers {

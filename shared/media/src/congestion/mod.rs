@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use rtc_interceptor::LossController;
 use rtc_rtcp::reception_report::ReceptionReport;
 
+use crate::rtcp::{Fate, Fates};
 use queue::Queue;
 use rate::Control;
 use sent::{Came, Sent};
@@ -33,24 +34,6 @@ pub const RATE_MIN_BPS: u32 = 60_000;
 pub const RATE_MAX_BPS: u32 = 2_500_000;
 /// A smaller change is not told, in parts of what was told.
 const CHANGE_PARTS_MIN: u32 = 20;
-
-/// What a report says of one packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It has not come so far.
-    Lost,
-    /// It has, so long before the report; `None`: too long ago to say, or after it.
-    Came { before: Option<Duration> },
-}
-
-/// A report of what became of packets of one stream (RFC 8888 section 3.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fates {
-    /// The middle 32 bits of the peer's NTP time: units of 1/65536 s.
-    pub(crate) reported: u32,
-    /// By sequence number.
-    pub(crate) packets: Vec<(u16, Fate)>,
-}
 
 /// The peer's clock, without the wrap at 2^32.
 #[derive(Debug, Default)]
@@ -123,15 +106,15 @@ impl Congestion {
     }
 
     /// The peer tells what became of packets.
-    pub(crate) fn arrivals(&mut self, now: Instant, fates: &Fates) {
+    pub(crate) fn arrivals(&mut self, now: Instant, fates: Fates<'_>) {
         let Some(packets) = self.packets.as_deref_mut() else {
             return;
         };
         let reported = packets.clock.at(fates.reported);
-        for (sequence, fate) in &fates.packets {
+        for (sequence, fate) in fates.packets() {
             if let Fate::Came { before } = fate {
                 let at = before.and_then(|before| reported.checked_sub(before));
-                packets.sent.came(*sequence, Came(at));
+                packets.sent.came(sequence, Came(at));
             }
         }
         let (mut lost, mut total) = (0, 0);

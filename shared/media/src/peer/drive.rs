@@ -190,7 +190,7 @@ impl Peer {
         for index in 0..self.streams.len() {
             let ssrc = self.streams[index].sender.ssrc;
             let goodbye = Compound::receiver(ssrc, Vec::new()).goodbye(vec![ssrc]);
-            self.send_rtcp(index, &goodbye);
+            self.send_rtcp(index, goodbye);
         }
         for transport in &mut self.transports {
             if let Some(dtls) = &mut transport.dtls {
@@ -306,17 +306,17 @@ impl Peer {
         taken.pass_on.then_some(packet)
     }
 
-    fn handle_rtcp(&mut self, now: Instant, way: Way, bytes: &[u8]) {
+    fn handle_rtcp(&mut self, now: Instant, way: Way, bytes: &mut [u8]) {
         let Some(transport) = self.proven(way.0) else {
             return;
         };
         let srtp = self.transports[transport].srtp.as_mut();
-        let Some(plain) = srtp.and_then(|srtp| srtp.unprotect_rtcp(bytes)) else {
+        let Some(plain) = srtp.and_then(|srtp| srtp.open_rtcp(bytes)) else {
             self.refused.undecryptable += 1;
             return;
         };
         self.touch(now, transport, way);
-        self.handle_feedback(now, transport, &plain);
+        self.handle_feedback(now, transport, plain);
     }
 
     fn handle_feedback(&mut self, now: Instant, transport: usize, plain: &[u8]) {
@@ -350,9 +350,9 @@ impl Peer {
                         self.streams[index].sender.keyframe_needed(Some(number));
                     }
                 }
-                Incoming::Arrivals { ssrc, fates } => {
-                    if let Some(index) = self.sending(transport, ssrc) {
-                        self.streams[index].sender.arrivals(now, &fates);
+                Incoming::Arrivals(fates) => {
+                    if let Some(index) = self.sending(transport, fates.ssrc) {
+                        self.streams[index].sender.arrivals(now, fates);
                     }
                 }
                 Incoming::Rate { bps } => {
@@ -397,16 +397,12 @@ impl Peer {
         }
     }
 
-    fn send_rtcp(&mut self, index: usize, compound: &Compound) {
+    fn send_rtcp(&mut self, index: usize, compound: Compound) {
         let transport = self.streams[index].transport;
-        let Some(srtp) = &mut self.transports[transport].srtp else {
-            return;
-        };
-        let sealed = compound
-            .to_bytes()
-            .and_then(|bytes| srtp.protect_rtcp(&bytes));
-        if let Some(sealed) = sealed {
-            self.transmit(transport, sealed.to_vec());
+        let mut bytes = compound.into_bytes();
+        let srtp = self.transports[transport].srtp.as_mut();
+        if srtp.is_some_and(|srtp| srtp.seal_rtcp(&mut bytes)) {
+            self.transmit(transport, bytes);
         }
     }
 
@@ -547,7 +543,7 @@ impl Peer {
             None => Compound::receiver(stream.sender.ssrc, reports),
         };
         let compound = compound.name(&self.secrets.cname);
-        self.send_rtcp(index, &compound);
+        self.send_rtcp(index, compound);
     }
 
     fn send_feedback(&mut self, now: Instant, index: usize) {
@@ -565,8 +561,7 @@ impl Peer {
         }
         if wanted.arrivals {
             let ntp = rtcp::middle_ntp(now.saturating_duration_since(self.began));
-            let report = stream.receiver.arrivals(now, stream.sender.ssrc, ntp);
-            compound = report.into_iter().fold(compound, Compound::arrivals);
+            compound = stream.receiver.tell_arrivals(now, compound, ntp);
         }
         if wanted.keyframe && stream.sender.full_intra_only {
             stream.sender.full_intra_number = stream.sender.full_intra_number.wrapping_add(1);
@@ -574,6 +569,6 @@ impl Peer {
         } else if wanted.keyframe {
             compound = compound.picture_loss(wanted.ssrc);
         }
-        self.send_rtcp(index, &compound);
+        self.send_rtcp(index, compound);
     }
 }

@@ -22,7 +22,9 @@ use rtc_ice::mdns::MulticastDnsMode;
 use rtc_shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use rtc_stun::attributes::ATTR_USERNAME;
 use rtc_stun::integrity::MessageIntegrity;
-use rtc_stun::message::{CLASS_REQUEST, CLASS_SUCCESS_RESPONSE, METHOD_BINDING, Message};
+use rtc_stun::message::{
+    CLASS_REQUEST, CLASS_SUCCESS_RESPONSE, METHOD_BINDING, Message, MessageClass,
+};
 use sansio::Protocol;
 use vrs_domain::limit::MEDIA_IDLE_TIMEOUT;
 
@@ -32,6 +34,9 @@ use crate::sdp::{Candidate, CandidateKind};
 
 /// Checks are repeated this often until a pair is chosen.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+/// While all is well the agent is asked this often whether it has anything to do. It would be asked
+/// every [`CHECK_INTERVAL`], and a server has thousands of them.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// The chosen pair is checked this often (RFC 7675 section 5.1: 5 s, less some).
 const KEEPALIVE: Duration = Duration::from_secs(2);
 /// Checks per pair before it counts as failed: 10 s worth, because the other side may begin late.
@@ -111,6 +116,8 @@ pub(super) struct Ice {
     state: IceState,
     started: Instant,
     heard: Instant,
+    /// When the agent was last asked.
+    looked: Instant,
     out: VecDeque<(Path, BytesMut)>,
     failed_calls: u64,
 }
@@ -163,6 +170,7 @@ impl Ice {
             state: IceState::New,
             started: now,
             heard: now,
+            looked: now,
             out: VecDeque::new(),
             failed_calls: 0,
         })
@@ -211,9 +219,11 @@ impl Ice {
 
     /// Where to send now: the chosen pair, else the last address that answered.
     pub(super) fn path(&self) -> Option<Path> {
-        let mut latest = self.proven.iter().rev();
-        let answered = latest.find(|proven| proven.answered.is_some());
-        self.path.or_else(|| answered.map(|proven| proven.path))
+        self.path.or_else(|| {
+            let mut latest = self.proven.iter().rev();
+            let answered = latest.find(|proven| proven.answered.is_some());
+            answered.map(|proven| proven.path)
+        })
     }
 
     /// Whether the peer showed that it knows our password from this address (A33): nothing but
@@ -256,9 +266,12 @@ impl Ice {
 
     /// Takes a STUN datagram. True if it was authentic.
     pub(super) fn handle(&mut self, now: Instant, path: Path, bytes: &[u8]) -> bool {
-        if matches!(self.state, IceState::New | IceState::Failed) || !self.is_peers(bytes) {
+        if matches!(self.state, IceState::New | IceState::Failed) {
             return false;
         }
+        let Some(class) = self.class_of_peers(bytes) else {
+            return false;
+        };
         let known = self.is_proven(path.remote)
             || self
                 .remotes
@@ -279,36 +292,36 @@ impl Ice {
         };
         let authentic = self.agent.handle_read(message).is_ok();
         if authentic {
-            self.prove(now, path, is_success_response(bytes));
+            self.prove(now, path, class == CLASS_SUCCESS_RESPONSE);
         }
         self.run(now);
         authentic
     }
 
-    /// Whether a message was made by the peer: a request with both our names and our password, or
+    /// The class of a message that the peer made: a request with both our names and our password, or
     /// a success response with the peer's password (RFC 8445 sections 7.3 and 7.2.5). The agent
     /// changes its role before it looks at a password, and takes error responses and indications
     /// from anybody; neither reaches it (A48).
-    fn is_peers(&self, bytes: &[u8]) -> bool {
-        let Some(theirs) = &self.theirs else {
-            return false;
-        };
+    fn class_of_peers(&self, bytes: &[u8]) -> Option<MessageClass> {
+        let theirs = self.theirs.as_ref()?;
         let mut message = Message::new();
         if message.unmarshal_binary(bytes).is_err() || message.typ.method != METHOD_BINDING {
-            return false;
+            return None;
         }
         let password = if message.typ.class == CLASS_REQUEST {
             let name = format!("{}:{}", self.own.ufrag, theirs.ufrag);
             if message.get(ATTR_USERNAME).ok().as_deref() != Some(name.as_bytes()) {
-                return false;
+                return None;
             }
             &self.own.password
         } else if message.typ.class == CLASS_SUCCESS_RESPONSE {
             &theirs.password
         } else {
-            return false;
+            return None;
         };
-        MessageIntegrity::check(&mut message, password.as_bytes(), self.provider.crypto()).is_ok()
+        let checked =
+            MessageIntegrity::check(&mut message, password.as_bytes(), self.provider.crypto());
+        checked.is_ok().then_some(message.typ.class)
     }
 
     fn prove(&mut self, now: Instant, path: Path, answers: bool) {
@@ -334,9 +347,10 @@ impl Ice {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if matches!(self.state, IceState::New | IceState::Failed) {
+        if self.poll_timeout().is_none_or(|at| at > now) {
             return;
         }
+        self.looked = now;
         if self.agent.handle_timeout(now).is_err() {
             self.failed_calls += 1;
         }
@@ -346,9 +360,16 @@ impl Ice {
     pub(super) fn poll_timeout(&mut self) -> Option<Instant> {
         match self.state {
             IceState::New | IceState::Failed => None,
-            IceState::Checking | IceState::Connected | IceState::Disconnected => {
-                // The agent asks for a look several times a second as long as it lives.
-                self.agent.poll_timeout()
+            IceState::Checking | IceState::Disconnected => self.agent.poll_timeout(),
+            IceState::Connected => {
+                let wanted = self.agent.poll_timeout()?;
+                // A time that is over is a check of the peer's, to be answered with one of ours.
+                let at_once = wanted <= self.looked;
+                Some(if at_once {
+                    wanted
+                } else {
+                    wanted.max(self.looked + LOOK_INTERVAL)
+                })
             }
         }
     }
@@ -415,11 +436,6 @@ impl Ice {
         }
         self.state = IceState::Failed;
     }
-}
-
-/// RFC 8489 section 5: the answer to a Binding request.
-fn is_success_response(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[0x01, 0x01])
 }
 
 fn to_agent(candidate: &Candidate) -> Result<rtc_ice::candidate::Candidate, MediaError> {

@@ -190,8 +190,9 @@ pub struct Peer {
     outputs: VecDeque<PeerOutput>,
     /// Where a datagram is decrypted that may not be written to.
     scratch: Vec<u8>,
-    /// Deadlines may be others than before.
+    /// The deadline has to be looked for anew: not after a packet that was only passed on.
     moved: bool,
+    deadline: Option<Instant>,
     announced: Announced,
     refused: Refused,
     next_report: Option<Instant>,
@@ -306,6 +307,7 @@ impl Peer {
             outputs: VecDeque::new(),
             scratch: Vec::new(),
             moved: true,
+            deadline: None,
             announced: Announced::Nothing,
             refused: Refused::default(),
             next_report: None,
@@ -422,14 +424,22 @@ impl Peer {
         self.outputs.pop_front()
     }
 
-    /// Whether [`Self::poll_timeout`] may say something else than when this was last asked: not
-    /// after a packet that was only passed on.
-    pub fn take_moved(&mut self) -> bool {
-        std::mem::take(&mut self.moved)
+    /// Whether neither [`Self::poll_output`] nor [`Self::poll_timeout`] has anything new to say: so
+    /// it is after most packets.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.outputs.is_empty() && !self.moved
     }
 
     /// When [`Self::handle_timeout`] is wanted next.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
+        if std::mem::take(&mut self.moved) {
+            self.deadline = self.next_deadline();
+        }
+        self.deadline
+    }
+
+    fn next_deadline(&mut self) -> Option<Instant> {
         if self.announced == Announced::Over {
             return None;
         }

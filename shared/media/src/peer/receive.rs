@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rtc_rtcp::reception_report::ReceptionReport;
 use vrs_domain::limit::KEYFRAME_INTERVAL_MIN;
 
 use super::config::Receive;
@@ -13,21 +14,18 @@ use super::{PeerEvent, PeerOutput};
 use crate::nack::NackGenerator;
 use crate::pace::Pace;
 use crate::reorder::VideoBuffer;
-use crate::rtcp::Reception;
+use crate::rtcp::{Arrivals, Compound, Reception};
 use crate::rtp::{MediaKind, RtpView};
 use crate::sdp::{Direction, KeyFormat, NegotiatedMedia};
 use crate::t140;
 use crate::telephone_event::EventReceiver;
 
-use rtc_interceptor::CcFeedbackRecorder;
-use rtc_rtcp::reception_report::ReceptionReport;
-use rtc_rtcp::transport_feedbacks::cc_feedback_report::{CcFeedbackReport, Ecn};
-
-/// The arrivals of packets are told this often: often enough to react within a round trip or two
+/// The arrivals of packets are told this often, with every third picture: within a round trip or two
 /// (RFC 8888 section 8), seldom enough to cost nothing.
-const ARRIVALS_INTERVAL: Duration = Duration::from_millis(100);
-/// Longest report of arrivals, in bytes.
-const ARRIVALS_BYTES_MAX: usize = 400;
+const ARRIVALS_INTERVAL: Duration = Duration::from_millis(80);
+/// Arrivals are told with the first packet after the interval, and without one so much later: most
+/// streams go on, and are spared a waking of their own.
+const ARRIVALS_PATIENCE: Duration = Duration::from_millis(50);
 /// A source is allowed more this often.
 const LIMIT_INTERVAL: Duration = Duration::from_secs(1);
 /// Sources of one stream that are remembered; the newest is the current one.
@@ -37,6 +35,7 @@ struct Source {
     ssrc: u32,
     reception: Reception,
     nack: NackGenerator,
+    arrivals: Option<Arrivals>,
     video: VideoBuffer,
     pace: Pace,
     text: t140::Receiver,
@@ -62,13 +61,6 @@ pub(super) struct Taken {
     pub(super) pass_on: bool,
     /// Something may be due.
     pub(super) is_busy: bool,
-}
-
-/// When packets came, until it is told.
-#[derive(Default)]
-struct Arrivals {
-    recorder: CcFeedbackRecorder,
-    due: Option<Instant>,
 }
 
 /// How many bits a second the source may send.
@@ -107,7 +99,8 @@ pub(super) struct StreamReceiver {
     paced_before: Pace,
     keyframe_wanted: bool,
     keyframe_asked: Option<Instant>,
-    arrivals: Option<Arrivals>,
+    /// When arrivals are to be told.
+    arrivals_due: Option<Instant>,
     limit: Option<Limit>,
     counters: KindStats,
 }
@@ -122,7 +115,7 @@ impl StreamReceiver {
             paced_before: Pace::default(),
             keyframe_wanted: false,
             keyframe_asked: None,
-            arrivals: media.feedback.arrivals.then(Arrivals::default),
+            arrivals_due: None,
             limit: None,
             counters: KindStats::default(),
         }
@@ -176,12 +169,12 @@ impl StreamReceiver {
         if self.media.kind == MediaKind::Video {
             source.pace.packet(now, packet.timestamp);
         }
-        let mut begins = false;
-        if let Some(arrivals) = &mut self.arrivals {
-            let recorder = &mut arrivals.recorder;
-            recorder.add_packet(now, packet.ssrc, packet.sequence, Ecn::NotEct);
-            begins = arrivals.due.is_none();
-            arrivals.due.get_or_insert(now + ARRIVALS_INTERVAL);
+        let mut is_busy = self.keyframe_wanted;
+        if let Some(arrivals) = &mut source.arrivals {
+            let full = arrivals.note(now, packet.sequence);
+            is_busy |= full || self.arrivals_due.is_none_or(|due| due <= now);
+            let due = self.arrivals_due.unwrap_or(now + ARRIVALS_INTERVAL);
+            self.arrivals_due = Some(if full { now } else { due });
         }
         let nack = self.media.feedback.nack;
         if is_key {
@@ -205,7 +198,6 @@ impl StreamReceiver {
                 source.text.receive(now, sequence, red, packet.payload);
             }
             (_, Receive::Packets) => {
-                let mut is_busy = self.keyframe_wanted || begins;
                 if nack {
                     is_busy |= source.nack.is_waiting();
                     source.nack.received(now, sequence);
@@ -250,15 +242,13 @@ impl StreamReceiver {
         if self.sources.len() >= SOURCES_MAX {
             let forgotten = self.sources.remove(0);
             self.lost_before += forgotten.reception.lost();
-            if let Some(arrivals) = &mut self.arrivals {
-                arrivals.recorder.remove_stream(forgotten.ssrc);
-            }
             self.paced_before = self.paced_before.with(&forgotten.pace);
         }
         self.sources.push(Source {
             ssrc,
             reception: Reception::new(ssrc, self.media.clock_rate),
             nack: NackGenerator::default(),
+            arrivals: self.media.feedback.arrivals.then(Arrivals::default),
             video: VideoBuffer::new(),
             pace: Pace::default(),
             text: t140::Receiver::new(self.media.receive_payload_type),
@@ -321,7 +311,7 @@ impl StreamReceiver {
             .then_some(self.keyframe_asked)
             .flatten();
         let keyframe = asked.map(|asked| asked + KEYFRAME_INTERVAL_MIN);
-        let arrivals = self.arrivals.as_ref().and_then(|arrivals| arrivals.due);
+        let arrivals = self.arrivals_due.map(|due| due + ARRIVALS_PATIENCE);
         let limit = self.limit.as_ref().and_then(Limit::due);
         [source.nack.poll_timeout(), keyframe, arrivals, limit]
             .into_iter()
@@ -331,6 +321,7 @@ impl StreamReceiver {
 
     /// The feedback due now, if any.
     pub(super) fn feedback(&mut self, now: Instant, rtt: Option<Duration>) -> Option<Wanted> {
+        let arrivals = self.take_arrivals(now);
         let source = self.sources.last_mut()?;
         let sequences: Vec<u16> = source
             .nack
@@ -348,11 +339,6 @@ impl StreamReceiver {
             self.counters.plis_sent += 1;
         }
         self.counters.nacks_sent += sequences.len() as u64;
-        let arrivals = self.arrivals.as_mut().is_some_and(|arrivals| {
-            let due = arrivals.due.is_some_and(|at| at <= now);
-            arrivals.due = arrivals.due.filter(|_| !due);
-            due
-        });
         let rate = self.limit.as_mut().and_then(|limit| limit.take(now));
         let ssrc = source.ssrc;
         let wanted = keyframe || arrivals || rate.is_some() || !sequences.is_empty();
@@ -365,15 +351,23 @@ impl StreamReceiver {
         })
     }
 
-    /// When packets came since this was last told; `ntp` is the middle of our clock.
-    pub(super) fn arrivals(
-        &mut self,
-        now: Instant,
-        ssrc: u32,
-        ntp: u32,
-    ) -> Option<CcFeedbackReport> {
-        let recorder = &mut self.arrivals.as_mut()?.recorder;
-        Some(recorder.build_report(now, ssrc, ntp, ARRIVALS_BYTES_MAX))
+    /// Whether arrivals are to be told now. As long as there are any, the next time is an interval
+    /// away.
+    fn take_arrivals(&mut self, now: Instant) -> bool {
+        if self.arrivals_due.is_none_or(|due| due > now) {
+            return false;
+        }
+        let mut arrivals = self.sources.iter().filter_map(|one| one.arrivals.as_ref());
+        let any = arrivals.any(|arrivals| !arrivals.is_empty());
+        self.arrivals_due = any.then_some(now + ARRIVALS_INTERVAL);
+        any
+    }
+
+    /// Adds when packets came since this was last told; `ntp` is the middle of our clock.
+    pub(super) fn tell_arrivals(&mut self, now: Instant, compound: Compound, ntp: u32) -> Compound {
+        let sources = self.sources.iter_mut();
+        let told = sources.filter_map(|source| Some((source.ssrc, source.arrivals.as_mut()?)));
+        compound.arrivals(now, ntp, told)
     }
 
     /// The source may send so many bits a second.

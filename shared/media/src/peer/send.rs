@@ -11,11 +11,11 @@ use vrs_domain::limit::{
 
 use super::config::StreamSeed;
 use super::stats::KindStats;
-use crate::congestion::{Congestion, Fates};
+use crate::congestion::Congestion;
 use crate::forward::{Rewriter, Rewritten};
 use crate::h264;
 use crate::nack::ResendCache;
-use crate::rtcp::Sent;
+use crate::rtcp::{Fates, Sent};
 use crate::rtp::{MediaKind, RTP_HEADER_BYTES, RtpPacket, RtpView};
 use crate::sdp::{Direction, KeyFormat, NegotiatedMedia};
 use crate::t140;
@@ -238,7 +238,7 @@ impl StreamSender {
         self.counters.packets_sent += 1;
         self.counters.bytes_sent += packet.payload.len() as u64;
         if self.kind == MediaKind::Video {
-            self.cache.push(packet.sequence, bytes);
+            self.cache.push(now, packet.sequence, bytes);
         }
     }
 
@@ -288,7 +288,7 @@ impl StreamSender {
     }
 
     /// The peer tells what became of packets.
-    pub(super) fn arrivals(&mut self, now: Instant, fates: &Fates) {
+    pub(super) fn arrivals(&mut self, now: Instant, fates: Fates<'_>) {
         if let Some(congestion) = &mut self.congestion {
             congestion.arrivals(now, fates);
         }

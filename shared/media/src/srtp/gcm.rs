@@ -8,12 +8,26 @@ use rtc_srtp::crypto::{AeadAlgorithm, AeadCipher, BlockCipherAlgorithm, CryptoEr
 pub(super) const TAG_BYTES: usize = 16;
 const KEY_BYTES: usize = 16;
 const SALT_BYTES: usize = 12;
-/// Labels of the session key and salt (RFC 3711 section 4.3.2), and where they go.
-const LABEL_KEY: u8 = 0;
-const LABEL_SALT: u8 = 2;
+/// Where the label goes (RFC 3711 section 4.3.1).
 const LABEL_AT: usize = 7;
 
-/// One direction of AES-128-GCM.
+/// What a session key and salt are for (RFC 3711 section 4.3.2).
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Use {
+    Rtp,
+    Rtcp,
+}
+
+impl Use {
+    const fn labels(self) -> (u8, u8) {
+        match self {
+            Self::Rtp => (0, 2),
+            Self::Rtcp => (3, 5),
+        }
+    }
+}
+
+/// One direction of AES-128-GCM, for RTP or for RTCP.
 pub(super) struct Gcm {
     cipher: Box<dyn AeadCipher>,
     salt: [u8; SALT_BYTES],
@@ -22,20 +36,23 @@ pub(super) struct Gcm {
 impl Gcm {
     /// From a master key of 16 and a master salt of 12 bytes.
     pub(super) fn new(
+        purpose: Use,
         key: &[u8],
         salt: &[u8],
         crypto: &dyn RTCCrypto,
     ) -> Result<Self, CryptoError> {
-        let session_key = derive(key, salt, LABEL_KEY, crypto)?;
+        let (key_label, salt_label) = purpose.labels();
+        let session_key = derive(key, salt, key_label, crypto)?;
         let mut session_salt = [0; SALT_BYTES];
-        session_salt.copy_from_slice(&derive(key, salt, LABEL_SALT, crypto)?[..SALT_BYTES]);
+        session_salt.copy_from_slice(&derive(key, salt, salt_label, crypto)?[..SALT_BYTES]);
         Ok(Self {
             cipher: crypto.new_aead(AeadAlgorithm::Aes128Gcm, &session_key)?,
             salt: session_salt,
         })
     }
 
-    /// Two zero bytes, SSRC, rollover counter and sequence number, under the salt (section 8.1).
+    /// Two zero bytes, SSRC, and the index: of RTP the rollover counter and the sequence number
+    /// (section 8.1), of RTCP two zero bytes and its own (section 9.1), under the salt.
     fn nonce(&self, ssrc: u32, index: u64) -> [u8; SALT_BYTES] {
         let mut nonce = self.salt;
         let index = index.to_be_bytes();

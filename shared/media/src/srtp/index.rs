@@ -41,13 +41,18 @@ impl Window {
     /// The index of a packet that may be new. `None`: it was there before, or is too old.
     pub(super) fn index(&self, sequence: u16) -> Option<u64> {
         let index = nearest(self.highest, sequence)?;
+        self.is_new(index).then_some(index)
+    }
+
+    /// Whether a packet with this index may be new.
+    pub(super) fn is_new(&self, index: u64) -> bool {
         let Some(highest) = self.highest else {
-            return Some(index);
+            return true;
         };
         let old = index + REPLAY_WINDOW as u64 <= highest;
         let (word, bit) = place(index);
         let seen = index <= highest && self.seen[word] & bit != 0;
-        (!old && !seen).then_some(index)
+        !old && !seen
     }
 
     /// A packet with this index proved authentic.

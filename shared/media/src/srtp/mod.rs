@@ -1,9 +1,11 @@
-//! SRTP and SRTCP (RFC 3711, RFC 7714). RTP under AES-GCM is ours, in place; all else is done by
-//! rtc-srtp, with two additions: a stream gets its decryption state only after one of its packets
-//! proved authentic, so that forged packets cost neither memory nor the replay window of the real
-//! ones (A37); and the replay window is wide enough for retransmitted packets (A38).
+//! SRTP and SRTCP (RFC 3711, RFC 7714). AES-GCM is ours, where the packet is ([`in_place`]); all
+//! else is done by rtc-srtp, with two additions: a stream gets its decryption state only after one
+//! of its packets proved authentic, so that forged packets cost neither memory nor the replay
+//! window of the real ones (A37); and the replay window is wide enough for retransmitted packets
+//! (A38).
 
 mod gcm;
+mod in_place;
 mod index;
 
 use std::collections::HashMap;
@@ -17,12 +19,14 @@ use rtc_srtp::protection_profile::ProtectionProfile;
 
 use crate::certificate::provider;
 use crate::error::MediaError;
-use crate::rtp::{SSRC_AT, header_bytes, sequence_of};
-use gcm::{Gcm, TAG_BYTES};
-use index::{REPLAY_WINDOW, Window, nearest};
+use crate::rtp::SSRC_AT;
+use in_place::{Opener, Sealer};
+use index::REPLAY_WINDOW;
 
 /// Most sources of one peer.
 const SOURCES_MAX: usize = 64;
+/// Where the SSRC of the sender is in RTCP.
+const RTCP_SSRC_AT: usize = 4;
 
 /// Keys and salts of both directions.
 #[derive(Clone)]
@@ -61,19 +65,6 @@ impl SrtpKeys {
     }
 }
 
-/// RTP under AES-GCM that we send.
-struct Sealer {
-    gcm: Gcm,
-    /// The highest index of each source.
-    sources: Vec<(u32, u64)>,
-}
-
-/// RTP under AES-GCM that we receive.
-struct Opener {
-    gcm: Gcm,
-    sources: Vec<(u32, Window)>,
-}
-
 /// Both directions of one transport.
 pub(crate) struct Srtp {
     profile: ProtectionProfile,
@@ -102,22 +93,14 @@ impl Srtp {
         )
         .map_err(engine)?;
         let in_place = matches!(profile, ProtectionProfile::AeadAes128Gcm);
-        let gcm = |key: &[u8], salt: &[u8]| {
-            let made = in_place.then(|| Gcm::new(key, salt, crypto));
-            made.transpose()
-        };
-        let sealing = gcm(&keys.local_key, &keys.local_salt).map_err(engine)?;
-        let opening = gcm(&keys.remote_key, &keys.remote_salt).map_err(engine)?;
+        let made = in_place.then(|| Sealer::new(&keys.local_key, &keys.local_salt, crypto));
+        let sealer = made.transpose().map_err(engine)?;
+        let made = in_place.then(|| Opener::new(&keys.remote_key, &keys.remote_salt, crypto));
+        let opener = made.transpose().map_err(engine)?;
         let srtp = Self {
             profile,
-            sealer: sealing.map(|gcm| Sealer {
-                gcm,
-                sources: Vec::new(),
-            }),
-            opener: opening.map(|gcm| Opener {
-                gcm,
-                sources: Vec::new(),
-            }),
+            sealer,
+            opener,
             outbound,
             key: keys.remote_key,
             salt: keys.remote_salt,
@@ -177,7 +160,7 @@ impl Srtp {
     /// used up; the packet is gone then.
     pub(crate) fn seal_rtp(&mut self, buffer: &mut Vec<u8>, start: usize) -> bool {
         let sealed = match &mut self.sealer {
-            Some(sealer) => sealer.seal(buffer, start),
+            Some(sealer) => sealer.seal_rtp(buffer, start),
             None => self
                 .outbound
                 .encrypt_rtp(&buffer[start..])
@@ -193,16 +176,24 @@ impl Srtp {
         sealed
     }
 
-    /// Encrypts a compound RTCP packet.
-    pub(crate) fn protect_rtcp(&mut self, packet: &[u8]) -> Option<BytesMut> {
-        self.outbound.encrypt_rtcp(packet).ok()
+    /// Encrypts a compound RTCP packet. False once the key is used up: it must not go out then.
+    pub(crate) fn seal_rtcp(&mut self, packet: &mut Vec<u8>) -> bool {
+        if let Some(sealer) = &mut self.sealer {
+            return sealer.seal_rtcp(packet);
+        }
+        let sealed = self.outbound.encrypt_rtcp(packet);
+        sealed.is_ok_and(|sealed| {
+            packet.clear();
+            packet.extend_from_slice(&sealed);
+            true
+        })
     }
 
     /// Decrypts an RTP packet where it is: header and payload. `None` if it is forged, broken or
     /// replayed.
     pub(crate) fn open_rtp<'a>(&mut self, packet: &'a mut [u8]) -> Option<&'a [u8]> {
         if let Some(opener) = &mut self.opener {
-            return opener.open(packet);
+            return opener.open_rtp(packet);
         }
         let plain = self.unprotect_rtp(packet)?;
         let place = packet.get_mut(..plain.len())?;
@@ -221,9 +212,19 @@ impl Srtp {
         Some(plain)
     }
 
-    /// Decrypts a compound RTCP packet; `None` if it is forged, broken or replayed.
-    pub(crate) fn unprotect_rtcp(&mut self, packet: &[u8]) -> Option<BytesMut> {
-        let ssrc = ssrc_at(packet, 4)?;
+    /// Decrypts a compound RTCP packet where it is; `None` if it is forged, broken or replayed.
+    pub(crate) fn open_rtcp<'a>(&mut self, packet: &'a mut [u8]) -> Option<&'a [u8]> {
+        if let Some(opener) = &mut self.opener {
+            return opener.open_rtcp(packet);
+        }
+        let plain = self.unprotect_rtcp(packet)?;
+        let place = packet.get_mut(..plain.len())?;
+        place.copy_from_slice(&plain);
+        Some(place)
+    }
+
+    fn unprotect_rtcp(&mut self, packet: &[u8]) -> Option<BytesMut> {
+        let ssrc = ssrc_at(packet, RTCP_SSRC_AT)?;
         if let Some(context) = self.rtcp.get_mut(&ssrc) {
             return context.decrypt_rtcp(packet).ok();
         }
@@ -235,57 +236,6 @@ impl Srtp {
 
     fn newcomer(&self, known: usize) -> Option<Context> {
         (known < SOURCES_MAX).then(|| self.inbound().ok()).flatten()
-    }
-}
-
-impl Sealer {
-    fn seal(&mut self, buffer: &mut Vec<u8>, start: usize) -> bool {
-        let packet = &buffer[start..];
-        let (Some(ssrc), Some(header)) = (ssrc_at(packet, SSRC_AT), header_bytes(packet)) else {
-            return false;
-        };
-        let known = self.sources.iter_mut().find(|(known, _)| *known == ssrc);
-        let highest = known.as_ref().map(|(_, highest)| *highest);
-        let Some(index) = nearest(highest, sequence_of(packet)) else {
-            return false;
-        };
-        match known {
-            Some((_, highest)) => *highest = index.max(*highest),
-            None => self.sources.push((ssrc, index)),
-        }
-        let end = buffer.len();
-        buffer.resize(end + TAG_BYTES, 0);
-        let (packet, tag) = buffer[start..].split_at_mut(end - start);
-        let (header, body) = packet.split_at_mut(header);
-        self.gcm.seal((ssrc, index), header, body, tag)
-    }
-}
-
-impl Opener {
-    fn open<'a>(&mut self, packet: &'a mut [u8]) -> Option<&'a [u8]> {
-        let (ssrc, header) = (ssrc_at(packet, SSRC_AT)?, header_bytes(packet)?);
-        let sequence = sequence_of(packet);
-        let known = self.sources.iter().position(|(known, _)| *known == ssrc);
-        let index = match known {
-            Some(known) => self.sources[known].1.index(sequence)?,
-            None if self.sources.len() < SOURCES_MAX => nearest(None, sequence)?,
-            None => return None,
-        };
-        let end = packet.len().checked_sub(TAG_BYTES)?;
-        if end < header {
-            return None;
-        }
-        let (plain, tag) = packet.split_at_mut(end);
-        let (head, body) = plain.split_at_mut(header);
-        if !self.gcm.open((ssrc, index), head, body, tag) {
-            return None;
-        }
-        let known = known.unwrap_or_else(|| {
-            self.sources.push((ssrc, Window::new()));
-            self.sources.len() - 1
-        });
-        self.sources[known].1.note(index);
-        Some(plain)
     }
 }
 
@@ -378,14 +328,10 @@ mod tests {
             for ssrc in 0..500u32 {
                 forged[8..12].copy_from_slice(&ssrc.to_be_bytes());
                 assert!(opened(&mut bob, &forged).is_none());
-                assert!(bob.unprotect_rtcp(&forged).is_none());
+                assert!(bob.open_rtcp(&mut forged.clone()).is_none());
             }
             assert!(bob.rtp.is_empty() && bob.rtcp.is_empty());
-            assert!(
-                bob.opener
-                    .as_ref()
-                    .is_none_or(|opener| opener.sources.is_empty())
-            );
+            assert!(bob.opener.as_ref().is_none_or(Opener::knows_nobody));
             let (mut alice, _) = pair(profile);
             let sealed = sealed(&mut alice, &packet(5, 100));
             assert!(opened(&mut bob, &sealed).is_some());
@@ -402,7 +348,7 @@ mod tests {
                     bytes.iter_mut().take(1).for_each(|b| *b = first);
                     assert!(opened(&mut bob, &bytes).is_none());
                     bytes.iter_mut().skip(1).take(1).for_each(|b| *b = 200);
-                    assert!(bob.unprotect_rtcp(&bytes).is_none());
+                    assert!(bob.open_rtcp(&mut bytes).is_none());
                 }
             }
         }
@@ -421,6 +367,36 @@ mod tests {
             let theirs = alice.outbound.encrypt_rtp(&plain).unwrap();
             assert_eq!(sealed(&mut alice, &plain), theirs, "packet {n}");
             assert_eq!(opened(&mut bob, &theirs), Some(plain), "packet {n}");
+        }
+    }
+    #[test]
+    fn reports_are_sealed_in_place_as_others_do_it_and_each_is_opened_once() {
+        for profile in PROFILES {
+            let (mut alice, mut bob) = pair(profile);
+            let mut theirs = bob.inbound().unwrap();
+            for n in 0..3_000_u32 {
+                let mut plain = vec![0x80, 201, 0, 0];
+                plain.extend(n.to_be_bytes().iter().cycle().take(4 + n as usize % 40));
+                plain[4..8].copy_from_slice(&(n % 3).to_be_bytes());
+                let mut sealed = plain.clone();
+                assert!(alice.seal_rtcp(&mut sealed));
+                assert_eq!(theirs.decrypt_rtcp(&sealed).unwrap(), plain, "packet {n}");
+                let mut open = sealed.clone();
+                assert_eq!(bob.open_rtcp(&mut open), Some(&plain[..]), "packet {n}");
+                assert_eq!(bob.open_rtcp(&mut sealed.clone()), None, "replayed {n}");
+                let last = sealed.len() - 1;
+                sealed[last] ^= 1;
+                assert_eq!(bob.open_rtcp(&mut sealed), None, "another index {n}");
+            }
+            let mut foreign = pair(profile).0.outbound;
+            let plain = [0x80, 201, 0, 1, 0, 0, 9, 9];
+            let mut sealed = foreign.encrypt_rtcp(&plain).unwrap().to_vec();
+            let mut clear = sealed.clone();
+            assert_eq!(bob.open_rtcp(&mut sealed), Some(&plain[..]));
+            // Without the bit that says it is encrypted (RFC 3711 section 3.4).
+            let trailer = clear.len() - if bob.opener.is_some() { 4 } else { 14 };
+            clear[trailer] &= 0x7f;
+            assert_eq!(bob.open_rtcp(&mut clear), None);
         }
     }
 }

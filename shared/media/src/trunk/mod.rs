@@ -340,11 +340,14 @@ impl TrunkLeg {
         }
         let control = is_rtcp(bytes);
         let plain = match &mut self.srtp {
-            Some(srtp) if control => srtp.unprotect_rtcp(bytes).map(|plain| plain.freeze()),
             Some(srtp) => {
                 let mut packet = bytes.to_vec();
-                let plain = srtp.open_rtp(&mut packet).map(<[u8]>::len);
-                plain.map(|length| Bytes::from(packet).slice(..length))
+                let plain = match control {
+                    true => srtp.open_rtcp(&mut packet),
+                    false => srtp.open_rtp(&mut packet),
+                };
+                let length = plain.map(<[u8]>::len);
+                length.map(|length| Bytes::from(packet).slice(..length))
             }
             None => Some(Bytes::copy_from_slice(bytes)),
         };
@@ -443,7 +446,7 @@ impl TrunkLeg {
                 | Incoming::Nack { .. }
                 | Incoming::PictureLoss { .. }
                 | Incoming::FullIntra { .. }
-                | Incoming::Arrivals { .. }
+                | Incoming::Arrivals(_)
                 | Incoming::Rate { .. }
                 | Incoming::Goodbye { .. } => {} // SIP ends calls
             }
@@ -615,15 +618,10 @@ impl TrunkLeg {
         };
         let uptime = now.saturating_duration_since(self.began);
         let compound = Compound::sender(sent, uptime, reports).name("visavis");
-        let Some(plain) = compound.to_bytes() else {
-            return;
-        };
-        let sealed = match &mut self.srtp {
-            Some(srtp) => srtp.protect_rtcp(&plain),
-            None => Some(plain),
-        };
-        if let Some(sealed) = sealed {
-            self.transmit(sealed.to_vec());
+        let mut bytes = compound.into_bytes();
+        let srtp = self.srtp.as_mut();
+        if srtp.is_none_or(|srtp| srtp.seal_rtcp(&mut bytes)) {
+            self.transmit(bytes);
         }
     }
 

@@ -1,0 +1,170 @@
+//! Writing one compound packet: a report first, then the canonical name, then feedback.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rtc_rtcp::goodbye::Goodbye;
+use rtc_rtcp::payload_feedbacks::full_intra_request::{FirEntry, FullIntraRequest};
+use rtc_rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc_rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
+use rtc_rtcp::receiver_report::ReceiverReport;
+use rtc_rtcp::reception_report::ReceptionReport;
+use rtc_rtcp::sender_report::SenderReport;
+use rtc_rtcp::source_description::{
+    SdesType, SourceDescription, SourceDescriptionChunk, SourceDescriptionItem,
+};
+use rtc_rtcp::transport_feedbacks::transport_layer_nack::{
+    TransportLayerNack, nack_pairs_from_sequence_numbers,
+};
+use rtc_shared::marshal::Marshal;
+
+use super::arrivals::Arrivals;
+use super::{ARRIVALS_FORMAT, TRANSPORT_FEEDBACK, ntp};
+
+/// What a sender report says about our stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) ssrc: u32,
+    pub(crate) rtp_time: u32,
+    pub(crate) packets: u32,
+    pub(crate) bytes: u32,
+}
+
+/// One compound packet on its way out.
+pub(crate) struct Compound {
+    ssrc: u32,
+    bytes: Vec<u8>,
+}
+
+impl Compound {
+    fn begin(ssrc: u32, report: &impl Marshal) -> Self {
+        let bytes = Vec::new();
+        Self { ssrc, bytes }.with(report)
+    }
+
+    /// Begins with a receiver report from `ssrc`.
+    pub(crate) fn receiver(ssrc: u32, reports: Vec<ReceptionReport>) -> Self {
+        let report = ReceiverReport {
+            ssrc,
+            reports,
+            ..ReceiverReport::default()
+        };
+        Self::begin(ssrc, &report)
+    }
+
+    /// Begins with a sender report; `uptime` is our clock.
+    pub(crate) fn sender(sent: Sent, uptime: Duration, reports: Vec<ReceptionReport>) -> Self {
+        let report = SenderReport {
+            ssrc: sent.ssrc,
+            ntp_time: ntp(uptime),
+            rtp_time: sent.rtp_time,
+            packet_count: sent.packets,
+            octet_count: sent.bytes,
+            reports,
+            ..SenderReport::default()
+        };
+        Self::begin(sent.ssrc, &report)
+    }
+
+    /// Appends one packet; what cannot be written is left out.
+    fn with(mut self, packet: &impl Marshal) -> Self {
+        let before = self.bytes.len();
+        self.bytes.resize(before + packet.marshal_size(), 0);
+        if packet.marshal_to(&mut self.bytes[before..]).is_err() {
+            self.bytes.truncate(before);
+        }
+        self
+    }
+
+    pub(crate) fn name(self, cname: &str) -> Self {
+        let item = SourceDescriptionItem {
+            sdes_type: SdesType::SdesCname,
+            text: Bytes::copy_from_slice(cname.as_bytes()),
+        };
+        let chunk = SourceDescriptionChunk {
+            source: self.ssrc,
+            items: vec![item],
+        };
+        self.with(&SourceDescription {
+            chunks: vec![chunk],
+        })
+    }
+
+    pub(crate) fn nack(self, media_ssrc: u32, sequences: &[u16]) -> Self {
+        let nack = TransportLayerNack {
+            sender_ssrc: self.ssrc,
+            media_ssrc,
+            nacks: nack_pairs_from_sequence_numbers(sequences),
+        };
+        self.with(&nack)
+    }
+
+    pub(crate) fn picture_loss(self, media_ssrc: u32) -> Self {
+        let loss = PictureLossIndication {
+            sender_ssrc: self.ssrc,
+            media_ssrc,
+        };
+        self.with(&loss)
+    }
+
+    pub(crate) fn full_intra(self, media_ssrc: u32, number: u8) -> Self {
+        let fir = vec![FirEntry {
+            ssrc: media_ssrc,
+            sequence_number: number,
+        }];
+        let request = FullIntraRequest {
+            sender_ssrc: self.ssrc,
+            media_ssrc: 0,
+            fir,
+        };
+        self.with(&request)
+    }
+
+    /// When packets of each of these sources came (RFC 8888 section 3.1); `middle_ntp` is our
+    /// clock. Nothing if there is nothing to tell.
+    pub(crate) fn arrivals<'a>(
+        mut self,
+        now: Instant,
+        middle_ntp: u32,
+        sources: impl Iterator<Item = (u32, &'a mut Arrivals)>,
+    ) -> Self {
+        let start = self.bytes.len();
+        let header = [0x80 | ARRIVALS_FORMAT, TRANSPORT_FEEDBACK, 0, 0];
+        self.bytes.extend_from_slice(&header);
+        self.bytes.extend_from_slice(&self.ssrc.to_be_bytes());
+        let blocks = self.bytes.len();
+        for (ssrc, arrivals) in sources {
+            arrivals.tell(now, ssrc, &mut self.bytes);
+        }
+        if self.bytes.len() == blocks {
+            self.bytes.truncate(start);
+            return self;
+        }
+        self.bytes.extend_from_slice(&middle_ntp.to_be_bytes());
+        let words = (self.bytes.len() - start) / 4 - 1;
+        self.bytes[start + 2..start + 4].copy_from_slice(&(words as u16).to_be_bytes());
+        self
+    }
+
+    pub(crate) fn rate(self, media_ssrc: u32, bps: u32) -> Self {
+        let rate = ReceiverEstimatedMaximumBitrate {
+            sender_ssrc: self.ssrc,
+            bitrate: bps as f32,
+            ssrcs: vec![media_ssrc],
+        };
+        self.with(&rate)
+    }
+
+    pub(crate) fn goodbye(self, sources: Vec<u32>) -> Self {
+        let goodbye = Goodbye {
+            sources,
+            ..Goodbye::default()
+        };
+        self.with(&goodbye)
+    }
+
+    /// The wire form, in clear.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}

@@ -1,0 +1,200 @@
+//! What is written is read as it was meant, and bad packets are nothing.
+
+use std::time::Duration;
+
+use rtc_rtcp::reception_report::ReceptionReport;
+
+use super::*;
+use crate::testing::{Dice, start};
+
+#[test]
+fn compounds_round_trip() {
+    let report = ReceptionReport {
+        ssrc: 9,
+        total_lost: 3,
+        ..ReceptionReport::default()
+    };
+    let sent = Sent {
+        ssrc: 1,
+        rtp_time: 5,
+        packets: 6,
+        bytes: 7,
+    };
+    let bytes = Compound::sender(sent, Duration::from_secs(1), vec![report.clone()])
+        .name("abc")
+        .nack(9, &[5, 6, 40])
+        .picture_loss(9)
+        .full_intra(9, 3)
+        .goodbye(vec![1])
+        .into_bytes();
+    let middle_ntp = middle_ntp(Duration::from_secs(1));
+    assert_eq!(
+        parse(&bytes),
+        [
+            Incoming::SenderReport {
+                ssrc: 1,
+                middle_ntp
+            },
+            Incoming::Report(report),
+            Incoming::Nack {
+                ssrc: 9,
+                sequences: vec![5, 6, 40]
+            },
+            Incoming::PictureLoss { ssrc: 9 },
+            Incoming::FullIntra { ssrc: 9, number: 3 },
+            Incoming::Goodbye { ssrcs: vec![1] },
+        ]
+    );
+}
+
+#[test]
+fn loss_and_round_trip_are_measured() {
+    let begin = start();
+    let mut reception = Reception::new(7, 90_000);
+    for n in 0..100u16 {
+        if n % 10 != 9 {
+            let now = begin + Duration::from_millis(u64::from(n) * 20);
+            reception.received(now, 65_500u16.wrapping_add(n), u32::from(n) * 1_800);
+        }
+    }
+    reception.received(begin, 65_500u16.wrapping_add(100), 180_000);
+    assert_eq!(reception.lost(), 10);
+    let uptime = Duration::from_secs(10);
+    reception.sender_report(begin, middle_ntp(uptime));
+    let report = reception
+        .report(begin + Duration::from_millis(250))
+        .unwrap();
+    assert_eq!(report.fraction_lost, 25);
+    let rtt = round_trip(&report, uptime + Duration::from_millis(300)).unwrap();
+    assert!((49..=51).contains(&rtt.as_millis()), "{rtt:?}");
+    assert_eq!(
+        round_trip(&report, Duration::ZERO),
+        None,
+        "a time before the report"
+    );
+}
+
+#[test]
+fn bad_packets_do_not_panic() {
+    let mut dice = Dice::new(8);
+    for _ in 0..50_000 {
+        let length = dice.below(64) as usize;
+        let mut bytes: Vec<u8> = (0..length).map(|_| dice.next() as u8).collect();
+        if length > 4 {
+            bytes[0] = 0x80 | (dice.next() as u8 & 0x3f);
+            bytes[1] = 192 + dice.below(18) as u8;
+            bytes[2] = 0;
+            bytes[3] = (dice.below(length as u64 / 2)) as u8;
+        }
+        drop(parse(&bytes));
+    }
+}
+
+#[test]
+fn others_read_what_we_tell_of_arrivals_as_it_was() {
+    use rtc_rtcp::transport_feedbacks::cc_feedback_report::CcFeedbackReport;
+
+    let begin = start();
+    let mut sources = [(7, Arrivals::default()), (8, Arrivals::default())];
+    let at = |ms| begin + Duration::from_millis(ms);
+    let arrivals = &mut sources[0].1;
+    for (ms, sequence) in [(0, 65_534), (10, 1), (20, 65_535), (30, 65_535), (9_000, 2)] {
+        assert!(!arrivals.note(at(ms), sequence));
+    }
+    let tell = |sources: &mut [(u32, Arrivals)], ms| {
+        let sources = sources.iter_mut().map(|(ssrc, told)| (*ssrc, told));
+        let compound = Compound::receiver(1, Vec::new());
+        compound.arrivals(at(ms), 77, sources).into_bytes()
+    };
+    let bytes = tell(&mut sources, 9_500);
+    let mut theirs = &bytes[8..];
+    let theirs = CcFeedbackReport::unmarshal(&mut theirs).unwrap();
+    assert_eq!((theirs.sender_ssrc, theirs.report_timestamp), (1, 77));
+    let [block] = &theirs.report_blocks[..] else {
+        panic!("{theirs:?}");
+    };
+    assert_eq!((block.media_ssrc, block.begin_sequence), (7, 65_534));
+    let came = block.metric_blocks.iter();
+    let came: Vec<_> = came
+        .map(|one| one.received.then_some(one.arrival_time_offset))
+        .collect();
+    let long_ago = Some(0x1ffe);
+    assert_eq!(came, [long_ago, long_ago, None, long_ago, Some(512)]);
+
+    let parsed = parse(&bytes);
+    let [Incoming::Arrivals(fates)] = parsed[..] else {
+        panic!("{parsed:?}");
+    };
+    assert_eq!((fates.ssrc, fates.reported), (7, 77));
+    let before = |ms| Fate::Came {
+        before: Some(Duration::from_millis(ms)),
+    };
+    let expected = [
+        (65_534, Fate::Came { before: None }),
+        (65_535, Fate::Came { before: None }),
+        (0, Fate::Lost),
+        (1, Fate::Came { before: None }),
+        (2, before(500)),
+    ];
+    assert_eq!(fates.packets().collect::<Vec<_>>(), expected);
+
+    // What was told is not told again, and what was told as lost stays lost.
+    assert!(!sources[0].1.note(at(9_600), 0));
+    assert_eq!(tell(&mut sources, 9_700).len(), 8);
+    sources[0].1.note(at(9_700), 3);
+    sources[1].1.note(at(9_750), 900);
+    let bytes = tell(&mut sources, 9_800);
+    let both: Vec<_> = parse(&bytes)
+        .into_iter()
+        .filter_map(|incoming| match incoming {
+            Incoming::Arrivals(fates) => Some((fates.ssrc, fates.packets().count())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(both, [(7, 1), (8, 1)]);
+}
+
+#[test]
+fn many_arrivals_are_to_be_told_at_once_and_nothing_is_told_twice_or_of_another_time() {
+    let begin = start();
+    let mut dice = Dice::new(5);
+    let mut arrivals = Arrivals::default();
+    let mut sent = 60_000_u64;
+    let mut told = std::collections::BTreeMap::new();
+    for n in 0..100_000_u64 {
+        let now = begin + Duration::from_millis(n);
+        // Mostly onwards, sometimes back, seldom a jump over more than is kept.
+        sent += 1 + dice.below(2) + if dice.chance(1) { dice.below(700) } else { 0 };
+        let sequence = sent - dice.below(4);
+        let full = arrivals.note(now, sequence as u16);
+        if full || dice.chance(2) {
+            let sources = std::iter::once((1, &mut arrivals));
+            let compound = Compound::receiver(1, Vec::new());
+            let bytes = compound.arrivals(now, 0, sources).into_bytes();
+            for incoming in parse(&bytes) {
+                let Incoming::Arrivals(fates) = incoming else {
+                    continue;
+                };
+                for (sequence, fate) in fates.packets() {
+                    let step = sequence.wrapping_sub(sent as u16) as i16;
+                    let sequence = sent.saturating_add_signed(i64::from(step));
+                    assert_eq!(
+                        told.insert(sequence, fate),
+                        None,
+                        "{sequence} is told twice"
+                    );
+                    let Fate::Came { before } = fate else {
+                        continue;
+                    };
+                    let before = before.map(|before| before.as_millis());
+                    assert!(
+                        before.is_some_and(|ms| ms < 2_000),
+                        "{sequence}: {before:?}"
+                    );
+                }
+            }
+        }
+    }
+    let came = told.values().filter(|fate| **fate != Fate::Lost).count();
+    assert!(came > 60_000, "{came}");
+}
