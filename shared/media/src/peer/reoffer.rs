@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use super::Peer;
 use crate::error::{MediaError, Refusal};
-use crate::sdp::policy::{self, Negotiated, NegotiatedMedia};
-use crate::sdp::{Direction, MediaDescription, SessionDescription};
+use crate::sdp::policy;
+use crate::sdp::{Direction, MediaDescription, Negotiated, NegotiatedMedia, SessionDescription};
 
 impl Peer {
     /// Answers a further offer of the peer (a re-INVITE): a refresh of the session, hold and its

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use super::SessionDescription;
-use super::policy::{AcceptedOffer, Chosen, Local, payload_types};
+use super::codec::{Chosen, payload_types};
+use super::policy::{AcceptedOffer, Local};
 use super::{Attributes, Candidate, Direction, Feedback, MediaDescription, Origin};
 use crate::h264;
 use crate::rtp::MediaKind;

@@ -5,17 +5,20 @@
 //! What it is not: it opens nothing and keeps no state; [`crate::peer`] acts on its results.
 //! Start reading at [`SessionDescription`]; the policy is in [`policy`].
 
+mod agreed;
 mod candidate;
+mod codec;
 mod describe;
 mod parse;
 pub mod policy;
+mod transport;
 mod write;
 
 use std::net::IpAddr;
 
+pub use agreed::{Feedback, KeyFormat, Negotiated, NegotiatedMedia};
 pub use candidate::{Candidate, CandidateKind};
 pub use parse::SdpError;
-pub use policy::{Feedback, KeyFormat, Negotiated, NegotiatedMedia};
 
 /// A whole session description.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
