@@ -13,6 +13,7 @@ pub mod batch;
 pub mod certificate;
 pub mod congestion;
 mod error;
+mod extension;
 pub mod forward;
 pub mod g711;
 pub mod h264;
@@ -35,6 +36,7 @@ pub mod trunk;
 pub use batch::{Batch, Datagram, Run};
 pub use certificate::Certificate;
 pub use error::{MediaError, Refusal};
+pub use extension::{ExtensionIds, Orientation};
 pub use forward::Rewriter;
 pub use peer::{
     KindStats, Peer, PeerConfig, PeerEvent, PeerOutput, PeerStats, Receive, stun_ufrag,

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::extension::Orientation;
 use crate::h264;
+use crate::rtp::RtpPacket;
 
 /// A gap is waited for this long: four requests at a usual round trip.
 const GAP_WAIT: Duration = Duration::from_millis(300);
@@ -26,11 +28,14 @@ pub struct VideoFrame {
     pub data: Vec<u8>,
     /// It can be decoded without an earlier one.
     pub keyframe: bool,
+    /// How it has to be turned, where that is said.
+    pub orientation: Option<Orientation>,
 }
 
 struct Held {
     timestamp: u32,
     marker: bool,
+    orientation: Option<Orientation>,
     payload: Bytes,
 }
 
@@ -59,14 +64,14 @@ impl VideoBuffer {
     }
 
     /// Takes a packet with its unwrapped sequence number; duplicates and late ones are dropped.
-    pub fn push(
-        &mut self,
-        now: Instant,
-        sequence: u64,
-        timestamp: u32,
-        marker: bool,
-        payload: Bytes,
-    ) {
+    pub fn push(&mut self, now: Instant, sequence: u64, packet: RtpPacket) {
+        let RtpPacket {
+            timestamp,
+            marker,
+            orientation,
+            payload,
+            ..
+        } = packet;
         if payload.is_empty() || self.next.is_some_and(|next| sequence < next) {
             return;
         }
@@ -77,6 +82,7 @@ impl VideoBuffer {
         self.held.entry(sequence).or_insert(Held {
             timestamp,
             marker,
+            orientation,
             payload,
         });
         if self.broken {
@@ -176,6 +182,7 @@ impl VideoBuffer {
                     sequence: last,
                     data,
                     keyframe,
+                    orientation: unit.values().rev().find_map(|held| held.orientation),
                 })
             }
             Some(_) | None => {
@@ -229,7 +236,21 @@ impl VideoBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rtp::MediaKind;
     use crate::testing::{Dice, start};
+
+    fn packet(timestamp: u32, marker: bool, payload: Bytes) -> RtpPacket {
+        RtpPacket {
+            kind: MediaKind::Video,
+            ssrc: 1,
+            payload_type: 96,
+            sequence: 0,
+            timestamp,
+            marker,
+            orientation: None,
+            payload,
+        }
+    }
 
     /// Frame `n` as packets (timestamp, marker, payload); every tenth is a key frame.
     fn packets(n: u32) -> Vec<(u32, bool, Bytes)> {
@@ -264,7 +285,7 @@ mod tests {
         let mut frames = Vec::new();
         for (sequence, (timestamp, marker, payload)) in stream {
             for _ in 0..1 + dice.below(2) {
-                buffer.push(now, sequence, timestamp, marker, payload.clone());
+                buffer.push(now, sequence, packet(timestamp, marker, payload.clone()));
             }
             while let Some(frame) = buffer.poll(now) {
                 frames.push(frame.timestamp / 3_000);
@@ -287,7 +308,7 @@ mod tests {
                 if n == 13 && index == 0 {
                     continue;
                 }
-                buffer.push(now, sequence, timestamp, marker, payload);
+                buffer.push(now, sequence, packet(timestamp, marker, payload));
             }
             while let Some(frame) = buffer.poll(now) {
                 shown.push(frame.timestamp / 3_000);
@@ -309,7 +330,7 @@ mod tests {
             let not_key = if n.is_multiple_of(10) { n + 1 } else { n };
             for (_, marker, payload) in packets(not_key) {
                 sequence += 1;
-                buffer.push(now, sequence, n * 3_000, marker, payload);
+                buffer.push(now, sequence, packet(n * 3_000, marker, payload));
                 assert_eq!(buffer.poll(now), None);
             }
             wishes += usize::from(buffer.take_keyframe_wish());
@@ -324,12 +345,11 @@ mod tests {
         let mut buffer = VideoBuffer::new();
         for _ in 0..20_000 {
             let bytes: Vec<u8> = (0..dice.below(6)).map(|_| dice.next() as u8).collect();
+            let sequence = dice.below(100_000);
             buffer.push(
                 now,
-                dice.below(100_000),
-                dice.next() as u32,
-                false,
-                bytes.into(),
+                sequence,
+                packet(dice.next() as u32, false, bytes.into()),
             );
             buffer.poll(now);
             assert!(buffer.held.len() <= PACKETS_HELD_MAX);

@@ -3,7 +3,9 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// Bytes of an RTP header without CSRCs and extensions: the only kind we write.
+use crate::extension::{ExtensionIds, Extensions, Orientation};
+
+/// Bytes of an RTP header without CSRCs and extensions.
 pub const RTP_HEADER_BYTES: usize = 12;
 
 /// Where the SSRC is in a header.
@@ -44,7 +46,7 @@ impl MediaKind {
     }
 }
 
-/// One RTP packet without CSRCs, extensions and padding.
+/// One RTP packet without CSRCs and padding.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RtpPacket {
     /// Which stream it belongs to.
@@ -59,6 +61,8 @@ pub struct RtpPacket {
     pub timestamp: u32,
     /// Marker bit: end of a frame for video, first after silence for audio and text.
     pub marker: bool,
+    /// How the picture has to be turned, where the packet says so.
+    pub orientation: Option<Orientation>,
     /// What the codec produced.
     pub payload: Bytes,
 }
@@ -100,6 +104,7 @@ impl RtpPacket {
             sequence: self.sequence,
             timestamp: self.timestamp,
             marker: self.marker,
+            orientation: self.orientation,
             payload: &self.payload,
         }
     }
@@ -108,7 +113,7 @@ impl RtpPacket {
     #[must_use]
     pub fn to_bytes(&self) -> BytesMut {
         let mut out = BytesMut::with_capacity(RTP_HEADER_BYTES + self.payload.len());
-        self.view().write(&mut out);
+        self.view().write(ExtensionIds::default(), &mut out);
         out
     }
 }
@@ -128,12 +133,15 @@ pub struct RtpView<'a> {
     pub timestamp: u32,
     /// Marker bit: end of a frame for video, first after silence for audio and text.
     pub marker: bool,
+    /// How the picture has to be turned, where the packet says so.
+    pub orientation: Option<Orientation>,
     /// What the codec produced.
     pub payload: &'a [u8],
 }
 
 impl<'a> RtpView<'a> {
-    /// Reads a decrypted packet; CSRCs, extensions and padding are skipped. `None`: not RTP.
+    /// Reads a decrypted packet; CSRCs, extensions and padding are skipped: what those of a stream
+    /// mean was agreed elsewhere. `None`: not RTP.
     #[must_use]
     pub fn parse(kind: MediaKind, bytes: &'a [u8]) -> Option<Self> {
         let (header, body) = bytes.split_at_checked(header_bytes(bytes)?)?;
@@ -152,6 +160,7 @@ impl<'a> RtpView<'a> {
             sequence: sequence_of(header),
             timestamp: word(4),
             marker: header[1] & 0x80 != 0,
+            orientation: None,
             payload: body.get(..body.len().checked_sub(padding)?)?,
         })
     }
@@ -166,17 +175,25 @@ impl<'a> RtpView<'a> {
             sequence: self.sequence,
             timestamp: self.timestamp,
             marker: self.marker,
+            orientation: self.orientation,
             payload,
         }
     }
 
-    /// Appends the wire form, a 12-byte header and the payload.
-    pub fn write(&self, out: &mut impl BufMut) {
-        out.put_u8(2 << 6);
+    /// Appends the wire form: a 12-byte header, the extensions that were agreed, the payload.
+    pub(crate) fn write(&self, ids: ExtensionIds, out: &mut impl BufMut) {
+        let said = Extensions {
+            orientation: self.orientation,
+            // The number that it has anyway: so it goes out again as it went out first.
+            transport_sequence: Some(self.sequence),
+        };
+        let extended = if ids.has_any(said) { EXTENSION } else { 0 };
+        out.put_u8((VERSION << 6) | extended);
         out.put_u8((u8::from(self.marker) << 7) | (self.payload_type & 0x7f));
         out.put_u16(self.sequence);
         out.put_u32(self.timestamp);
         out.put_u32(self.ssrc);
+        ids.write(said, out);
         out.put_slice(self.payload);
     }
 }
@@ -204,6 +221,17 @@ pub(crate) fn header_bytes(packet: &[u8]) -> Option<usize> {
         length += 4 + 4 * usize::from(u16::from_be_bytes([words[0], words[1]]));
     }
     (first >> 6 == VERSION && packet.len() >= length).then_some(length)
+}
+
+/// The extension of a packet with a whole header: its profile and data.
+pub(crate) fn extension_of(packet: &[u8]) -> Option<(u16, &[u8])> {
+    let end = header_bytes(packet)?;
+    let start = RTP_HEADER_BYTES + 4 * usize::from(packet[0] & CSRCS);
+    let words = packet
+        .get(start..end)
+        .filter(|_| packet[0] & EXTENSION != 0)?;
+    let (profile, data) = words.split_first_chunk::<4>()?;
+    Some((u16::from_be_bytes([profile[0], profile[1]]), data))
 }
 
 /// The sequence number of a packet with a whole header.
@@ -279,6 +307,7 @@ mod tests {
             sequence: 65_535,
             timestamp: 7,
             marker: true,
+            orientation: None,
             payload: Bytes::from_static(b"abc"),
         };
         let bytes = packet.to_bytes();

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use vrs_domain::{Leg, Sensitive};
 use vrs_media::{
-    Batch, Certificate, MediaKind, Peer, PeerConfig, PeerEvent, PeerOutput, PeerStats, Receive,
+    Batch, Certificate, MediaKind, Orientation, Peer, PeerConfig, PeerEvent, PeerOutput, PeerStats,
+    Receive, RtpPacket,
 };
 
 use super::{PeerNews, Room, RoomOutput};
@@ -346,6 +347,40 @@ fn keys_of_the_telephone_are_told_to_the_caller_and_to_who_leads() {
     assert_eq!(told(Leg::Interpreter), "55");
     assert_eq!(told(Leg::Team), "");
     assert_eq!(world.keys, "", "nothing comes back");
+}
+
+#[test]
+fn how_a_telephone_is_held_is_passed_on_and_stays_until_it_is_turned() {
+    let mut world = World::new();
+    world.connect();
+    let mut sequence = 0;
+    for (picture, turns) in (0_u32..).zip([Some(1), None, Some(3)]) {
+        let orientation = turns.map(Orientation::new);
+        let units: [&[u8]; 3] = [&[0x67, 1, 2], &[0x68, 3], &[0x65, 4, 5]];
+        for (place, payload) in units.into_iter().enumerate() {
+            sequence += 1;
+            let marker = place == 2;
+            let packet = RtpPacket {
+                kind: MediaKind::Video,
+                ssrc: 7,
+                payload_type: 0,
+                sequence,
+                timestamp: picture * 3_000,
+                marker,
+                orientation: orientation.filter(|_| marker),
+                payload: payload.to_vec().into(),
+            };
+            let now = world.now;
+            assert!(!world.client(Leg::Caller).send_rtp(now, &packet));
+        }
+        world.run(Duration::from_millis(33));
+    }
+    let turned = |(leg, event): &(Leg, PeerEvent)| match event {
+        PeerEvent::Frame { orientation, .. } if *leg == Leg::Interpreter => Some(*orientation),
+        _ => None,
+    };
+    let turned: Vec<_> = world.got.iter().filter_map(turned).collect();
+    assert_eq!(turned, [1, 1, 3].map(Orientation::new));
 }
 
 /// Marks of two cameras, in the last byte of their pictures.

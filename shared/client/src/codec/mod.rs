@@ -8,6 +8,7 @@ pub(crate) mod audio;
 pub(crate) mod audio_encoder;
 pub(crate) mod ladder;
 pub(crate) mod scale;
+pub(crate) mod turn;
 pub(crate) mod video;
 pub(crate) mod video_decoder;
 pub(crate) mod video_encoder;

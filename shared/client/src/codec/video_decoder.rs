@@ -6,8 +6,10 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use tokio::sync::mpsc::Sender;
+use vrs_media::Orientation;
 use vrs_media::picture::{Picture, Slot};
 
+use super::turn::upright;
 use super::video::PictureDecoder;
 use crate::capture::{strip, wall_clock_ms};
 use crate::engine::MediaReport;
@@ -18,10 +20,17 @@ const UNITS_MAX: usize = 30;
 /// The running decoder thread; dropping it ends and joins it, at most one picture later.
 pub(crate) struct VideoDecoder {
     stop: Arc<AtomicBool>,
-    units: Option<SyncSender<Vec<u8>>>,
+    units: Option<SyncSender<Unit>>,
     thread: Option<JoinHandle<()>>,
     /// After a dropped unit nothing is decodable until a key frame.
     lost_reference: bool,
+}
+
+/// One access unit, and how it is to be shown.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    pub(crate) data: Vec<u8>,
+    pub(crate) orientation: Orientation,
 }
 
 /// What became of an access unit.
@@ -54,8 +63,8 @@ impl VideoDecoder {
     }
 
     /// Never blocks.
-    pub(crate) fn feed(&mut self, unit: Vec<u8>) -> Fed {
-        if self.lost_reference && !vrs_media::h264::is_keyframe(&unit) {
+    pub(crate) fn feed(&mut self, unit: Unit) -> Fed {
+        if self.lost_reference && !vrs_media::h264::is_keyframe(&unit.data) {
             return Fed::Dropped;
         }
         let Some(units) = &self.units else {
@@ -87,7 +96,7 @@ impl Drop for VideoDecoder {
 }
 
 fn run(
-    inbox: &Receiver<Vec<u8>>,
+    inbox: &Receiver<Unit>,
     stop: &AtomicBool,
     remote: &Slot<Picture>,
     wake: &(dyn Fn() + Send + Sync),
@@ -103,11 +112,12 @@ fn run(
         if stop.load(Ordering::Acquire) {
             return;
         }
-        match decoder.decode(&unit) {
+        match decoder.decode(&unit.data) {
             Ok(Some(seen)) => {
                 let (width, height) = (seen.width, seen.height);
                 let stamp = strip::read(&seen.rgba, width as usize, height as usize);
                 let delay_ms = stamp.and_then(|stamp| strip::delay_ms(stamp, wall_clock_ms()));
+                let seen = upright(seen, unit.orientation);
                 counter += 1;
                 remote.put(Picture {
                     width: seen.width,
@@ -161,7 +171,9 @@ mod tests {
             counter: 5,
         };
         let coded = encoder.encode(&picture).unwrap().unwrap();
-        assert_eq!(decoder.feed(coded.data), Fed::Queued);
+        let orientation = Orientation::default();
+        let data = coded.data;
+        assert_eq!(decoder.feed(Unit { data, orientation }), Fed::Queued);
         match reports.blocking_recv().unwrap() {
             MediaReport::Shown {
                 delay_ms: Some(delay),

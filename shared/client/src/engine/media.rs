@@ -19,7 +19,7 @@ use super::histogram::Histogram;
 use super::{CallStats, EngineConfig, MediaReport};
 use crate::capture::camera::Captured;
 use crate::codec::audio_encoder::AudioEncoder;
-use crate::codec::video_decoder::{Fed, VideoDecoder};
+use crate::codec::video_decoder::{Fed, Unit, VideoDecoder};
 use crate::codec::video_encoder::VideoEncoder;
 use crate::newest::Newest;
 use crate::playout::Playout;
@@ -334,27 +334,32 @@ impl MediaSession {
                 kind,
                 timestamp,
                 data,
+                orientation,
                 ..
-            } => self.on_frame(now, kind, timestamp, data),
+            } => match kind {
+                MediaKind::Video => self.on_picture(now, Unit { data, orientation }),
+                MediaKind::Audio => self.on_sound(timestamp, data),
+                MediaKind::Text => {}
+            },
             // Only asked for by a forwarding server.
             PeerEvent::Rtp { .. } => {}
         }
         None
     }
 
-    fn on_frame(&mut self, now: Instant, kind: MediaKind, timestamp: u32, data: Vec<u8>) {
+    fn on_picture(&mut self, now: Instant, unit: Unit) {
         let Some(threads) = &mut self.threads else {
             return;
         };
-        match kind {
-            MediaKind::Video => {
-                self.figures.frames_received += 1;
-                if threads.decoder.feed(data) == Fed::Dropped {
-                    self.peer.request_keyframe(now);
-                }
-            }
-            MediaKind::Audio => threads.playout.feed(timestamp, data),
-            MediaKind::Text => {}
+        self.figures.frames_received += 1;
+        if threads.decoder.feed(unit) == Fed::Dropped {
+            self.peer.request_keyframe(now);
+        }
+    }
+
+    fn on_sound(&mut self, timestamp: u32, data: Vec<u8>) {
+        if let Some(threads) = &self.threads {
+            threads.playout.feed(timestamp, data);
         }
     }
 

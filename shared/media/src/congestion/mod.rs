@@ -1,7 +1,7 @@
 //! How many bits a second the path to a peer takes.
 //!
 //! What it is: Google Congestion Control (draft-ietf-rmcat-gcc-02). Where the peer tells when each
-//! packet came (RFC 8888), delay ([`trend`], [`queue`], [`rate`]) and loss decide, whichever is less; where it
+//! packet came (RFC 8888, or the numbers of a transport as browsers do), delay ([`trend`], [`queue`], [`rate`]) and loss decide, whichever is less; where it
 //! sends reports of reception only (RFC 3550), loss decides alone. What the peer says itself (REMB,
 //! draft-alvestrand-rmcat-remb-03) is never exceeded.
 //! What it is not: it paces nothing, and an encoder has to keep to what it says.
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use rtc_interceptor::LossController;
 use rtc_rtcp::reception_report::ReceptionReport;
 
-use crate::rtcp::{Fate, Fates};
+use crate::rtcp::{Fate, Fates, TICK, TransportFates};
 use queue::Queue;
 use rate::Control;
 use sent::{Came, Sent};
@@ -35,7 +35,7 @@ pub const RATE_MAX_BPS: u32 = 2_500_000;
 /// A smaller change is not told, in parts of what was told.
 const CHANGE_PARTS_MIN: u32 = 20;
 
-/// The peer's clock, without the wrap at 2^32.
+/// The peer's clock in units of its own, without the wrap at 2^32.
 #[derive(Debug, Default)]
 struct Clock {
     newest: Option<u64>,
@@ -43,12 +43,12 @@ struct Clock {
 
 impl Clock {
     /// The first report begins somewhere in the second turn, so that there is time before it.
-    fn at(&mut self, middle_ntp: u32) -> Duration {
-        let newest = self.newest.unwrap_or((1 << 32) + u64::from(middle_ntp));
-        let step = middle_ntp.wrapping_sub(newest as u32) as i32;
+    fn at(&mut self, told: u32) -> u64 {
+        let newest = self.newest.unwrap_or((1 << 32) + u64::from(told));
+        let step = told.wrapping_sub(newest as u32) as i32;
         let at = newest.saturating_add_signed(i64::from(step));
         self.newest = Some(newest.max(at));
-        Duration::from_micros(at.saturating_mul(1_000_000) >> 16)
+        at
     }
 }
 
@@ -60,6 +60,8 @@ struct Packets {
     queue: Queue,
     control: Control,
     round_trip: Duration,
+    /// The peer does tell; until then its reports of reception count.
+    are_told: bool,
 }
 
 /// The sender's half of congestion control, for one stream.
@@ -87,6 +89,7 @@ impl Congestion {
             queue: Queue::default(),
             control: Control::new(start, (min, max)),
             round_trip: Duration::ZERO,
+            are_told: false,
         };
         Self {
             packets: by_packet.then(|| Box::new(packets())),
@@ -111,12 +114,36 @@ impl Congestion {
             return;
         };
         let reported = packets.clock.at(fates.reported);
+        let reported = Duration::from_micros(reported.saturating_mul(1_000_000) >> 16);
         for (sequence, fate) in fates.packets() {
             if let Fate::Came { before } = fate {
                 let at = before.and_then(|before| reported.checked_sub(before));
                 packets.sent.came(sequence, Came(at));
             }
         }
+        self.outcomes(now);
+    }
+
+    /// The same by numbers of the whole transport: those that came are told, and when.
+    pub(crate) fn transport_arrivals(&mut self, now: Instant, fates: TransportFates<'_>) {
+        let Some(packets) = self.packets.as_deref_mut() else {
+            return;
+        };
+        let reference = packets.clock.at(fates.reference);
+        let tick = TICK.as_micros() as u64;
+        for (sequence, ticks) in fates.came() {
+            let at = reference.saturating_add_signed(ticks).saturating_mul(tick);
+            let at = Duration::from_micros(at);
+            packets.sent.came(sequence, Came(Some(at)));
+        }
+        self.outcomes(now);
+    }
+
+    /// Draws the conclusions from what has become known of packets.
+    fn outcomes(&mut self, now: Instant) {
+        let Some(packets) = self.packets.as_deref_mut() else {
+            return;
+        };
         let (mut lost, mut total) = (0, 0);
         while let Some(outcome) = packets.sent.take() {
             total += 1;
@@ -129,6 +156,7 @@ impl Congestion {
             }
         }
         if total > 0 {
+            packets.are_told = true;
             packets.queue.look(now);
             let usage = match packets.trend.usage() {
                 Usage::Normal if packets.queue.stands() => Usage::Over,
@@ -158,7 +186,11 @@ impl Congestion {
 
     /// The peer tells how much it lost.
     pub(crate) fn report(&mut self, now: Instant, report: &ReceptionReport) {
-        if self.packets.is_some() {
+        if self
+            .packets
+            .as_ref()
+            .is_some_and(|packets| packets.are_told)
+        {
             return;
         }
         let newest = report.last_sequence_number;

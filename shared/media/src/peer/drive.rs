@@ -8,8 +8,9 @@ use super::ice::{IceState, Path};
 use super::send::Forwarded;
 use super::{Announced, Dtls, Peer, PeerEvent, PeerOutput, stun_ufrag};
 use crate::batch::Batch;
+use crate::extension::Extensions;
 use crate::rtcp::{self, Compound, Incoming};
-use crate::rtp::{MediaKind, Peek, RtpPacket, RtpView, is_rtcp};
+use crate::rtp::{MediaKind, Peek, RtpPacket, RtpView, extension_of, is_rtcp};
 #[cfg(doc)]
 use crate::telephone_event::KEYS_WAITING_MAX;
 
@@ -298,8 +299,16 @@ impl Peer {
             self.refused.unknown += 1;
             return None;
         };
-        let packet = RtpView::parse(stream.kind, plain)?;
-        let taken = stream.receiver.receive(now, packet, &mut self.outputs);
+        let said = extension_of(plain).map_or_else(Extensions::default, |data| {
+            stream.receiver.extensions.read(data)
+        });
+        let packet = RtpView {
+            orientation: said.orientation,
+            ..RtpView::parse(stream.kind, plain)?
+        };
+        let taken = stream
+            .receiver
+            .receive(now, packet, said, &mut self.outputs);
         if taken.is_busy {
             self.advance(now);
         }
@@ -355,6 +364,12 @@ impl Peer {
                         self.streams[index].sender.arrivals(now, fates);
                     }
                 }
+                Incoming::TransportArrivals(fates) => {
+                    let streams = self.streams.iter_mut();
+                    for stream in streams.filter(|stream| stream.transport == transport) {
+                        stream.sender.transport_arrivals(now, fates);
+                    }
+                }
                 Incoming::Rate { bps } => {
                     let streams = self.streams.iter_mut();
                     for stream in streams.filter(|stream| stream.transport == transport) {
@@ -389,7 +404,7 @@ impl Peer {
         };
         let sealed = batch.push(path.local, path.remote, |buffer| {
             let start = buffer.len();
-            packet.write(buffer);
+            packet.write(stream.sender.extensions, buffer);
             srtp.seal_rtp(buffer, start)
         });
         if let Some(sealed) = sealed {

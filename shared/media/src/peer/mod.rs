@@ -34,6 +34,7 @@ use vrs_domain::limit::TEXT_INTERVAL;
 
 use crate::certificate::provider;
 use crate::error::{MediaError, Refusal};
+use crate::extension::Orientation;
 use crate::rtp::{MediaKind, RtpPacket};
 use crate::sdp::policy::{self, Local, LocalTransport, RemoteTransport, Setup};
 use crate::sdp::{Negotiated, SessionDescription};
@@ -93,6 +94,8 @@ pub enum PeerEvent {
         data: Vec<u8>,
         /// Video that can be decoded without an earlier frame.
         keyframe: bool,
+        /// How it has to be turned before it is shown.
+        orientation: Orientation,
     },
     /// Characters typed by the peer, in order, U+FFFD where some were lost. Always whole text,
     /// never packets: the payload types inside RED differ from leg to leg.
@@ -120,6 +123,7 @@ impl std::fmt::Debug for PeerEvent {
                 sequence,
                 data,
                 keyframe,
+                orientation: _,
             } => write!(
                 f,
                 "Frame({kind:?}, timestamp {timestamp}, sequence {sequence}, {} bytes, \

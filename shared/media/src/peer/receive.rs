@@ -11,6 +11,7 @@ use vrs_domain::limit::KEYFRAME_INTERVAL_MIN;
 use super::config::Receive;
 use super::stats::KindStats;
 use super::{PeerEvent, PeerOutput};
+use crate::extension::{ExtensionIds, Extensions, Orientation};
 use crate::nack::NackGenerator;
 use crate::pace::Pace;
 use crate::reorder::VideoBuffer;
@@ -35,11 +36,13 @@ struct Source {
     ssrc: u32,
     reception: Reception,
     nack: NackGenerator,
+    /// Told by the numbers of this source.
     arrivals: Option<Arrivals>,
     video: VideoBuffer,
     pace: Pace,
     text: t140::Receiver,
     keys: EventReceiver,
+    orientation: Orientation,
 }
 
 /// What feedback is due for a source.
@@ -93,7 +96,11 @@ impl Limit {
 pub(super) struct StreamReceiver {
     media: NegotiatedMedia,
     mode: Receive,
+    pub(super) extensions: ExtensionIds,
     sources: Vec<Source>,
+    /// Told by the numbers of the transport, and the number of the next report.
+    transport_arrivals: Arrivals,
+    transport_report: u8,
     /// Losses and freezes of sources that are forgotten.
     lost_before: u64,
     paced_before: Pace,
@@ -110,7 +117,10 @@ impl StreamReceiver {
         Self {
             media: media.clone(),
             mode,
+            extensions: media.extensions,
             sources: Vec::new(),
+            transport_arrivals: Arrivals::default(),
+            transport_report: 0,
             lost_before: 0,
             paced_before: Pace::default(),
             keyframe_wanted: false,
@@ -147,11 +157,12 @@ impl StreamReceiver {
         1 + u8::from(self.media.remote_ssrcs.contains(&ssrc))
     }
 
-    /// Takes a decrypted packet.
+    /// Takes a decrypted packet, and what its extensions say.
     pub(super) fn receive(
         &mut self,
         now: Instant,
         packet: RtpView<'_>,
+        said: Extensions,
         out: &mut VecDeque<PeerOutput>,
     ) -> Taken {
         if !self.media.direction.receives() {
@@ -170,8 +181,15 @@ impl StreamReceiver {
             source.pace.packet(now, packet.timestamp);
         }
         let mut is_busy = self.keyframe_wanted;
-        if let Some(arrivals) = &mut source.arrivals {
-            let full = arrivals.note(now, packet.sequence);
+        let by_transport = said
+            .transport_sequence
+            .map(|at| (&mut self.transport_arrivals, at));
+        let by_source = source
+            .arrivals
+            .as_mut()
+            .map(|arrivals| (arrivals, packet.sequence));
+        if let Some((arrivals, sequence)) = by_source.or(by_transport) {
+            let full = arrivals.note(now, sequence);
             is_busy |= full || self.arrivals_due.is_none_or(|due| due <= now);
             let due = self.arrivals_due.unwrap_or(now + ARRIVALS_INTERVAL);
             self.arrivals_due = Some(if full { now } else { due });
@@ -215,6 +233,7 @@ impl StreamReceiver {
                         sequence,
                         data: packet.payload.to_vec(),
                         keyframe: false,
+                        orientation: Orientation::default(),
                     }));
                 }
             }
@@ -223,9 +242,8 @@ impl StreamReceiver {
                     source.nack.received(now, sequence);
                 }
                 let payload = Bytes::copy_from_slice(packet.payload);
-                source
-                    .video
-                    .push(now, sequence, packet.timestamp, packet.marker, payload);
+                let packet = packet.owned(payload);
+                source.video.push(now, sequence, packet);
             }
         }
         self.poll(now, out);
@@ -253,6 +271,7 @@ impl StreamReceiver {
             pace: Pace::default(),
             text: t140::Receiver::new(self.media.receive_payload_type),
             keys: EventReceiver::default(),
+            orientation: Orientation::default(),
         });
         self.sources.len() - 1
     }
@@ -273,12 +292,14 @@ impl StreamReceiver {
             MediaKind::Video => {
                 while let Some(frame) = source.video.poll(now) {
                     self.counters.frames_received += 1;
+                    source.orientation = frame.orientation.unwrap_or(source.orientation);
                     out.push_back(PeerOutput::Event(PeerEvent::Frame {
                         kind: MediaKind::Video,
                         timestamp: frame.timestamp,
                         sequence: frame.sequence,
                         data: frame.data,
                         keyframe: frame.keyframe,
+                        orientation: source.orientation,
                     }));
                 }
                 if let Some(awaited) = source.video.awaited() {
@@ -359,6 +380,7 @@ impl StreamReceiver {
         }
         let mut arrivals = self.sources.iter().filter_map(|one| one.arrivals.as_ref());
         let any = arrivals.any(|arrivals| !arrivals.is_empty());
+        let any = any || !self.transport_arrivals.is_empty();
         self.arrivals_due = any.then_some(now + ARRIVALS_INTERVAL);
         any
     }
@@ -367,7 +389,15 @@ impl StreamReceiver {
     pub(super) fn tell_arrivals(&mut self, now: Instant, compound: Compound, ntp: u32) -> Compound {
         let sources = self.sources.iter_mut();
         let told = sources.filter_map(|source| Some((source.ssrc, source.arrivals.as_mut()?)));
-        compound.arrivals(now, ntp, told)
+        let compound = compound.arrivals(now, ntp, told);
+        match self.sources.last() {
+            Some(source) if !self.transport_arrivals.is_empty() => {
+                let number = self.transport_report;
+                self.transport_report = number.wrapping_add(1);
+                compound.transport_arrivals(source.ssrc, number, &mut self.transport_arrivals)
+            }
+            Some(_) | None => compound,
+        }
     }
 
     /// The source may send so many bits a second.

@@ -115,6 +115,8 @@ impl Peer {
         for (stream, media) in self.streams.iter_mut().zip(&negotiated.media) {
             stream.sender.set_direction(media.direction);
             stream.sender.set_keys(&media.keys);
+            stream.sender.extensions = media.extensions;
+            stream.receiver.extensions = media.extensions;
             stream.receiver.set_direction(media.direction);
             stream.receiver.set_keys(&media.keys);
         }

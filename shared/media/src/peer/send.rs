@@ -12,10 +12,11 @@ use vrs_domain::limit::{
 use super::config::StreamSeed;
 use super::stats::KindStats;
 use crate::congestion::Congestion;
+use crate::extension::{EXTENSION_BYTES_MAX, ExtensionIds};
 use crate::forward::{Rewriter, Rewritten};
 use crate::h264;
 use crate::nack::ResendCache;
-use crate::rtcp::{Fates, Sent};
+use crate::rtcp::{Fates, Sent, TransportFates};
 use crate::rtp::{MediaKind, RTP_HEADER_BYTES, RtpPacket, RtpView};
 use crate::sdp::{Direction, KeyFormat, NegotiatedMedia};
 use crate::t140;
@@ -23,12 +24,13 @@ use crate::telephone_event::EventSender;
 
 /// The longest authentication tag of the SRTP profiles we agree to, in bytes.
 const SRTP_TAG_BYTES_MAX: usize = 16;
+/// Bytes of a packet besides its payload, at most.
+const OVERHEAD_BYTES_MAX: usize = RTP_HEADER_BYTES + EXTENSION_BYTES_MAX + SRTP_TAG_BYTES_MAX;
 /// Most payload bytes of a packet of ours.
-const PAYLOAD_BYTES_MAX: usize = MEDIA_DATAGRAM_BYTES_MAX - RTP_HEADER_BYTES - SRTP_TAG_BYTES_MAX;
+const PAYLOAD_BYTES_MAX: usize = MEDIA_DATAGRAM_BYTES_MAX - OVERHEAD_BYTES_MAX;
 /// The same for a packet that is passed on, which others have cut: browsers fill 1200 bytes
 /// before the authentication tag.
-const FORWARDED_PAYLOAD_BYTES_MAX: usize =
-    FORWARDED_DATAGRAM_BYTES_MAX - RTP_HEADER_BYTES - SRTP_TAG_BYTES_MAX;
+const FORWARDED_PAYLOAD_BYTES_MAX: usize = FORWARDED_DATAGRAM_BYTES_MAX - OVERHEAD_BYTES_MAX;
 
 /// What became of a packet that was to be passed on.
 pub(super) enum Forwarded<'a> {
@@ -57,6 +59,7 @@ pub(super) struct StreamSender {
     red_payload_type: Option<u8>,
     clock_rate: u32,
     sends: bool,
+    pub(super) extensions: ExtensionIds,
     pub(super) full_intra_only: bool,
     rewriter: Rewriter,
     cache: ResendCache,
@@ -80,11 +83,13 @@ impl StreamSender {
             red_payload_type: media.red.map(|(send, _)| send),
             clock_rate: media.clock_rate,
             sends: media.direction.sends(),
+            extensions: media.extensions,
             full_intra_only: media.feedback.fir && !media.feedback.pli,
             rewriter: Rewriter::new(media.clock_rate, first.0, first.1),
             cache: ResendCache::default(),
-            congestion: (media.kind == MediaKind::Video)
-                .then(|| Congestion::new(media.feedback.arrivals)),
+            congestion: (media.kind == MediaKind::Video).then(|| {
+                Congestion::new(media.feedback.arrivals || media.extensions.has_sequence())
+            }),
             text: t140::Sender::new(now, media.red.map(|_| media.payload_type)),
             keys: media.keys.first().map(|format| Keys {
                 payload_type: format.payload_type,
@@ -226,6 +231,7 @@ impl StreamSender {
             sequence: numbers.sequence,
             timestamp: numbers.timestamp,
             marker,
+            orientation: None,
             payload,
         }
     }
@@ -291,6 +297,15 @@ impl StreamSender {
     pub(super) fn arrivals(&mut self, now: Instant, fates: Fates<'_>) {
         if let Some(congestion) = &mut self.congestion {
             congestion.arrivals(now, fates);
+        }
+    }
+
+    /// The same by numbers of the whole transport, which are those of our pictures.
+    pub(super) fn transport_arrivals(&mut self, now: Instant, fates: TransportFates<'_>) {
+        if let Some(congestion) = &mut self.congestion
+            && self.extensions.has_sequence()
+        {
+            congestion.transport_arrivals(now, fates);
         }
     }
 

@@ -1,5 +1,6 @@
-//! When packets of one source came, as the sender is told (RFC 8888): kept until it is told, and
-//! read from what a peer tells.
+//! When packets came, as their sender is told: kept until it is told, then written by the numbers
+//! of each source (RFC 8888); and what a peer tells so. [`super::transport`] does it as browsers
+//! want it.
 //!
 //! Ours and no library's, because every packet that is forwarded is noted here.
 
@@ -12,8 +13,10 @@ use crate::rtp::SequenceUnwrapper;
 const KEPT: usize = 256;
 /// With so many it is told at once: nothing may be forgotten before.
 const FULL: u64 = KEPT as u64 / 2;
-/// Units of an arrival in a second.
-const UNITS: u128 = 1_024;
+/// Arrivals are noted in units of 250 µs, the finest that is told.
+pub(super) const NOTED_PER_SECOND: u32 = 4_000;
+/// A report has units of its own, so many in a second.
+const TOLD_PER_SECOND: u32 = 1_024;
 /// The longest time before the report that can be told; the next number says that it is longer.
 const OFFSET_MAX: u16 = 0x1ffd;
 const OFFSET_TOO_LONG: u16 = 0x1ffe;
@@ -22,12 +25,11 @@ const OFFSET_MASK: u16 = 0x1fff;
 /// SSRC, first sequence number, and the number of packets.
 const BLOCK_HEADER_BYTES: usize = 8;
 
-/// The packets of one source that came and were not told yet.
+/// The packets that came, of one numbering, and were not told yet.
 pub(crate) struct Arrivals {
     began: Option<Instant>,
     unwrapper: SequenceUnwrapper,
-    /// By sequence number: when it came, in 1/1024 s since the first one, and one more; 0 if it
-    /// did not.
+    /// By sequence number: when it came since the first one, and one more; 0 if it did not.
     came: Box<[u32; KEPT]>,
     /// The first that is to be told, and the one after the last.
     untold: std::ops::Range<u64>,
@@ -63,7 +65,7 @@ impl Arrivals {
             self.untold = start..self.untold.end.max(start);
         }
         self.untold.end = self.untold.end.max(end);
-        let units = self.units(now) + 1;
+        let units = self.noted(now) + 1;
         let came = &mut self.came[place(sequence)];
         if *came == 0 {
             *came = units;
@@ -71,10 +73,21 @@ impl Arrivals {
         self.untold.end - self.untold.start >= FULL
     }
 
-    fn units(&mut self, now: Instant) -> u32 {
+    fn noted(&mut self, now: Instant) -> u32 {
         let began = *self.began.get_or_insert(now);
         let passed = now.saturating_duration_since(began).as_micros();
-        (passed * UNITS / 1_000_000) as u32
+        (passed * u128::from(NOTED_PER_SECOND) / 1_000_000) as u32
+    }
+
+    /// Takes what was not told yet: the number of the first, and of each whether and when it came,
+    /// in noted units since the first of all.
+    pub(super) fn take(&mut self) -> (u16, impl ExactSizeIterator<Item = Option<u32>>) {
+        let untold = self.untold.start as usize..self.untold.end as usize;
+        self.untold.start = self.untold.end;
+        let first = untold.start as u16;
+        let came = &mut self.came;
+        let taken = untold.map(|at| std::mem::take(&mut came[at % KEPT]).checked_sub(1));
+        (first, taken)
     }
 
     /// Whether there is nothing to tell.
@@ -84,27 +97,22 @@ impl Arrivals {
 
     /// Appends the block about this source, if there is anything to tell.
     pub(super) fn tell(&mut self, now: Instant, ssrc: u32, out: &mut Vec<u8>) {
-        let untold = self.untold.clone();
-        if untold.is_empty() {
+        if self.is_empty() {
             return;
         }
-        let told_at = self.units(now) + 1;
+        let told_at = self.noted(now);
+        let (first, untold) = self.take();
+        let count = untold.len();
         out.extend_from_slice(&ssrc.to_be_bytes());
-        out.extend_from_slice(&(untold.start as u16).to_be_bytes());
-        let count = untold.end - untold.start;
+        out.extend_from_slice(&first.to_be_bytes());
         out.extend_from_slice(&(count as u16).to_be_bytes());
-        for sequence in untold.clone() {
-            let came = std::mem::take(&mut self.came[place(sequence)]);
-            let metric = match came {
-                0 => 0,
-                came => RECEIVED | offset(told_at.saturating_sub(came)),
-            };
-            out.extend_from_slice(&metric.to_be_bytes());
+        for came in untold {
+            let told = |came| RECEIVED | offset(told_at.saturating_sub(came));
+            out.extend_from_slice(&came.map_or(0, told).to_be_bytes());
         }
         if count % 2 == 1 {
             out.extend_from_slice(&[0; 2]);
         }
-        self.untold = untold.end..untold.end;
     }
 }
 
@@ -112,14 +120,14 @@ fn place(sequence: u64) -> usize {
     sequence as usize % KEPT
 }
 
-fn offset(units: u32) -> u16 {
-    u16::try_from(units).map_or(OFFSET_TOO_LONG, |units| {
-        if units <= OFFSET_MAX {
-            units
-        } else {
-            OFFSET_TOO_LONG
-        }
-    })
+fn offset(noted: u32) -> u16 {
+    let told = u64::from(noted) * u64::from(TOLD_PER_SECOND) / u64::from(NOTED_PER_SECOND);
+    let told = u16::try_from(told).unwrap_or(OFFSET_TOO_LONG);
+    if told > OFFSET_MAX {
+        OFFSET_TOO_LONG
+    } else {
+        told
+    }
 }
 
 /// What a report says of one packet.
@@ -157,7 +165,7 @@ fn fate(metric: u16) -> Fate {
         return Fate::Lost;
     }
     let offset = metric & OFFSET_MASK;
-    let micros = u64::from(offset) * 1_000_000 / UNITS as u64;
+    let micros = u64::from(offset) * 1_000_000 / u64::from(TOLD_PER_SECOND);
     let before = (offset < OFFSET_TOO_LONG).then(|| Duration::from_micros(micros));
     Fate::Came { before }
 }

@@ -19,7 +19,10 @@ use rtc_rtcp::transport_feedbacks::transport_layer_nack::{
 use rtc_shared::marshal::Marshal;
 
 use super::arrivals::Arrivals;
-use super::{ARRIVALS_FORMAT, TRANSPORT_FEEDBACK, ntp};
+use super::{ARRIVALS_FORMAT, TRANSPORT_FEEDBACK, TRANSPORT_FORMAT, ntp};
+
+/// In the first byte: the last one says how many of the last are none.
+const PADDED: u8 = 0x20;
 
 /// What a sender report says about our stream.
 #[derive(Debug, Clone, Copy)]
@@ -128,10 +131,7 @@ impl Compound {
         middle_ntp: u32,
         sources: impl Iterator<Item = (u32, &'a mut Arrivals)>,
     ) -> Self {
-        let start = self.bytes.len();
-        let header = [0x80 | ARRIVALS_FORMAT, TRANSPORT_FEEDBACK, 0, 0];
-        self.bytes.extend_from_slice(&header);
-        self.bytes.extend_from_slice(&self.ssrc.to_be_bytes());
+        let start = self.begin_feedback(ARRIVALS_FORMAT);
         let blocks = self.bytes.len();
         for (ssrc, arrivals) in sources {
             arrivals.tell(now, ssrc, &mut self.bytes);
@@ -141,9 +141,46 @@ impl Compound {
             return self;
         }
         self.bytes.extend_from_slice(&middle_ntp.to_be_bytes());
+        self.end_feedback(start);
+        self
+    }
+
+    /// When packets came by the numbers that browsers go by; `number` is that of the report.
+    /// Nothing if there is nothing to tell.
+    pub(crate) fn transport_arrivals(
+        mut self,
+        media_ssrc: u32,
+        number: u8,
+        arrivals: &mut Arrivals,
+    ) -> Self {
+        let start = self.begin_feedback(TRANSPORT_FORMAT);
+        self.bytes.extend_from_slice(&media_ssrc.to_be_bytes());
+        if arrivals.tell_transport(number, &mut self.bytes) {
+            self.end_feedback(start);
+        } else {
+            self.bytes.truncate(start);
+        }
+        self
+    }
+
+    fn begin_feedback(&mut self, format: u8) -> usize {
+        let start = self.bytes.len();
+        let header = [0x80 | format, TRANSPORT_FEEDBACK, 0, 0];
+        self.bytes.extend_from_slice(&header);
+        self.bytes.extend_from_slice(&self.ssrc.to_be_bytes());
+        start
+    }
+
+    /// Fills up the last word, and says how long it has become (RFC 3550 section 6.4.1).
+    fn end_feedback(&mut self, start: usize) {
+        let missing = (self.bytes.len() - start).wrapping_neg() % 4;
+        if missing > 0 {
+            self.bytes[start] |= PADDED;
+            self.bytes.resize(self.bytes.len() + missing - 1, 0);
+            self.bytes.push(missing as u8);
+        }
         let words = (self.bytes.len() - start) / 4 - 1;
         self.bytes[start + 2..start + 4].copy_from_slice(&(words as u16).to_be_bytes());
-        self
     }
 
     pub(crate) fn rate(self, media_ssrc: u32, bps: u32) -> Self {

@@ -1,5 +1,5 @@
 //! RTCP over rtc-rtcp: what we read from a compound packet, what we write into one
-//! ([`compound`]), when packets came ([`arrivals`]), and the reception statistics of a source
+//! ([`compound`]), when packets came ([`arrivals`], [`transport`]), and the reception statistics of a source
 //! ([`reception`]).
 
 mod arrivals;
@@ -7,6 +7,7 @@ mod compound;
 mod reception;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use rtc_shared::marshal::Unmarshal;
 pub(crate) use arrivals::{Arrivals, Fate, Fates};
 pub(crate) use compound::{Compound, Sent};
 pub(crate) use reception::Reception;
+pub(crate) use transport::{TICK, TransportFates};
 
 /// Seconds added to our own uptime in sender reports: any epoch does, only differences are used.
 const NTP_EPOCH_S: u64 = 0x8000_0000;
@@ -33,9 +35,11 @@ const RECEIVER_REPORT: u8 = 201;
 const GOODBYE: u8 = 203;
 const TRANSPORT_FEEDBACK: u8 = 205;
 const PAYLOAD_FEEDBACK: u8 = 206;
-/// Formats of feedback (RFC 4585, RFC 5104, RFC 8888, draft-alvestrand-rmcat-remb-03).
+/// Formats of feedback (RFC 4585, RFC 5104, RFC 8888, draft-holmer-rmcat-transport-wide-cc-extensions-01,
+/// draft-alvestrand-rmcat-remb-03).
 const NACK_FORMAT: u8 = 1;
 const ARRIVALS_FORMAT: u8 = 11;
+const TRANSPORT_FORMAT: u8 = 15;
 const PICTURE_LOSS_FORMAT: u8 = 1;
 const FULL_INTRA_FORMAT: u8 = 4;
 const RATE_FORMAT: u8 = 15;
@@ -58,6 +62,8 @@ pub(crate) enum Incoming<'a> {
     FullIntra { ssrc: u32, number: u8 },
     /// What became of packets of one stream.
     Arrivals(Fates<'a>),
+    /// The same by the numbers that browsers go by.
+    TransportArrivals(TransportFates<'a>),
     /// How many bits a second the peer takes.
     Rate { bps: f32 },
     /// Sources that end.
@@ -106,6 +112,12 @@ fn read<'a>(packet: &'a [u8], found: &mut Vec<Incoming<'a>>) {
         (TRANSPORT_FEEDBACK, ARRIVALS_FORMAT) => {
             let blocks = packet.get(HEADER_BYTES + SSRC_BYTES..).unwrap_or_default();
             found.extend(arrivals::read(blocks).map(Incoming::Arrivals));
+        }
+        (TRANSPORT_FEEDBACK, TRANSPORT_FORMAT) => {
+            let body = packet
+                .get(HEADER_BYTES + 2 * SSRC_BYTES..)
+                .unwrap_or_default();
+            found.extend(TransportFates::read(body).map(Incoming::TransportArrivals));
         }
         (TRANSPORT_FEEDBACK, NACK_FORMAT) => {
             let nack = decoded::<TransportLayerNack>(packet);

@@ -198,3 +198,85 @@ fn many_arrivals_are_to_be_told_at_once_and_nothing_is_told_twice_or_of_another_
     let came = told.values().filter(|fate| **fate != Fate::Lost).count();
     assert!(came > 60_000, "{came}");
 }
+
+#[test]
+fn browsers_read_what_we_tell_of_arrivals_and_we_what_they_tell() {
+    use rtc_interceptor::convert_twcc;
+    use rtc_rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
+    use rtc_shared::marshal::Marshal;
+
+    let begin = start();
+    let mut dice = Dice::new(9);
+    for round in 0..200_u32 {
+        let mut arrivals = Arrivals::default();
+        let mut now = begin;
+        arrivals.note(now, 65_500);
+        let count = dice.below(100) as u16;
+        let mut expected = vec![(65_500_u16, Duration::ZERO)];
+        for n in 1..=count {
+            // Mostly at once, sometimes late, sometimes never, now and then the wrong way round.
+            now += Duration::from_micros(250 * dice.below(600));
+            if dice.chance(80) {
+                let sequence = 65_500_u16.wrapping_add(n ^ u16::from(dice.chance(10)));
+                let known = expected.iter().any(|(known, _)| *known == sequence);
+                arrivals.note(now, sequence);
+                if !known {
+                    expected.push((sequence, now - begin));
+                }
+            }
+        }
+        expected.sort_by_key(|(sequence, _)| sequence.wrapping_sub(65_500));
+        let compound = Compound::receiver(1, Vec::new());
+        let bytes = compound
+            .transport_arrivals(2, round as u8, &mut arrivals)
+            .into_bytes();
+        let mut theirs = &bytes[8..];
+        let theirs = TransportLayerCc::unmarshal(&mut theirs).unwrap();
+        assert_eq!((theirs.sender_ssrc, theirs.media_ssrc), (1, 2));
+        let read: Vec<_> = convert_twcc(&theirs)
+            .into_iter()
+            .filter_map(|packet| Some((packet.sequence_number, packet.arrival?)))
+            .collect();
+        assert_eq!(read, expected, "round {round}");
+
+        // And back, as they would write it.
+        let mut bytes = Compound::receiver(1, Vec::new()).into_bytes();
+        bytes.extend(theirs.marshal().unwrap());
+        let parsed = parse(&bytes);
+        let [Incoming::TransportArrivals(fates)] = parsed[..] else {
+            panic!("{parsed:?}");
+        };
+        let ours: Vec<_> = fates
+            .came()
+            .map(|(sequence, ticks)| {
+                let ticks = u32::try_from(i64::from(fates.reference) + ticks).unwrap();
+                (sequence, TICK * ticks)
+            })
+            .collect();
+        assert_eq!(ours, expected, "round {round}");
+    }
+}
+
+#[test]
+fn a_report_that_claims_more_packets_than_it_tells_of_ends_where_it_ends() {
+    let claims_all = |chunks: &[u16]| {
+        let mut packet = vec![0x80 | TRANSPORT_FORMAT, TRANSPORT_FEEDBACK, 0, 0];
+        packet.extend([0; 8]);
+        packet.extend([0, 0, 0xff, 0xff, 0, 0, 1, 0]);
+        packet.extend(chunks.iter().flat_map(|chunk| chunk.to_be_bytes()));
+        let words = packet.len() / 4 - 1;
+        packet.resize(4 * (words + 1), 0);
+        packet[3] = words as u8;
+        let parsed = parse(&packet);
+        let [Incoming::TransportArrivals(fates)] = parsed[..] else {
+            panic!("{parsed:?}");
+        };
+        fates.came().count()
+    };
+    // Nine of the longest runs are enough; what is left of a hundred is times of packets.
+    assert_eq!(claims_all(&[0x3fff; 100]), 2 * 91);
+    assert_eq!(claims_all(&[0x3fff; 9]), 0, "the times are missing");
+    assert_eq!(claims_all(&[0x1fff; 100]), 0, "none came");
+    assert_eq!(claims_all(&[0x7fff; 100]), 0, "nobody says when");
+    assert!(claims_all(&[0xd555; 60]) <= 60 * 7);
+}

@@ -1,5 +1,6 @@
 //! What an offer and its answer agreed on.
 
+use crate::extension::ExtensionIds;
 use crate::rtp::MediaKind;
 
 use super::Direction;
@@ -15,6 +16,9 @@ pub struct Feedback {
     pub fir: bool,
     /// The fate of every packet can be told (RFC 8888).
     pub arrivals: bool,
+    /// The same can be told by numbers of the whole transport
+    /// (draft-holmer-rmcat-transport-wide-cc-extensions-01), as browsers do.
+    pub transport: bool,
     /// A highest rate can be told (draft-alvestrand-rmcat-remb-03).
     pub rate: bool,
 }
@@ -55,6 +59,8 @@ pub struct NegotiatedMedia {
     pub direction: Direction,
     /// What RTCP feedback may be used.
     pub feedback: Feedback,
+    /// Header extensions.
+    pub extensions: ExtensionIds,
     /// The format parameters of the peer's payload type, as it wrote them.
     pub remote_parameters: Option<String>,
     /// SSRCs the peer announced.

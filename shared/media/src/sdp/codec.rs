@@ -1,5 +1,6 @@
 //! Which of the formats of an m-line are ours.
 
+use crate::extension::ExtensionIds;
 use crate::h264;
 use crate::rtp::MediaKind;
 
@@ -121,11 +122,31 @@ pub(super) fn feedback(media: &MediaDescription, payload_type: u8) -> Feedback {
             "nack pli" => found.pli = true,
             "ccm fir" => found.fir = true,
             "ack ccfb" => found.arrivals = true,
+            "transport-cc" => found.transport = true,
             "goog-remb" => found.rate = true,
             _ => {}
         }
     }
+    // One way to tell is enough, and the one without extensions is the standard.
+    found.transport &= !found.arrivals;
     found
+}
+
+/// The header extensions that both know; only pictures have any.
+pub(super) fn extensions(
+    media: &MediaDescription,
+    kind: MediaKind,
+    feedback: Feedback,
+) -> ExtensionIds {
+    if kind != MediaKind::Video {
+        return ExtensionIds::default();
+    }
+    let known = ExtensionIds::agreed(media.attributes.all("extmap"));
+    if feedback.transport {
+        known
+    } else {
+        known.without_sequence()
+    }
 }
 
 pub(super) fn remote_ssrcs(media: &MediaDescription) -> Vec<u32> {

@@ -6,6 +6,7 @@ use super::SessionDescription;
 use super::codec::{Chosen, payload_types};
 use super::policy::{AcceptedOffer, Local};
 use super::{Attributes, Candidate, Direction, Feedback, MediaDescription, Origin};
+use crate::extension::ExtensionIds;
 use crate::h264;
 use crate::rtp::MediaKind;
 
@@ -26,6 +27,7 @@ pub fn write_offer(local: &Local, kinds: &[MediaKind]) -> SessionDescription {
             pli: true,
             fir: true,
             arrivals: true,
+            transport: true,
             rate: true,
         };
         let line = Line {
@@ -35,6 +37,10 @@ pub fn write_offer(local: &Local, kinds: &[MediaKind]) -> SessionDescription {
             chosen: payload_types(*kind),
             direction: Direction::SendRecv,
             feedback,
+            extensions: match kind {
+                MediaKind::Video => ExtensionIds::OURS,
+                MediaKind::Audio | MediaKind::Text => ExtensionIds::default(),
+            },
             profile: h264::PROFILE_LEVEL_ID.to_owned(),
             transport: 0,
             reduced_size: false,
@@ -93,6 +99,7 @@ pub fn write_answer(
             },
             direction: agreed.direction,
             feedback: agreed.feedback,
+            extensions: agreed.extensions,
             profile: profile.unwrap_or(h264::PROFILE_LEVEL_ID).to_owned(),
             transport: agreed.transport,
             reduced_size: media.attributes.has("rtcp-rsize"),
@@ -136,6 +143,7 @@ struct Line {
     chosen: Chosen,
     direction: Direction,
     feedback: Feedback,
+    extensions: ExtensionIds,
     profile: String,
     transport: usize,
     reduced_size: bool,
@@ -156,6 +164,9 @@ fn write_line(local: &Local, line: Line) -> MediaDescription {
     attributes.flag("rtcp-mux");
     if line.reduced_size {
         attributes.flag("rtcp-rsize");
+    }
+    for extmap in line.extensions.extmaps() {
+        attributes.push("extmap", extmap);
     }
     let formats = write_codec(&mut attributes, &line);
     if line.direction.sends()
@@ -207,6 +218,7 @@ fn write_codec(attributes: &mut Attributes, line: &Line) -> Vec<String> {
                 ("nack", line.feedback.nack),
                 ("nack pli", line.feedback.pli),
                 ("ccm fir", line.feedback.fir),
+                ("transport-cc", line.feedback.transport),
                 ("goog-remb", line.feedback.rate),
             ];
             for (name, _) in feedback.into_iter().filter(|(_, agreed)| *agreed) {

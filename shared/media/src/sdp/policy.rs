@@ -10,7 +10,7 @@ use crate::error::{MediaError, Refusal};
 use crate::rtp::MediaKind;
 
 use super::codec::{
-    agreed_keys, choose, codec_name, feedback, kind_of, payload_types, remote_ssrcs,
+    agreed_keys, choose, codec_name, extensions, feedback, kind_of, payload_types, remote_ssrcs,
 };
 use super::transport::{Transports, is_encrypted};
 use super::{MediaDescription, Negotiated, NegotiatedMedia, SessionDescription};
@@ -96,6 +96,7 @@ fn accept_line(
     }
     let transport = transports.of_line(offer, media)?;
     let format = chosen.payload_type.to_string();
+    let feedback = feedback(media, chosen.payload_type);
     Ok(NegotiatedMedia {
         kind,
         line,
@@ -107,7 +108,8 @@ fn accept_line(
         keys: agreed_keys(&chosen.keys, &chosen.keys),
         clock_rate: kind.clock_rate(),
         direction: media.direction(offer).reversed(),
-        feedback: feedback(media, chosen.payload_type),
+        feedback,
+        extensions: extensions(media, kind, feedback),
         remote_parameters: media.fmtp(&format).map(str::to_owned),
         remote_ssrcs: remote_ssrcs(media),
         transport,
@@ -152,6 +154,7 @@ pub fn accept_answer(
             .map_err(MediaError::NotAcceptable)?;
         let format = chosen.payload_type.to_string();
         let ours = payload_types(*kind);
+        let feedback = feedback(media, chosen.payload_type);
         negotiated.media.push(NegotiatedMedia {
             kind: *kind,
             line,
@@ -163,7 +166,8 @@ pub fn accept_answer(
             keys: agreed_keys(&chosen.keys, &ours.keys),
             clock_rate: kind.clock_rate(),
             direction: media.direction(answer).reversed(),
-            feedback: feedback(media, chosen.payload_type),
+            feedback,
+            extensions: extensions(media, *kind, feedback),
             remote_parameters: media.fmtp(&format).map(str::to_owned),
             remote_ssrcs: remote_ssrcs(media),
             transport,

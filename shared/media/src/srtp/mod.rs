@@ -273,6 +273,7 @@ mod tests {
             sequence,
             timestamp: 1,
             marker: false,
+            orientation: None,
             payload,
         };
         packet.to_bytes()

@@ -24,6 +24,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, RngCore, SeedableRng};
 
 use crate::error::MediaError;
+use crate::extension::ExtensionIds;
 use crate::g711::Law;
 use crate::rtcp::{self, Compound, Incoming, Reception, Sent};
 use crate::rtp::{MediaKind, RtpPacket, is_rtcp};
@@ -447,6 +448,7 @@ impl TrunkLeg {
                 | Incoming::PictureLoss { .. }
                 | Incoming::FullIntra { .. }
                 | Incoming::Arrivals(_)
+                | Incoming::TransportArrivals(_)
                 | Incoming::Rate { .. }
                 | Incoming::Goodbye { .. } => {} // SIP ends calls
             }
@@ -591,11 +593,12 @@ impl TrunkLeg {
             sequence: self.sending.sequence,
             timestamp,
             marker,
+            orientation: None,
             payload,
         };
         self.sending.sequence = self.sending.sequence.wrapping_add(1);
         let mut datagram = Vec::new();
-        packet.view().write(&mut datagram);
+        packet.view().write(ExtensionIds::default(), &mut datagram);
         let srtp = self.srtp.as_mut();
         if srtp.is_none_or(|srtp| srtp.seal_rtp(&mut datagram, 0)) {
             self.stats.packets_sent += 1;

@@ -64,6 +64,7 @@ impl WebEnd {
                 sequence: 0,
                 timestamp: 0,
                 marker: false,
+                orientation: None,
                 payload: vec![7; bytes.saturating_sub(OVERHEAD_BYTES)].into(),
             },
             received: 0,

@@ -34,13 +34,26 @@ fn r44_a_browsers_offer_is_answered_with_its_own_payload_types() {
     let feedback: Vec<&str> = video.attributes.all("rtcp-fb").collect();
     assert_eq!(
         feedback,
-        ["108 nack", "108 nack pli", "108 ccm fir", "108 goog-remb"]
+        [
+            "108 nack",
+            "108 nack pli",
+            "108 ccm fir",
+            "108 transport-cc",
+            "108 goog-remb"
+        ]
+    );
+    assert!(!audio.attributes.has("extmap"));
+    let extmaps: Vec<&str> = video.attributes.all("extmap").collect();
+    let sequence = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+    assert_eq!(
+        extmaps,
+        ["13 urn:3gpp:video-orientation", &format!("3 {sequence}")]
     );
     for media in [audio, video] {
         assert_eq!(media.protocol, "UDP/TLS/RTP/SAVPF");
         assert_eq!(media.attributes.get("setup"), Some("passive"));
         assert!(media.attributes.has("rtcp-mux") && media.attributes.has("end-of-candidates"));
-        assert!(!media.attributes.has("extmap") && !media.attributes.has("ice-options"));
+        assert!(!media.attributes.has("ice-options"));
         assert_eq!(media.attributes.all("candidate").count(), 1);
         assert_eq!(media.direction(&answer), Direction::SendRecv);
         assert_eq!(media.port, 5000);

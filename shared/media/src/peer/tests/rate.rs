@@ -43,9 +43,39 @@ impl Stream {
     }
 }
 
+/// Both ends with what the offer says after `edit`.
+fn world_of(seed: u64, edit: impl Fn(&str) -> String) -> World {
+    let net = Network::new(seed);
+    let now = net.now;
+    let (mut alice, offer) = Peer::offerer(config(ALICE, 1), now).unwrap();
+    let edited = edit(&offer);
+    assert_ne!(edited, offer);
+    let (bob, answer) = Peer::answerer(config(BOB, 2), now, &edited).unwrap();
+    alice.accept_answer(now, &answer).unwrap();
+    let heard = [Heard::default(), Heard::default()];
+    let peers = [alice, bob];
+    World { net, peers, heard }
+}
+
+fn without_ccfb(offer: &str) -> String {
+    offer.replace("a=rtcp-fb:* ack ccfb\r\n", "")
+}
+
 #[test]
 fn v2_a_path_that_narrows_is_noticed_and_what_waits_there_stays_short() {
-    let mut stream = Stream::new(World::usual(1));
+    narrows(Stream::new(World::usual(1)));
+}
+
+#[test]
+fn v2_the_same_where_a_browser_tells_by_numbers_of_the_transport() {
+    let stream = Stream::new(world_of(1, without_ccfb));
+    let agreed = stream.world.peers[0].negotiated();
+    let video = agreed.get(MediaKind::Video).unwrap();
+    assert!(video.feedback.transport && !video.feedback.arrivals);
+    narrows(stream);
+}
+
+fn narrows(mut stream: Stream) {
     stream.send(3 * SECOND);
     assert!(stream.rate() >= RATE_START_BPS, "{}", stream.rate());
     stream.world.net.rate_bps = Some(400_000);
@@ -64,16 +94,14 @@ fn v2_a_path_that_narrows_is_noticed_and_what_waits_there_stays_short() {
 
 #[test]
 fn without_reports_of_arrivals_loss_alone_makes_it_slower() {
-    let net = Network::new(2);
-    let now = net.now;
-    let (mut alice, offer) = Peer::offerer(config(ALICE, 1), now).unwrap();
-    let (bob, answer) = Peer::answerer(config(BOB, 2), now, &offer).unwrap();
-    let older = answer.replace("a=rtcp-fb:* ack ccfb\r\n", "");
-    assert_ne!(older, answer);
-    alice.accept_answer(now, &older).unwrap();
-    let heard = [Heard::default(), Heard::default()];
-    let peers = [alice, bob];
-    let mut stream = Stream::new(World { net, peers, heard });
+    let older = |offer: &str| {
+        let lines = without_ccfb(offer);
+        let lines = lines.split_inclusive('\n');
+        lines
+            .filter(|line| !line.contains("transport-cc"))
+            .collect()
+    };
+    let mut stream = Stream::new(world_of(2, older));
     stream.world.net.loss = 30;
     stream.send(20 * SECOND);
     let slow = stream.rate();
