@@ -3,11 +3,15 @@
 //!
 //! `cargo peerbench <floor|sfu|three|fanout|turn>`. Both programs run in turn, five rounds, under
 //! the same load; the cost is the time that their processes were on a processor, for a million
-//! packets that arrived. `cargo peerbench scale` shows what more sessions cost us. Needs Linux; a peer is a package of Debian.
+//! packets that arrived. `cargo peerbench scale` shows what more sessions cost us, `calls` how many
+//! calls one core carries, and `delay` how much later a packet comes for going through us. Needs
+//! Linux; a peer is a package of Debian.
 //! What it is not: a test; the figures depend on the machine. The last line is for programs.
 //! Start reading at [`Shape`].
 
 mod bare;
+mod call_end;
+mod calls;
 mod coturn;
 mod cpu;
 mod daemon;
@@ -294,6 +298,8 @@ fn run(name: Option<&str>) -> Outcome<ExitCode> {
         Some("turn-server") => turn::serve()?,
         Some("fan") => fan::serve()?,
         Some("scale") => scale::run(SHAPES[0])?,
+        Some("calls") => calls::most()?,
+        Some("delay") => calls::delay()?,
         Some(name) => {
             let shape = SHAPES.into_iter().find(|shape| shape.name == name);
             let shape =

@@ -1,12 +1,14 @@
 //! What more sessions cost: the same forwarding for 1, 10, 100 and 1000 of them, and the memory
 //! that one takes.
 //!
-//! Twice: with as many packets in all, so that each session has fewer, and with as many in each.
+//! Twice: with as many packets in all, so that each session has fewer, and with as many in each. The
+//! floor is measured beside it: many sessions are dearer for the kernel, too, which can join fewer
+//! datagrams.
 
 use std::fs;
 
 use super::load::Rate;
-use super::{LASTING, Outcome, Shape, forwarded, measure, median};
+use super::{LASTING, Outcome, Rig, Shape, floor, forwarded, measure, median};
 
 const SESSIONS: [usize; 4] = [1, 10, 100, 1_000];
 /// Of all sessions together.
@@ -25,7 +27,11 @@ fn resident(pid: u32) -> Outcome<u64> {
 }
 
 /// Cost of a packet for each number of sessions, and memory.
-fn costs(shape: Shape, packets: impl Fn(usize) -> u64) -> Outcome<(Vec<f64>, Vec<u64>)> {
+fn costs(
+    shape: Shape,
+    rig: fn(Shape) -> Outcome<Rig>,
+    packets: fn(usize) -> u64,
+) -> Outcome<(Vec<f64>, Vec<u64>)> {
     let (mut costs, mut memory) = (Vec::new(), Vec::new());
     for sessions in SESSIONS {
         let rate = Rate {
@@ -40,7 +46,7 @@ fn costs(shape: Shape, packets: impl Fn(usize) -> u64) -> Outcome<(Vec<f64>, Vec
         let mut rounds = Vec::new();
         let mut bytes = 0;
         for _ in 0..ROUNDS {
-            let rig = forwarded(shape, "plane")?;
+            let rig = rig(shape)?;
             let pid = rig.pid;
             let ((cost, counts), taken) = measure(rig, rate, || resident(pid))?;
             bytes = taken?;
@@ -70,17 +76,22 @@ fn row(costs: &[f64]) -> String {
 
 /// Measures, and prints one line of figures at the end.
 pub(crate) fn run(shape: Shape) -> Outcome<()> {
-    let (in_all, memory) = costs(shape, |_| PACKETS_IN_ALL)?;
-    let (of_each, _) = costs(shape, |sessions| PACKETS_OF_EACH * sessions as u64)?;
+    let ours = |shape| forwarded(shape, "plane");
+    let (in_all, memory) = costs(shape, ours, |_| PACKETS_IN_ALL)?;
+    let (bare, _) = costs(shape, floor, |_| PACKETS_IN_ALL)?;
+    let (of_each, _) = costs(shape, ours, |sessions| PACKETS_OF_EACH * sessions as u64)?;
     let [one, .., many] = memory[..] else {
         return Err("nothing was measured".into());
     };
     let more = (SESSIONS[SESSIONS.len() - 1] - SESSIONS[0]) as u64;
     let each = many.saturating_sub(one) / more / 1024;
     println!(
-        "scale in_all: {} growth={:.2} | of_each: {} growth={:.2} | memory_kib={each}",
+        "scale in_all: {} growth={:.2} | floor: {} growth={:.2} | of_each: {} growth={:.2} | \
+         memory_kib={each}",
         row(&in_all),
         growth(&in_all),
+        row(&bare),
+        growth(&bare),
         row(&of_each),
         growth(&of_each),
     );

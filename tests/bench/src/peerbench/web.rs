@@ -96,7 +96,10 @@ impl WebEnd {
     }
 }
 
-fn prepare(local: IpAddr, certificate: &Certificate) -> Outcome<(UdpSocket, PeerConfig)> {
+pub(crate) fn prepare(
+    local: IpAddr,
+    certificate: &Certificate,
+) -> Outcome<(UdpSocket, PeerConfig)> {
     let socket = UdpSocket::bind((local, 0))?;
     socket.set_nonblocking(true)?;
     let mut seed = [0; 32];
