@@ -375,9 +375,14 @@ fn how_a_telephone_is_held_is_passed_on_and_stays_until_it_is_turned() {
         }
         world.run(Duration::from_millis(33));
     }
-    let turned = |(leg, event): &(Leg, PeerEvent)| match event {
-        PeerEvent::Frame { orientation, .. } if *leg == Leg::Interpreter => Some(*orientation),
-        _ => None,
+    let turned = |(leg, event): &(Leg, PeerEvent)| {
+        if let PeerEvent::Frame { orientation, .. } = event
+            && *leg == Leg::Interpreter
+        {
+            Some(*orientation)
+        } else {
+            None
+        }
     };
     let turned: Vec<_> = world.got.iter().filter_map(turned).collect();
     assert_eq!(turned, [1, 1, 3].map(Orientation::new));
