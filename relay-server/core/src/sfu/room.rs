@@ -109,7 +109,8 @@ impl Party for Leg {
 
 /// Forwards between the WebRTC peers of a session.
 pub struct Room<L> {
-    peers: BTreeMap<L, Peer>,
+    /// Each in memory of its own: a map keeps room for several beside each other.
+    peers: BTreeMap<L, Box<Peer>>,
     /// What the path to each takes, in bits of video a second.
     rates: BTreeMap<L, u32>,
     bridged: bool,
@@ -140,7 +141,7 @@ impl<L: Party> Room<L> {
     pub fn join(&mut self, now: Instant, leg: L, peer: Peer) {
         self.leave(now, leg);
         if leg.watched().is_some() {
-            self.peers.insert(leg, peer);
+            self.peers.insert(leg, Box::new(peer));
             self.settle(now);
         }
     }
@@ -190,7 +191,7 @@ impl<L: Party> Room<L> {
     /// The peer of a leg, to read its statistics or give it an answer.
     pub fn peer_mut(&mut self, leg: L) -> Option<&mut Peer> {
         self.moved = true;
-        self.peers.get_mut(&leg)
+        self.peers.get_mut(&leg).map(Box::as_mut)
     }
 
     /// The figures of all peers.
@@ -215,7 +216,7 @@ impl<L: Party> Room<L> {
             self.forward(now, leg, packet, batch);
         }
         // What is passed on leaves nothing to do, unless at its source.
-        if !self.peers.get(&leg).is_some_and(Peer::is_quiet) {
+        if !self.peers.get(&leg).is_some_and(|peer| peer.is_quiet()) {
             self.settle(now);
         }
     }
@@ -252,7 +253,7 @@ impl<L: Party> Room<L> {
     pub fn poll_timeout(&mut self) -> Option<Instant> {
         if std::mem::take(&mut self.moved) {
             let peers = self.peers.values_mut();
-            self.deadline = peers.filter_map(Peer::poll_timeout).min();
+            self.deadline = peers.filter_map(|peer| peer.poll_timeout()).min();
         }
         self.deadline
     }

@@ -6,13 +6,39 @@ use crate::forward::is_newer;
 
 /// Packets whose fate is unknown, the newest ones: 4 s of pictures at the highest rate.
 const KEPT: usize = 1_024;
+/// Departures are counted in these since the first: four days fit, longer than any call.
+const TICK_MICROS: u128 = 100;
 
+/// One packet in as little memory as may be: every packet that is forwarded is noted, for
+/// thousands of streams in turn.
 #[derive(Debug, Clone, Copy)]
 struct Packet {
     sequence: u16,
-    bytes: usize,
-    departure: Instant,
-    came: Option<Came>,
+    bytes: u16,
+    departure: u32,
+    fate: Fate,
+}
+
+/// When a packet came on the peer's clock, in microseconds, or what else is known of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fate(u64);
+
+impl Fate {
+    const UNKNOWN: Self = Self(u64::MAX);
+    const AT_SOME_TIME: Self = Self(u64::MAX - 1);
+
+    fn new(came: Came) -> Self {
+        let micros = came.0.map(|at| u64::try_from(at.as_micros()).ok());
+        micros.flatten().map_or(Self::AT_SOME_TIME, Self)
+    }
+
+    fn came(self) -> Option<Came> {
+        match self {
+            Self::UNKNOWN => None,
+            Self::AT_SOME_TIME => Some(Came(None)),
+            Self(micros) => Some(Came(Some(Duration::from_micros(micros)))),
+        }
+    }
 }
 
 /// When a packet came on the peer's clock; `None`: too long before the report, or after it.
@@ -28,10 +54,25 @@ pub(super) struct Outcome {
     pub(super) came: Option<Came>,
 }
 
+impl Packet {
+    /// No packet has no bytes.
+    const NONE: Self = Self {
+        sequence: 0,
+        bytes: 0,
+        departure: 0,
+        fate: Fate::UNKNOWN,
+    };
+
+    fn is(&self, sequence: u16) -> bool {
+        self.sequence == sequence && self.bytes > 0
+    }
+}
+
 /// Packets by their sequence numbers, in one place of memory.
 #[derive(Debug)]
 pub(super) struct Sent {
-    packets: Box<[Option<Packet>; KEPT]>,
+    began: Option<Instant>,
+    packets: Box<[Packet; KEPT]>,
     /// The next whose outcome is to be told.
     next: Option<u16>,
     /// The latest that came.
@@ -41,7 +82,8 @@ pub(super) struct Sent {
 impl Default for Sent {
     fn default() -> Self {
         Self {
-            packets: Box::new([None; KEPT]),
+            began: None,
+            packets: Box::new([Packet::NONE; KEPT]),
             next: None,
             highest: None,
         }
@@ -52,19 +94,23 @@ impl Sent {
     /// A packet goes out; one that goes out again keeps its first departure.
     pub(super) fn note(&mut self, now: Instant, sequence: u16, bytes: usize) {
         self.next.get_or_insert(sequence);
-        self.packets[usize::from(sequence) % KEPT] = Some(Packet {
+        let began = *self.began.get_or_insert(now);
+        let ticks = now.saturating_duration_since(began).as_micros() / TICK_MICROS;
+        self.packets[usize::from(sequence) % KEPT] = Packet {
             sequence,
-            bytes,
-            departure: now,
-            came: None,
-        });
+            bytes: u16::try_from(bytes).unwrap_or(u16::MAX),
+            departure: u32::try_from(ticks).unwrap_or(u32::MAX),
+            fate: Fate::UNKNOWN,
+        };
     }
 
     /// The peer tells that a packet came. What was told before counts.
     pub(super) fn came(&mut self, sequence: u16, came: Came) {
-        let packet = self.packets[usize::from(sequence) % KEPT].as_mut();
-        if let Some(packet) = packet.filter(|packet| packet.sequence == sequence) {
-            packet.came.get_or_insert(came);
+        let packet = &mut self.packets[usize::from(sequence) % KEPT];
+        if packet.is(sequence) {
+            if packet.fate == Fate::UNKNOWN {
+                packet.fate = Fate::new(came);
+            }
             if self
                 .highest
                 .is_none_or(|highest| is_newer(sequence, highest))
@@ -90,15 +136,17 @@ impl Sent {
         };
         loop {
             let place = &mut self.packets[usize::from(sequence) % KEPT];
-            let packet = place.take_if(|packet| packet.sequence == sequence);
+            let known = place.is(sequence);
+            let packet = known.then(|| std::mem::replace(place, Packet::NONE));
             let last = sequence == highest;
             sequence = sequence.wrapping_add(1);
             self.next = Some(sequence);
-            if let Some(packet) = packet {
+            if let (Some(packet), Some(began)) = (packet, self.began) {
+                let ticks = u64::from(packet.departure) * TICK_MICROS as u64;
                 return Some(Outcome {
-                    bytes: packet.bytes,
-                    departure: packet.departure,
-                    came: packet.came,
+                    bytes: usize::from(packet.bytes),
+                    departure: began + Duration::from_micros(ticks),
+                    came: packet.fate.came(),
                 });
             }
             if last {
