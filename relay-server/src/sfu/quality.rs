@@ -100,6 +100,8 @@ fn count(leg: Leg, before: &PeerStats, after: &PeerStats) {
         add("visavis_media_keyframe_requests_total", "out", |k| {
             k.plis_sent
         });
+        add("visavis_media_arrivals_total", "in", |k| k.arrivals_heard);
+        add("visavis_media_arrivals_total", "out", |k| k.arrivals_told);
         add("visavis_media_pictures_total", "in", |k| k.pictures);
         add("visavis_media_freezes_total", "in", |k| k.freezes);
     }

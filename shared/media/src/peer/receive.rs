@@ -381,6 +381,7 @@ impl StreamReceiver {
         let mut arrivals = self.sources.iter().filter_map(|one| one.arrivals.as_ref());
         let any = arrivals.any(|arrivals| !arrivals.is_empty());
         let any = any || !self.transport_arrivals.is_empty();
+        self.counters.arrivals_told += u64::from(any);
         self.arrivals_due = any.then_some(now + ARRIVALS_INTERVAL);
         any
     }
@@ -431,6 +432,7 @@ impl StreamReceiver {
         counters.frames_received = own.frames_received;
         counters.nacks_sent = own.nacks_sent;
         counters.plis_sent = own.plis_sent;
+        counters.arrivals_told = own.arrivals_told;
         let lost: u64 = self
             .sources
             .iter()

@@ -295,6 +295,7 @@ impl StreamSender {
 
     /// The peer tells what became of packets.
     pub(super) fn arrivals(&mut self, now: Instant, fates: Fates<'_>) {
+        self.counters.arrivals_heard += 1;
         if let Some(congestion) = &mut self.congestion {
             congestion.arrivals(now, fates);
         }
@@ -305,6 +306,7 @@ impl StreamSender {
         if let Some(congestion) = &mut self.congestion
             && self.extensions.has_sequence()
         {
+            self.counters.arrivals_heard += 1;
             congestion.transport_arrivals(now, fates);
         }
     }
@@ -355,5 +357,6 @@ impl StreamSender {
         counters.resent = own.resent;
         counters.not_forwarded = own.not_forwarded;
         counters.plis_received = own.plis_received;
+        counters.arrivals_heard = own.arrivals_heard;
     }
 }

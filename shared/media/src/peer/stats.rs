@@ -44,6 +44,10 @@ pub struct KindStats {
     pub plis_sent: u64,
     /// Key frames the peer asked for.
     pub plis_received: u64,
+    /// How often we told when packets came (RFC 8888, or as browsers do).
+    pub arrivals_told: u64,
+    /// How often the peer told.
+    pub arrivals_heard: u64,
 }
 
 /// Everything a peer can say about itself.
