@@ -208,8 +208,7 @@ impl Peer {
 
     fn ready(&self, kind: MediaKind) -> Option<usize> {
         let connected = self.announced == Announced::Connected;
-        let index = self.streams.iter().position(|stream| stream.kind == kind);
-        index.filter(|_| connected)
+        self.finder.of_kind(kind).filter(|_| connected)
     }
 
     /// Whether the peer showed from this address that it knows our ICE password (A33).
@@ -288,17 +287,15 @@ impl Peer {
         };
         self.touch(now, index, way);
         let peek = Peek::new(plain)?;
-        let fitting = self
-            .streams
-            .iter_mut()
-            .filter(|stream| stream.transport == index)
-            .map(|stream| (stream.receiver.fits(peek.payload_type, peek.ssrc), stream))
-            .filter(|(fit, _)| *fit > 0)
-            .max_by_key(|(fit, _)| *fit);
-        let Some((_, stream)) = fitting else {
+        let known = self.finder.of_packet(index, peek);
+        let Some(found) = known.or_else(|| self.fitting(index, peek)) else {
             self.refused.unknown += 1;
             return None;
         };
+        if known.is_none() {
+            self.finder.note(index, peek, found);
+        }
+        let stream = &mut self.streams[found];
         let said = extension_of(plain).map_or_else(Extensions::default, |data| {
             stream.receiver.extensions.read(data)
         });
@@ -313,6 +310,17 @@ impl Peer {
             self.advance(now);
         }
         taken.pass_on.then_some(packet)
+    }
+
+    /// The stream that a packet on a transport fits best.
+    fn fitting(&self, transport: usize, peek: Peek) -> Option<usize> {
+        let streams = self.streams.iter().enumerate();
+        streams
+            .filter(|(_, stream)| stream.transport == transport)
+            .map(|(at, stream)| (stream.receiver.fits(peek.payload_type, peek.ssrc), at))
+            .filter(|(fit, _)| *fit > 0)
+            .max_by_key(|(fit, _)| *fit)
+            .map(|(_, at)| at)
     }
 
     fn handle_rtcp(&mut self, now: Instant, way: Way, bytes: &mut [u8]) {

@@ -35,7 +35,7 @@ use vrs_domain::limit::TEXT_INTERVAL;
 use crate::certificate::provider;
 use crate::error::{MediaError, Refusal};
 use crate::extension::Orientation;
-use crate::rtp::{MediaKind, RtpPacket};
+use crate::rtp::{MediaKind, Peek, RtpPacket};
 use crate::sdp::policy::{self, Local, LocalTransport, RemoteTransport, Setup};
 use crate::sdp::{Negotiated, SessionDescription};
 use crate::srtp::Srtp;
@@ -153,6 +153,65 @@ struct Stream {
     receiver: StreamReceiver,
 }
 
+/// Where packets of one source go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Route {
+    transport: usize,
+    payload_type: u8,
+    ssrc: u32,
+    stream: usize,
+}
+
+/// Finds streams without looking at them: there are thousands, and their memory is far away.
+#[derive(Debug, Default)]
+struct Finder {
+    kinds: [Option<MediaKind>; STREAMS_MAX],
+    /// Of the last packet of each stream.
+    routes: [Option<Route>; STREAMS_MAX],
+}
+
+/// One for each kind.
+const STREAMS_MAX: usize = 3;
+
+impl Finder {
+    fn new(streams: impl Iterator<Item = MediaKind>) -> Self {
+        let mut finder = Self::default();
+        for (place, kind) in finder.kinds.iter_mut().zip(streams) {
+            *place = Some(kind);
+        }
+        finder
+    }
+
+    fn of_kind(&self, kind: MediaKind) -> Option<usize> {
+        self.kinds.iter().position(|known| *known == Some(kind))
+    }
+
+    fn of_packet(&self, transport: usize, peek: Peek) -> Option<usize> {
+        let mut routes = self.routes.iter().flatten();
+        let same = |route: &&Route| {
+            (route.transport, route.payload_type, route.ssrc)
+                == (transport, peek.payload_type, peek.ssrc)
+        };
+        routes.find(same).map(|route| route.stream)
+    }
+
+    fn note(&mut self, transport: usize, peek: Peek, stream: usize) {
+        if let Some(place) = self.routes.get_mut(stream) {
+            *place = Some(Route {
+                transport,
+                payload_type: peek.payload_type,
+                ssrc: peek.ssrc,
+                stream,
+            });
+        }
+    }
+
+    /// The peer may have numbered its payload types anew.
+    fn forget_routes(&mut self) {
+        self.routes = [None; STREAMS_MAX];
+    }
+}
+
 /// What was last told about the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Announced {
@@ -182,6 +241,7 @@ pub struct Peer {
     local: Vec<LocalTransport>,
     transports: Vec<Transport>,
     streams: Vec<Stream>,
+    finder: Finder,
     negotiated: Negotiated,
     offered: Option<Vec<MediaKind>>,
     /// We have put the call on hold.
@@ -302,6 +362,7 @@ impl Peer {
             local: Vec::new(),
             transports: Vec::new(),
             streams: Vec::new(),
+            finder: Finder::default(),
             negotiated: Negotiated::default(),
             offered: None,
             held: false,
@@ -363,6 +424,8 @@ impl Peer {
     }
 
     fn agree(&mut self, now: Instant, negotiated: Negotiated) {
+        let kinds = negotiated.media.iter().map(|media| media.kind);
+        self.finder = Finder::new(kinds);
         for media in &negotiated.media {
             let sender = StreamSender::new(now, media, self.secrets.stream(media.kind));
             self.streams.push(Stream {

@@ -112,6 +112,7 @@ impl Peer {
     }
 
     fn redirect(&mut self, now: Instant, negotiated: Negotiated) {
+        self.finder.forget_routes();
         for (stream, media) in self.streams.iter_mut().zip(&negotiated.media) {
             stream.sender.set_direction(media.direction);
             stream.sender.set_keys(&media.keys);

@@ -13,6 +13,9 @@ use crate::rtp::SequenceUnwrapper;
 const KEPT: usize = 256;
 /// With so many it is told at once: nothing may be forgotten before.
 const FULL: u64 = KEPT as u64 / 2;
+/// A number that is so much lower is no late packet: whoever counts began anew (RFC 3550 appendix
+/// A.1, `MAX_MISORDER`, and some more).
+const LATE_MAX: u64 = 2_000;
 /// Arrivals are noted in units of 250 µs, the finest that is told.
 pub(super) const NOTED_PER_SECOND: u32 = 4_000;
 /// A report has units of its own, so many in a second.
@@ -51,6 +54,10 @@ impl Arrivals {
     pub(crate) fn note(&mut self, now: Instant, sequence: u16) -> bool {
         let sequence = self.unwrapper.unwrap(sequence);
         if self.untold.end == 0 {
+            self.untold = sequence..sequence;
+        }
+        if sequence + LATE_MAX < self.untold.start {
+            self.take().1.for_each(drop);
             self.untold = sequence..sequence;
         }
         if sequence < self.untold.start {

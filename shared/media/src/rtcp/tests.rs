@@ -138,6 +138,12 @@ fn others_read_what_we_tell_of_arrivals_as_it_was() {
     ];
     assert_eq!(fates.packets().collect::<Vec<_>>(), expected);
 
+    // Whoever begins to count anew is understood.
+    let mut anew = Arrivals::default();
+    anew.note(begin, 40_000);
+    anew.note(begin, 30_000);
+    assert_eq!(anew.take().1.collect::<Vec<_>>(), [Some(0)]);
+
     // What was told is not told again, and what was told as lost stays lost.
     assert!(!sources[0].1.note(at(9_600), 0));
     assert_eq!(tell(&mut sources, 9_700).len(), 8);
