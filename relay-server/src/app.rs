@@ -145,6 +145,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
         listen: config.listen.media,
         advertised,
         workers: config.media.workers,
+        allowed: config.media.allowed.clone(),
         news,
     };
     let (sfu, media_addresses) =

@@ -198,7 +198,7 @@ fn plane_that_takes_all() -> Sfu {
     tokio::spawn(async move {
         while let Some(command) = commands.recv().await {
             if let Command::Try { reply, .. } = command {
-                reply.send(Ok(())).ok();
+                reply.send(Ok(Vec::new())).ok();
             }
         }
     });
@@ -352,13 +352,21 @@ async fn f18_too_many_calls_are_refused_by_name_and_emergency_calls_are_not_coun
     assert_eq!(place.await.headers.get("VRS-Queue-Position"), Some("1"));
 }
 
-/// Sound without encryption, and with its key in the description (RFC 4568).
-const UNPROTECTED: [&str; 2] = [
+/// Sound without encryption, with its key in the description (RFC 4568), and encrypted beside a
+/// picture that is not.
+const UNPROTECTED: [&str; 3] = [
     "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
      m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n",
     "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
      m=audio 4000 RTP/SAVP 0\r\na=rtpmap:0 PCMU/8000\r\n\
      a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n",
+    "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\n\
+     a=fingerprint:sha-256 0B:30:55:7A:9F:C4:E9:0E:33:58:7D:A2:C7:EC:11:36:5B:80:A5:CA:EF:14:39:\
+     5E:83:A8:CD:F2:17:3C:61:86\r\na=setup:actpass\r\na=ice-ufrag:abcd\r\n\
+     a=ice-pwd:0123456789012345678901\r\n\
+     m=audio 4000 UDP/TLS/RTP/SAVPF 111\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n\
+     m=video 4002 RTP/AVP 96\r\na=rtcp-mux\r\na=rtpmap:96 H264/90000\r\n\
+     a=fmtp:96 packetization-mode=1;profile-level-id=42e01f\r\n",
 ];
 
 #[tokio::test]
@@ -369,6 +377,7 @@ async fn a39_calls_without_dtls_are_refused_with_488_whomever_they_are_for() {
         listen: loopback,
         advertised: loopback,
         workers: std::num::NonZeroU16::MIN,
+        allowed: vrs_media::Allowed::default(),
         news,
     };
     let (sfu, _) = relay_server::sfu::start(plane, CancellationToken::new()).unwrap();
@@ -376,7 +385,7 @@ async fn a39_calls_without_dtls_are_refused_with_488_whomever_they_are_for() {
     for number in ["+15550100199", FRIEND] {
         for sdp in UNPROTECTED {
             let refusal = desk.refused(number, &[], Body::sdp(sdp)).await;
-            assert_refusal(&refusal, 488, "media_failed", "");
+            assert_refusal(&refusal, 488, "media_refused", "");
         }
     }
 }

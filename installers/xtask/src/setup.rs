@@ -64,6 +64,7 @@ const PEERS: &[Package] = &[
     program("openssl", &["openssl"]),
     program("xdotool", &["xdotool"]),
     program("python3", &["python3"]),
+    package("python3-venv"),
 ];
 
 /// What `cargo peerbench` measures us beside, and the tools for a network of its own.

@@ -57,6 +57,9 @@ pub struct RawListen {
 #[allow(missing_docs, reason = "see sample.toml")]
 pub struct RawMedia {
     pub workers: Whole,
+    pub codecs: Option<Vec<At<String>>>,
+    pub h264_profile: Text,
+    pub h264_level: Text,
 }
 
 /// `[tls]`
@@ -254,6 +257,9 @@ fn read_sections<'a>(text: &'a str, root: &'a DeTable<'a>, problems: &mut Vec<Pr
     let mut s = Section::new("[media]", text, table(root, "media").map(|t| t.0), problems);
     raw.media = RawMedia {
         workers: s.whole("workers", 1..65),
+        codecs: s.texts("codecs", "[\"h264\", \"opus\", \"t140\"]"),
+        h264_profile: s.text("h264_profile", "\"constrained-baseline\""),
+        h264_level: s.text("h264_level", "\"3.1\""),
     };
     s.finish();
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use relay_core::queue::QueueRules;
 use relay_core::session::Rules;
 use vrs_domain::{PhoneNumber, Sensitive, Urgency};
+use vrs_media::{Allowed, Codec};
 
 use super::problem::{ConfigError, Problem};
 use super::{raw, resolve};
@@ -83,6 +84,8 @@ pub struct Listen {
 pub struct MediaSettings {
     /// Threads that forward, each with a port of its own.
     pub workers: NonZeroU16,
+    /// What may be agreed with callers and interpreters.
+    pub allowed: Allowed,
 }
 
 /// `[tls]`
@@ -395,6 +398,30 @@ impl Config {
         }
     }
 
+    /// The formats that may be agreed, best first.
+    fn formats(&self) -> String {
+        let allowed = &self.media.allowed;
+        let level = allowed.h264.level_idc;
+        let level = match level % 10 {
+            0 => (level / 10).to_string(),
+            part => format!("{}.{part}", level / 10),
+        };
+        let profile = if allowed.h264.baseline {
+            "baseline"
+        } else {
+            "constrained baseline"
+        };
+        let name = |codec: &Codec| match codec {
+            Codec::H264 => format!("H264 ({profile}, up to level {level})"),
+            Codec::Opus | Codec::Pcmu | Codec::Pcma | Codec::Vp8 | Codec::T140 => {
+                codec.name().to_owned()
+            }
+        };
+        let codecs: Vec<String> = allowed.codecs.iter().map(name).collect();
+        let keys = if allowed.keys { ", keys" } else { "" };
+        format!("{}{keys}", codecs.join(", "))
+    }
+
     /// What `check` prints: addresses, trunks, folder.
     #[must_use]
     pub fn summary(&self) -> String {
@@ -407,6 +434,7 @@ impl Config {
                 self.media_ports(),
                 self.listen.media_address
             ),
+            format!("formats       {}", self.formats()),
         ];
         for (name, address) in [
             ("turn udp", self.listen.turn_udp),

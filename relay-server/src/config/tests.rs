@@ -9,6 +9,8 @@ use relay_core::session::Rules;
 use super::*;
 use crate::init::init;
 
+mod codecs;
+
 struct Folder(tempfile::TempDir);
 
 impl Folder {

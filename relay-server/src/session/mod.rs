@@ -65,6 +65,8 @@ pub enum Message {
         asked: Match,
         /// In which way.
         how: Decline,
+        /// Their device could not take the media that it was offered.
+        unfit: bool,
     },
     /// It rings at the called party's.
     CalledRang {

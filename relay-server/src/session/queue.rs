@@ -275,7 +275,11 @@ impl Actor {
                 self.views.absent(ca.as_str());
                 if let Some(asked) = self.queue.sign_out(&ca, now) {
                     let (session, how) = (asked.session, Decline::Lost);
-                    let refused = Message::InterpreterRefused { asked, how };
+                    let refused = Message::InterpreterRefused {
+                        asked,
+                        how,
+                        unfit: false,
+                    };
                     self.directory.tell(session, refused);
                 }
             }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use mio::{Registry, Token};
 use relay_core::sfu::Party;
-use vrs_media::Certificate;
+use vrs_media::{Allowed, Certificate};
 
 use super::rooms::Rooms;
 use crate::udp::{Mailbox, Socket};
@@ -33,13 +33,14 @@ impl<L: Party + Hash> Forwarder<L> {
         listen: SocketAddr,
         advertised: SocketAddr,
         certificate: Certificate,
+        allowed: Allowed,
     ) -> io::Result<Self> {
         let socket = Socket::bind(listen)?;
         let advertised = SocketAddr::new(advertised.ip(), socket.local_addr()?.port());
         Ok(Self {
             socket,
             mailbox: Mailbox::default(),
-            rooms: Rooms::new(advertised, certificate),
+            rooms: Rooms::new(advertised, certificate, allowed),
         })
     }
 

@@ -10,6 +10,7 @@
 //! Start reading at [`Sfu`].
 
 pub mod bridge;
+mod codecs;
 mod deadlines;
 mod demux;
 mod forwarder;
@@ -19,6 +20,9 @@ mod news;
 mod plane;
 mod quality;
 mod rooms;
+#[cfg(test)]
+mod tests;
+mod translate;
 pub mod voice;
 mod worker;
 
@@ -28,7 +32,8 @@ use std::time::Duration;
 
 use relay_core::sfu::PeerNews;
 use tokio::sync::{mpsc, oneshot};
-use vrs_domain::{Leg, SessionId};
+use vrs_domain::{EndReason, Leg, SessionId};
+use vrs_media::Codec;
 
 pub use forwarder::Forwarder;
 pub use plane::{SfuConfig, start};
@@ -42,9 +47,12 @@ const COMMANDS_WAITING_MAX: usize = 1024;
 /// A description could not be made or taken.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SfuError {
-    /// The peer's SDP cannot be answered; the text says why.
+    /// The peer's SDP breaks a rule, or does not fit; the text says which, or how.
     #[error("{0}")]
     NotAcceptable(String),
+    /// The peer has no format of pictures that the others in its room have.
+    #[error("no format of pictures in common")]
+    NoCommonCodec,
     /// No such session or leg (it ended meanwhile).
     #[error("the leg is gone")]
     Gone,
@@ -54,6 +62,18 @@ pub enum SfuError {
     /// The media loop has stopped.
     #[error("the media plane has stopped")]
     Stopped,
+}
+
+impl SfuError {
+    /// How a call ends of which this is the end.
+    #[must_use]
+    pub const fn reason(&self) -> EndReason {
+        match self {
+            Self::NotAcceptable(_) => EndReason::MediaRefused,
+            Self::NoCommonCodec => EndReason::NoCommonCodec,
+            Self::Gone | Self::Resources(_) | Self::Stopped => EndReason::MediaFailed,
+        }
+    }
 }
 
 /// What happened to the media of a leg.
@@ -91,6 +111,7 @@ pub enum Command {
     Offer {
         session: SessionId,
         leg: Leg,
+        takes: Vec<Codec>,
         reply: Reply<String>,
     },
     /// [`Sfu::answer`].
@@ -108,7 +129,16 @@ pub enum Command {
         reply: Reply<()>,
     },
     /// [`Sfu::try_offer`].
-    Try { offer: String, reply: Reply<()> },
+    Try {
+        offer: String,
+        reply: Reply<Vec<Codec>>,
+    },
+    /// [`Sfu::check_answer`].
+    Check {
+        offer: String,
+        answer: String,
+        reply: Reply<()>,
+    },
     /// [`Sfu::rename`].
     Rename {
         session: SessionId,
@@ -153,7 +183,7 @@ impl Command {
     /// Whose worker it is for; `None`: any will do.
     const fn session(&self) -> Option<SessionId> {
         match self {
-            Self::Try { .. } => None,
+            Self::Try { .. } | Self::Check { .. } => None,
             Self::Offer { session, .. }
             | Self::Answer { session, .. }
             | Self::AcceptAnswer { session, .. }
@@ -193,26 +223,50 @@ impl Sfu {
         (Self { doors }, queue)
     }
 
-    /// A new peer for `leg`, which makes the offer.
+    /// A new peer for `leg`, which makes the offer: with the format of pictures of the others in
+    /// the room, or with those that whoever called `takes`; with all that are allowed if that is
+    /// empty.
     ///
     /// # Errors
     /// [`SfuError`] names what is missing.
-    pub async fn offer(&self, session: SessionId, leg: Leg) -> Result<String, SfuError> {
+    pub async fn offer(
+        &self,
+        session: SessionId,
+        leg: Leg,
+        takes: &[Codec],
+    ) -> Result<String, SfuError> {
+        let takes = takes.to_vec();
         self.ask(|reply| Command::Offer {
             session,
             leg,
+            takes,
             reply,
         })
         .await
     }
 
-    /// Whether an offer can be answered. Nothing is sent and nothing stays: a peer that heard
-    /// checks of an answer which it never gets would keep their names for ours.
+    /// Whether an offer can be answered, and which allowed formats of pictures it has, best first.
+    /// Nothing is sent and nothing stays: a peer that heard checks of an answer which it never gets
+    /// would keep their names for ours.
     ///
     /// # Errors
     /// [`SfuError::NotAcceptable`] when the offer cannot be answered (SIP 488).
-    pub async fn try_offer(&self, offer: String) -> Result<(), SfuError> {
+    pub async fn try_offer(&self, offer: String) -> Result<Vec<Codec>, SfuError> {
         self.ask(|reply| Command::Try { offer, reply }).await
+    }
+
+    /// Whether the answer of one subscriber to another may stand. Their media goes from one to the
+    /// other, and nothing stays here.
+    ///
+    /// # Errors
+    /// [`SfuError::NotAcceptable`] when it breaks our rules, or does not fit the offer.
+    pub async fn check_answer(&self, offer: String, answer: String) -> Result<(), SfuError> {
+        self.ask(|reply| Command::Check {
+            offer,
+            answer,
+            reply,
+        })
+        .await
     }
 
     /// A new peer for `leg`, which answers `offer`.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use relay_core::sfu::PeerNews;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -35,6 +36,10 @@ impl Teller {
 
     fn keep(&mut self, news: MediaNews) {
         let same = |kept: &MediaNews| (kept.session, kept.leg) == (news.session, news.leg);
+        let minor = matches!(news.news, PeerNews::Silent | PeerNews::Heard);
+        if minor && self.waiting.iter().any(same) {
+            return;
+        }
         self.waiting.retain(|kept| !same(kept));
         self.waiting.push_back(news);
     }
@@ -68,7 +73,6 @@ impl Teller {
 
 #[cfg(test)]
 mod tests {
-    use relay_core::sfu::PeerNews;
     use vrs_domain::{Leg, SessionId};
 
     use super::*;
@@ -91,6 +95,7 @@ mod tests {
             teller.tell(news(Leg::Interpreter, PeerNews::Connected));
         }
         teller.tell(news(Leg::Caller, PeerNews::Disconnected));
+        teller.tell(news(Leg::Caller, PeerNews::Silent));
         teller.tell(news(Leg::Interpreter, PeerNews::Failed("silent".into())));
         let mut told = Vec::new();
         while teller.is_behind() {

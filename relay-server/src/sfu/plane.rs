@@ -10,7 +10,7 @@ use mio::{Poll, Token, Waker};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vrs_domain::Leg;
-use vrs_media::Certificate;
+use vrs_media::{Allowed, Certificate};
 
 use super::forwarder::Forwarder;
 use super::lines;
@@ -31,6 +31,8 @@ pub struct SfuConfig {
     pub advertised: SocketAddr,
     /// How many threads forward; every session is on one of them.
     pub workers: NonZeroU16,
+    /// What may be agreed with WebRTC peers.
+    pub allowed: Allowed,
     /// News of legs go here.
     pub news: mpsc::Sender<MediaNews>,
 }
@@ -73,7 +75,8 @@ pub fn start(config: SfuConfig, stop: CancellationToken) -> io::Result<(Sfu, Vec
             })?,
         };
         let listen = SocketAddr::new(config.listen.ip(), port);
-        let forwarder = Forwarder::bind(listen, config.advertised, certificate.clone())?;
+        let allowed = config.allowed.clone();
+        let forwarder = Forwarder::bind(listen, config.advertised, certificate.clone(), allowed)?;
         addresses.push(forwarder.rooms.advertised());
         doors.push(start_one(forwarder, config.news.clone(), stop.clone())?);
     }

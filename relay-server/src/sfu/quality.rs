@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use relay_core::sfu::PeerNews;
 use tracing::info;
 use vrs_domain::{Leg, SessionId};
 use vrs_media::trunk::TrunkStats;
@@ -12,6 +13,8 @@ use vrs_media::{KindStats, MediaKind, PeerStats};
 
 /// Metrics are brought up to date this often.
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
+/// Whoever sent nothing from one update to the next, so many times in a row, is silent.
+const QUIET_UPDATES: u8 = 2;
 
 const KINDS: [(MediaKind, &str); 3] = [
     (MediaKind::Audio, "audio"),
@@ -23,6 +26,27 @@ const KINDS: [(MediaKind, &str); 3] = [
 struct Told {
     since: Instant,
     stats: PeerStats,
+    /// Updates in a row in which neither picture nor sound came.
+    quiet: u8,
+}
+
+impl Told {
+    /// Whether the leg fell silent, or can be seen or heard again.
+    fn listen(&mut self, stats: &PeerStats) -> Option<PeerNews> {
+        let arrived =
+            |stats: &PeerStats| stats.audio.packets_received + stats.video.packets_received;
+        let is_quiet = stats.connected && stats.awaited && arrived(stats) == arrived(&self.stats);
+        let was_silent = self.quiet == QUIET_UPDATES;
+        self.quiet = match is_quiet {
+            true => (self.quiet + 1).min(QUIET_UPDATES),
+            false => 0,
+        };
+        match (was_silent, self.quiet == QUIET_UPDATES) {
+            (false, true) => Some(PeerNews::Silent),
+            (true, false) => Some(PeerNews::Heard),
+            (true, true) | (false, false) => None,
+        }
+    }
 }
 
 /// The figures of one worker's legs.
@@ -34,8 +58,12 @@ pub(super) struct Quality {
 impl Quality {
     /// A leg has a new peer.
     pub(super) fn joined(&mut self, now: Instant, session: SessionId, leg: Leg) {
-        let (since, stats) = (now, PeerStats::default());
-        self.told.insert((session, leg), Told { since, stats });
+        let told = Told {
+            since: now,
+            stats: PeerStats::default(),
+            quiet: 0,
+        };
+        self.told.insert((session, leg), told);
         metrics::gauge!("visavis_media_legs", "leg" => leg.word()).increment(1.0);
     }
 
@@ -48,12 +76,21 @@ impl Quality {
         }
     }
 
-    /// Counts what has come since the last time.
-    pub(super) fn update(&mut self, session: SessionId, leg: Leg, stats: PeerStats) {
-        if let Some(told) = self.told.get_mut(&(session, leg)) {
-            count(leg, &told.stats, &stats);
-            told.stats = stats;
+    /// Counts what has come since the last time; says when that is nothing for too long.
+    pub(super) fn update(
+        &mut self,
+        session: SessionId,
+        leg: Leg,
+        stats: PeerStats,
+    ) -> Option<PeerNews> {
+        let told = self.told.get_mut(&(session, leg))?;
+        count(leg, &told.stats, &stats);
+        let news = told.listen(&stats);
+        told.stats = stats;
+        if news == Some(PeerNews::Silent) {
+            metrics::counter!("visavis_media_silences_total", "leg" => leg.word()).increment(1);
         }
+        news
     }
 
     /// A leg's peer is gone: the last figures.
@@ -197,4 +234,41 @@ pub(super) fn tell_line(session: SessionId, stats: &TrunkStats) {
         refused = stats.unexpected_source + stats.undecryptable + stats.unknown,
         "quality"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALL: SessionId = SessionId(1);
+
+    fn stats(video: u64, awaited: bool) -> PeerStats {
+        let mut stats = PeerStats {
+            connected: true,
+            awaited,
+            ..PeerStats::default()
+        };
+        stats.video.packets_received = video;
+        stats
+    }
+
+    #[test]
+    fn r25_a_leg_that_sends_nothing_is_told_once_and_again_when_it_sends() {
+        let mut quality = Quality::default();
+        quality.joined(Instant::now(), CALL, Leg::Caller);
+        let mut update = |video, awaited| quality.update(CALL, Leg::Caller, stats(video, awaited));
+        assert_eq!(update(10, true), None);
+        assert_eq!(update(10, true), None);
+        assert_eq!(update(10, true), Some(PeerNews::Silent));
+        assert_eq!(update(10, true), None);
+        assert_eq!(update(11, true), Some(PeerNews::Heard));
+        // On hold nothing is awaited.
+        for _ in 0..5 {
+            assert_eq!(update(11, false), None);
+        }
+        assert_eq!(update(11, true), None);
+        assert_eq!(update(11, true), Some(PeerNews::Silent));
+        assert_eq!(update(11, false), Some(PeerNews::Heard));
+        assert_eq!(quality.update(CALL, Leg::Team, stats(1, true)), None);
+    }
 }

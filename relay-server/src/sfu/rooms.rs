@@ -8,11 +8,14 @@ use std::time::Instant;
 
 use relay_core::sfu::{Party, PeerNews, Room, RoomOutput};
 use vrs_domain::{Sensitive, SessionId};
-use vrs_media::{Batch, Certificate, MediaKind, Peer, PeerConfig, PeerStats, Receive};
+use vrs_media::{
+    Allowed, Batch, Certificate, Codec, MediaKind, Peer, PeerConfig, PeerStats, Receive,
+};
 
 use super::SfuError;
 use super::deadlines::Deadlines;
 use super::demux::{Demux, Owners};
+use super::translate::{Spoken, Translator};
 
 /// What somebody else has to do about a room.
 #[derive(Debug)]
@@ -82,22 +85,28 @@ pub struct Rooms<L> {
     pub(super) batch: Batch,
     advertised: SocketAddr,
     certificate: Certificate,
+    allowed: Allowed,
     demux: Demux<(SessionId, L)>,
     slots: HashMap<SessionId, Slot<L>>,
     deadlines: Deadlines,
     notices: VecDeque<Notice<L>>,
+    spoken: VecDeque<Spoken<L>>,
+    pub(super) translators: HashMap<(SessionId, L), Translator>,
 }
 
 impl<L: Party + Hash> Rooms<L> {
-    pub(super) fn new(advertised: SocketAddr, certificate: Certificate) -> Self {
+    pub(super) fn new(advertised: SocketAddr, certificate: Certificate, allowed: Allowed) -> Self {
         Self {
             batch: Batch::default(),
             advertised,
             certificate,
+            allowed,
             demux: Demux::default(),
             slots: HashMap::new(),
             deadlines: Deadlines::default(),
             notices: VecDeque::new(),
+            spoken: VecDeque::new(),
+            translators: HashMap::new(),
         }
     }
 
@@ -145,6 +154,7 @@ impl<L: Party + Hash> Rooms<L> {
             slot.room
                 .handle_datagram(now, leg, way, bytes, &mut self.batch);
             self.settle(session);
+            self.speak(now);
         }
     }
 
@@ -168,8 +178,13 @@ impl<L: Party + Hash> Rooms<L> {
         timestamp: u32,
         opus: &[u8],
     ) {
+        let converted = self.as_heard_by(session, leg, timestamp, opus);
+        let (timestamp, sound) = match &converted {
+            Some((timestamp, sound)) => (*timestamp, sound.as_slice()),
+            None => (timestamp, opus),
+        };
         if let Some(slot) = self.slots.get_mut(&session) {
-            slot.room.send_voice(now, leg, timestamp, opus);
+            slot.room.send_voice(now, leg, timestamp, sound);
             self.settle(session);
         }
     }
@@ -212,13 +227,16 @@ impl<L: Party + Hash> Rooms<L> {
                 RoomOutput::Voice {
                     leg,
                     sequence,
-                    opus,
-                } => Notice::Voice {
-                    session,
-                    leg,
-                    sequence,
-                    opus,
-                },
+                    payload,
+                } => {
+                    self.spoken.push_back(Spoken {
+                        session,
+                        leg,
+                        sequence,
+                        payload,
+                    });
+                    continue;
+                }
             };
             self.notices.push_back(notice);
         }
@@ -226,32 +244,74 @@ impl<L: Party + Hash> Rooms<L> {
         self.deadlines.set(session, &mut slot.deadline, next);
     }
 
-    fn peer_config(&self) -> Result<PeerConfig, SfuError> {
+    /// The next sound that somebody said.
+    pub(super) fn next_spoken(&mut self) -> Option<Spoken<L>> {
+        self.spoken.pop_front()
+    }
+
+    /// Tells somebody else.
+    pub(super) fn notice(&mut self, notice: Notice<L>) {
+        self.notices.push_back(notice);
+    }
+
+    /// Whether voices of a session go to its bridge.
+    pub(super) fn is_bridged(&self, session: SessionId) -> bool {
+        let slot = self.slots.get(&session);
+        slot.is_some_and(|slot| slot.room.is_bridged())
+    }
+
+    /// The format of sound that was agreed with a peer.
+    pub(super) fn sound_of(&self, session: SessionId, leg: L) -> Option<Codec> {
+        self.slots.get(&session)?.room.sound_of(leg)
+    }
+
+    /// What may be agreed with any peer.
+    pub(super) const fn allowed(&self) -> &Allowed {
+        &self.allowed
+    }
+
+    /// The format of pictures that was agreed with each peer of a room.
+    pub(super) fn agreed(&self, session: SessionId) -> impl Iterator<Item = (L, Option<Codec>)> {
+        let slot = self.slots.get(&session);
+        slot.into_iter().flat_map(|slot| slot.room.pictures())
+    }
+
+    fn peer_config(&self, allowed: Allowed) -> Result<PeerConfig, SfuError> {
         Ok(PeerConfig {
             local_addresses: vec![self.advertised],
             certificate: self.certificate.clone(),
             seed: seed()?,
             media: vec![MediaKind::Audio, MediaKind::Video, MediaKind::Text],
+            allowed,
             receive: Receive::Packets,
             host_candidate_only: false,
         })
     }
 
-    /// Whether an offer can be answered; nothing stays of it.
+    /// Whether an offer can be answered, and which formats of pictures it has; nothing stays of it.
     ///
     /// # Errors
     /// [`SfuError::NotAcceptable`] when it cannot.
-    pub fn try_offer(&self, now: Instant, offer: &str) -> Result<(), SfuError> {
-        let tried = Peer::answerer(self.peer_config()?, now, offer);
-        tried.map(drop).map_err(not_acceptable)
+    pub fn try_offer(&self, now: Instant, offer: &str) -> Result<Vec<Codec>, SfuError> {
+        let config = self.peer_config(self.allowed.clone())?;
+        let tried = Peer::answerer(config, now, offer);
+        tried.map_err(not_acceptable)?;
+        Ok(self.pictures_of(offer))
     }
 
-    /// A new peer, which makes the offer.
+    /// A new peer, which makes the offer, with what whoever called `takes`.
     ///
     /// # Errors
     /// [`SfuError`] names what is missing.
-    pub fn offer(&mut self, now: Instant, session: SessionId, leg: L) -> Result<String, SfuError> {
-        let (peer, offer) = Peer::offerer(self.peer_config()?, now).map_err(not_acceptable)?;
+    pub fn offer(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        leg: L,
+        takes: &[Codec],
+    ) -> Result<String, SfuError> {
+        let config = self.peer_config(self.allowed_for(session, leg, takes))?;
+        let (peer, offer) = Peer::offerer(config, now).map_err(not_acceptable)?;
         self.join(now, session, leg, peer);
         Ok(offer)
     }
@@ -259,7 +319,8 @@ impl<L: Party + Hash> Rooms<L> {
     /// A new peer, which answers an offer.
     ///
     /// # Errors
-    /// [`SfuError::NotAcceptable`] when it cannot be answered.
+    /// [`SfuError::NotAcceptable`] when it cannot be answered, [`SfuError::NoCommonCodec`] when it
+    /// has no pictures that the others in the room have.
     pub fn answer(
         &mut self,
         now: Instant,
@@ -267,14 +328,16 @@ impl<L: Party + Hash> Rooms<L> {
         leg: L,
         offer: &str,
     ) -> Result<String, SfuError> {
-        let answered = Peer::answerer(self.peer_config()?, now, offer);
-        let (peer, answer) = answered.map_err(not_acceptable)?;
+        let allowed = self.allowed_for(session, leg, &[]);
+        let answered = Peer::answerer(self.peer_config(allowed.clone())?, now, offer);
+        let (peer, answer) = answered.map_err(|error| self.refusal(&error, &allowed))?;
         self.join(now, session, leg, peer);
         Ok(answer)
     }
 
     fn join(&mut self, now: Instant, session: SessionId, leg: L, peer: Peer) {
         self.demux.remove((session, leg));
+        self.translators.remove(&(session, leg));
         for ufrag in peer.local_ufrags() {
             self.demux.add(ufrag, (session, leg));
         }
@@ -286,7 +349,7 @@ impl<L: Party + Hash> Rooms<L> {
     ///
     /// # Errors
     /// [`SfuError::Gone`] without such a peer, [`SfuError::NotAcceptable`] when the answer does
-    /// not fit.
+    /// not fit, [`SfuError::NoCommonCodec`] when the others in the room have other pictures.
     pub fn accept_answer(
         &mut self,
         now: Instant,
@@ -296,7 +359,8 @@ impl<L: Party + Hash> Rooms<L> {
     ) -> Result<(), SfuError> {
         let taken = self.peer_mut(session, leg)?.accept_answer(now, answer);
         self.settle(session);
-        taken.map_err(not_acceptable)
+        taken.map_err(not_acceptable)?;
+        self.check_picture(session, leg)
     }
 
     /// Answers a further offer of a standing peer.
@@ -324,6 +388,7 @@ impl<L: Party + Hash> Rooms<L> {
     /// Closes a peer.
     pub fn leave(&mut self, now: Instant, session: SessionId, leg: L) {
         self.demux.remove((session, leg));
+        self.translators.remove(&(session, leg));
         if let Some(slot) = self.slots.get_mut(&session) {
             slot.room.leave(now, leg);
             self.settle(session);
@@ -333,6 +398,10 @@ impl<L: Party + Hash> Rooms<L> {
     /// A peer takes another place.
     pub fn rename(&mut self, now: Instant, session: SessionId, from: L, to: L) {
         self.demux.rename((session, from), (session, to));
+        self.translators.remove(&(session, to));
+        if let Some(translator) = self.translators.remove(&(session, from)) {
+            self.translators.insert((session, to), translator);
+        }
         if let Some(slot) = self.slots.get_mut(&session) {
             slot.room.rename(now, from, to);
             self.settle(session);

@@ -130,7 +130,9 @@ impl Worker {
         }
         self.quality_due = now + quality::INTERVAL;
         for (session, leg, stats) in self.forwarder.rooms.stats() {
-            self.quality.update(session, leg, stats);
+            if let Some(news) = self.quality.update(session, leg, stats) {
+                self.news.tell(MediaNews { session, leg, news });
+            }
         }
     }
 
@@ -173,9 +175,10 @@ impl Worker {
             Command::Offer {
                 session,
                 leg,
+                takes,
                 reply,
             } => {
-                let made = self.forwarder.rooms.offer(now, session, leg);
+                let made = self.forwarder.rooms.offer(now, session, leg, &takes);
                 self.joined(now, session, leg, made, reply);
             }
             Command::Answer {
@@ -199,6 +202,11 @@ impl Worker {
             Command::Try { offer, reply } => {
                 answer(reply, self.forwarder.rooms.try_offer(now, &offer))
             }
+            Command::Check {
+                offer,
+                answer: given,
+                reply,
+            } => answer(reply, self.forwarder.rooms.check_answer(&offer, &given)),
             Command::Reoffered {
                 session,
                 leg: Leg::Hearing,

@@ -512,6 +512,7 @@ impl Actor {
             (_, Some(asked)) => Message::InterpreterRefused {
                 asked,
                 how: declined(status),
+                unfit: matches!(status, 415 | 488 | 606),
             },
             (_, None) => return self.tell_of(&used, News::Lost),
         };

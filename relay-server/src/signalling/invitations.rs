@@ -115,7 +115,11 @@ impl Actor {
         let (Some(binding), Some(target)) = (binding, target) else {
             let (asked, how) = (invitation.asked, Decline::Lost);
             let session = asked.session;
-            let refused = Message::InterpreterRefused { asked, how };
+            let refused = Message::InterpreterRefused {
+                asked,
+                how,
+                unfit: false,
+            };
             return self.directory().tell(session, refused);
         };
         let mut headers = invitation.headers();

@@ -108,6 +108,9 @@ pub struct Status {
     /// Who put the call on hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<&'static str>,
+    /// Who is there and sends neither picture nor sound.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<&'static str>,
     /// The called number; only in what interpreters get.
     pub number: Option<String>,
     /// Milliseconds since the request came.

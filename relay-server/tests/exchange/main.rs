@@ -12,6 +12,7 @@ mod emergency;
 mod farewell;
 mod interpreters;
 mod journal;
+mod media;
 mod office;
 mod panics;
 mod party;

@@ -34,6 +34,8 @@ pub(crate) struct Party {
     placed: Option<CallHandle>,
     /// What its connections run over.
     pub(crate) kind: FlowKind,
+    /// The media it offers with the calls it places.
+    pub(crate) offer: &'static str,
     /// What goes along with the calls it places.
     pub(crate) headers: Vec<(String, String)>,
     /// What goes along when it signs in.
@@ -73,6 +75,7 @@ impl Party {
             taken: Vec::new(),
             placed: None,
             kind: STREAM,
+            offer: "v=0 test",
             headers: vec![("Recv-Info".into(), "vrs-status".into())],
             enclosure: None,
             registration: None,
@@ -266,7 +269,7 @@ impl Party {
             from: named(from),
             contact_user: name.unwrap_or(self.account).into(),
             headers: self.headers.clone(),
-            body: Body::sdp("v=0 test"),
+            body: Body::sdp(self.offer),
             credentials: Some(self.credentials()),
         };
         let flow = self.line().flow;
@@ -307,6 +310,19 @@ impl Party {
         let body = Body::new("application/json", asked);
         self.order(move |endpoint| endpoint.info(now(), call, package, body))
             .await;
+    }
+
+    /// Changes the media of a call; gives the status of the answer.
+    pub(crate) async fn reinvite(&mut self, call: CallHandle, sdp: &'static str) -> u16 {
+        self.order(move |endpoint| endpoint.reinvite(now(), call, Body::sdp(sdp)))
+            .await;
+        self.until(|event| match event {
+            Event::ReinviteResult {
+                call: c, status, ..
+            } if *c == call => Some(*status),
+            _ => None,
+        })
+        .await
     }
 
     pub(crate) async fn hang_up(&mut self, call: CallHandle) {

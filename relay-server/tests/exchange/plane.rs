@@ -9,9 +9,14 @@ use relay_server::sfu::{Command, MediaNews, Sfu, SfuError};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vrs_domain::{Leg, SessionId};
+use vrs_media::Codec;
 
-/// An answer that says this fits no offer.
+/// An answer that says this fits no offer, and an offer that says so is not taken.
 pub(crate) const UNFIT: &str = "unfit";
+/// An offer to which every answer of somebody else's is unfit.
+pub(crate) const BAIT: &str = "v=0 bait";
+/// An offer that says this has pictures in VP8 alone.
+pub(crate) const VP8: &str = "vp8";
 
 /// Time enough for something else to happen meanwhile.
 const LATENCY: Duration = Duration::from_millis(2);
@@ -37,9 +42,13 @@ impl Rooms {
 
     /// The media of this leg fails in every room.
     pub(crate) fn fail(&self, leg: Leg) {
+        self.tell(leg, &PeerNews::Failed("silent".into()));
+    }
+
+    /// This happens to the media of this leg in every room.
+    pub(crate) fn tell(&self, leg: Leg, news: &PeerNews) {
         for (session, _) in self.there().iter().filter(|(_, other)| *other == leg) {
-            let news = PeerNews::Failed("silent".into());
-            let (session, leg) = (*session, leg);
+            let (session, leg, news) = (*session, leg, news.clone());
             self.news
                 .try_send(MediaNews { session, leg, news })
                 .unwrap();
@@ -80,6 +89,7 @@ impl Plane {
                 session,
                 leg,
                 reply,
+                ..
             } => {
                 self.join(session, leg);
                 reply.send(Ok("v=0 offer".into())).ok();
@@ -102,7 +112,25 @@ impl Plane {
             } => {
                 reply.send(self.accept(session, leg, &answer)).ok();
             }
-            Command::Try { reply, .. } => drop(reply.send(Ok(()))),
+            Command::Try { offer, reply } => {
+                let takes = match offer.contains(VP8) {
+                    true => vec![Codec::Vp8],
+                    false => Vec::new(),
+                };
+                let fit = (!offer.contains(UNFIT)).then_some(takes);
+                let refusal = || SfuError::NotAcceptable(UNFIT.into());
+                reply.send(fit.ok_or_else(refusal)).ok();
+            }
+            Command::Check {
+                offer,
+                answer,
+                reply,
+            } => {
+                let unfit = answer.contains(UNFIT) || offer == BAIT;
+                let said = (!unfit).then_some(());
+                let refusal = || SfuError::NotAcceptable(UNFIT.into());
+                reply.send(said.ok_or_else(refusal)).ok();
+            }
             Command::Reoffered { reply, .. } => drop(reply.send(Ok("v=0 answer".into()))),
             Command::Leave { session, leg } => {
                 self.rooms.there().remove(&(session, leg));

@@ -59,6 +59,11 @@ words! {
         InvitationTimedOut = "invitation_timed_out",
         /// Picture and sound could not be agreed or connected.
         MediaFailed = "media_failed",
+        /// A device described its media in a way that is not allowed: without encryption, in no
+        /// allowed format, or beyond a limit.
+        MediaRefused = "media_refused",
+        /// The parties' devices have no format of pictures in common.
+        NoCommonCodec = "no_common_codec",
         /// No such language is interpreted here.
         LanguageUnknown = "language_unknown",
         /// No such kind of call is placed here.
@@ -103,7 +108,7 @@ impl EndReason {
             | Self::HearingLost
             | Self::CalleeLost
             | Self::InvitationTimedOut => 408,
-            Self::MediaFailed => 488,
+            Self::MediaFailed | Self::MediaRefused | Self::NoCommonCodec => 488,
             Self::NotAllowed => 403,
             Self::LanguageUnknown | Self::KindUnsupported | Self::RequestInvalid => 400,
             Self::TooManyCalls

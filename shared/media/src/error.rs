@@ -1,5 +1,6 @@
 //! Why media could not be agreed or set up, and whose fault it is.
 
+use crate::rtp::MediaKind;
 use crate::sdp::SdpError;
 
 /// Why an offer or answer was refused, or why our own engine could not start.
@@ -39,6 +40,9 @@ pub enum Refusal {
     /// No m-line is left that both sides can do.
     #[error("no media in common")]
     NothingInCommon,
+    /// Sound or picture was offered in none of the allowed formats.
+    #[error("none of the {} formats is allowed", .0.name())]
+    Codec(MediaKind),
     /// RTP without encryption, or SDES keys, where DTLS-SRTP is required (RFC 8827 section 6.5).
     #[error("DTLS-SRTP is required")]
     NotDtlsSrtp,
@@ -54,6 +58,13 @@ pub enum Refusal {
     /// Several m-lines accepted without `a=group:BUNDLE` in answer to our bundled offer.
     #[error("bundling is required in this answer")]
     NoBundle,
+    /// The lines of a bundle are not of one peer, or a line is in none where it has to be
+    /// (RFC 9143 section 6).
+    #[error("the bundle contradicts itself")]
+    Bundle,
+    /// A payload type means two things.
+    #[error("a payload type is given twice")]
+    PayloadTypes,
     /// `a=setup` is missing where it must be, or both sides would wait (RFC 5763 section 5).
     #[error("a=setup does not fit")]
     Setup,

@@ -5,6 +5,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 /// `a=fmtp` profile-level-id of our encoder: constrained baseline, level 3.1.
 pub const PROFILE_LEVEL_ID: &str = "42e01f";
+/// Its level, 3.1.
+pub const LEVEL_IDC: u8 = 31;
 
 const NAL_IDR: u8 = 5;
 const NAL_SPS: u8 = 7;
@@ -32,6 +34,23 @@ pub fn is_constrained_baseline(profile_level_id: &str) -> bool {
         .get(2..4)
         .and_then(|f| u8::from_str_radix(f, 16).ok());
     is_baseline(profile_level_id) && flags.is_some_and(|flags| flags & 0x40 != 0)
+}
+
+/// The level of a profile-level-id, as `level_idc` says it; `None` if there is none.
+#[must_use]
+pub fn level_idc(profile_level_id: &str) -> Option<u8> {
+    let level = profile_level_id.get(4..6)?;
+    u8::from_str_radix(level, 16)
+        .ok()
+        .filter(|level| *level > 0)
+}
+
+/// The same profile at this level, or at its own if that is lower (RFC 6184 section 8.2.2).
+#[must_use]
+pub fn at_most(profile_level_id: &str, limit_idc: u8) -> String {
+    let level = level_idc(profile_level_id).map_or(limit_idc, |own| own.min(limit_idc));
+    let profile = profile_level_id.get(..4).unwrap_or("42e0");
+    format!("{profile}{level:02x}")
 }
 
 /// The NAL units of an Annex B byte stream, without their start codes.

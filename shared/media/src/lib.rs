@@ -32,6 +32,7 @@ pub mod telephone_event;
 #[cfg(test)]
 mod testing;
 pub mod trunk;
+pub mod vp8;
 
 pub use batch::{Batch, Datagram, Run};
 pub use certificate::Certificate;
@@ -43,5 +44,5 @@ pub use peer::{
 };
 pub use picture::{Picture, Slot};
 pub use rtp::{MediaKind, RtpPacket, RtpView};
-pub use sdp::{Direction, Feedback, KeyFormat, Negotiated, NegotiatedMedia};
+pub use sdp::{Allowed, Codec, Direction, Feedback, KeyFormat, Negotiated, NegotiatedMedia};
 pub use trunk::{TrunkConfig, TrunkLeg, TrunkOutput, TrunkStats};

@@ -16,11 +16,11 @@ const SEQUENCE_AT: usize = 2;
 /// Which medium an m-line, stream or packet belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum MediaKind {
-    /// Sound: Opus, 48 kHz RTP clock.
+    /// Sound.
     Audio,
-    /// Picture: H.264, 90 kHz RTP clock.
+    /// Picture.
     Video,
-    /// Real-time text: T.140, 1 kHz RTP clock.
+    /// Real-time text.
     Text,
 }
 
@@ -32,16 +32,6 @@ impl MediaKind {
             Self::Audio => "audio",
             Self::Video => "video",
             Self::Text => "text",
-        }
-    }
-
-    /// RTP clock rate of the codec we use for this kind, in Hz.
-    #[must_use]
-    pub const fn clock_rate(self) -> u32 {
-        match self {
-            Self::Audio => 48_000,
-            Self::Video => 90_000,
-            Self::Text => 1_000,
         }
     }
 }

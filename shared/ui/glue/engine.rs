@@ -87,6 +87,7 @@ pub fn facts(call: &CallView, ringing_since: Option<Instant>, now: Instant) -> C
         rings: ringing_since.map_or(0, |since| rings(passed(since))),
         direct: call.kind == Some(CallKind::PointToPoint),
         on_hold: call.on_hold,
+        silent: call.silent.iter().find(|leg| **leg != call.leg).copied(),
         held_by: call.held.iter().find(|leg| **leg != call.leg).copied(),
         missing: call.missing.first().copied(),
         interpreter: call.interpreter.clone(),

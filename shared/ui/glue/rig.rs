@@ -165,6 +165,7 @@ impl<P: Program<Command = Command, Event = Event> + 'static> Rig<P> {
             kind: None,
             urgency: None,
             held: Vec::new(),
+            silent: Vec::new(),
             on_hold: false,
             from: None,
             seats: vrs_client::Seats::default(),

@@ -3,7 +3,22 @@ import JsSIP from "jssip";
 
 const said = (event, more = {}) => window.report(JSON.stringify({ event, ...more }));
 
-window.start = ({ server, domain, user, password, call }) => {
+// Only this format of pictures is offered and answered, as by a browser that has no other.
+const restrict = (video) => {
+  const { codecs } = RTCRtpReceiver.getCapabilities("video");
+  const wanted = codecs.filter(({ mimeType }) => mimeType === `video/${video}`);
+  for (const name of ["createOffer", "createAnswer"]) {
+    const make = RTCPeerConnection.prototype[name];
+    RTCPeerConnection.prototype[name] = function (...options) {
+      const cameras = this.getTransceivers().filter(({ receiver }) => receiver.track.kind === "video");
+      cameras.forEach((camera) => camera.setCodecPreferences(wanted));
+      return make.apply(this, options);
+    };
+  }
+};
+
+window.start = ({ server, domain, user, password, call, video }) => {
+  if (video) restrict(video);
   const agent = new JsSIP.UA({
     sockets: [new JsSIP.WebSocketInterface(server)],
     uri: `sip:${user}@${domain}`,
@@ -30,7 +45,8 @@ window.start = ({ server, domain, user, password, call }) => {
     session.on("progress", ({ response }) => said("progress", { status: response?.status_code }));
     session.on("confirmed", () => watch(session));
     session.on("accepted", () => said("accepted"));
-    session.on("failed", ({ cause }) => said("failed", { cause }));
+    session.on("failed", ({ cause, message }) =>
+      said("failed", { cause, status: message?.status_code, reason: message?.getHeader?.("VRS-Reason") }));
     session.on("ended", ({ cause, message }) =>
       said("ended", { cause, reason: message?.getHeader?.("VRS-Reason") }));
     window.session = session;

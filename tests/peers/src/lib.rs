@@ -1,9 +1,11 @@
 //! Programs that we did not write, as the other end of the real thing.
 //!
-//! What it is: [`Browser`] is headless Chromium with JsSIP, [`sipp`] a telephone; the tests of this
+//! What it is: [`Browser`] is headless Chromium with JsSIP, [`Aiortc`] WebRTC in Python, [`sipp`] a telephone; the tests of this
 //! crate also put both apps into windows of an X server. What it is not: nothing of ours stands in for a foreign
 //! program; when one is missing the test fails and names the package.
 //! Start reading at [`Browser`].
+
+mod aiortc;
 
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,8 @@ use std::sync::Once;
 
 use serde_json::{Value, json};
 use vrs_e2e::{Program, Service};
+
+pub use aiortc::Aiortc;
 
 /// Where a program is, or which package has it.
 ///
@@ -68,12 +72,28 @@ impl Browser {
     /// When node, npm or Chromium are missing or do not start.
     #[must_use]
     pub fn start(service: &Service, user: &str, password: &str, call: Option<&str>) -> Self {
+        Self::with_video(service, user, password, call, None)
+    }
+
+    /// The same with only one format of pictures, such as `VP8`.
+    ///
+    /// # Panics
+    /// As [`Browser::start`].
+    #[must_use]
+    pub fn with_video(
+        service: &Service,
+        user: &str,
+        password: &str,
+        call: Option<&str>,
+        video: Option<&str>,
+    ) -> Self {
         Self::open(&json!({
             "server": format!("wss://{}/sip", service.secure()),
             "domain": "localhost",
             "user": user,
             "password": password,
             "call": call,
+            "video": video,
             "chromium": chromium(),
         }))
     }
@@ -113,10 +133,7 @@ impl Browser {
 
     /// Waits for an event whose data `are` takes.
     pub fn event_where(&self, name: &str, are: impl Fn(&Value) -> bool) -> Value {
-        self.program.find(name, |line| {
-            let event: Value = serde_json::from_str(line).ok()?;
-            (event["event"] == name && are(&event)).then_some(event)
-        })
+        find_event(&self.program, name, are)
     }
 
     /// Puts the call on hold, by a re-INVITE.
@@ -138,6 +155,14 @@ impl Browser {
     pub fn hang_up(&mut self) {
         self.program.say("hangup");
     }
+}
+
+/// Waits for an event that a program prints as one line of JSON.
+fn find_event(program: &Program, name: &str, are: impl Fn(&Value) -> bool) -> Value {
+    program.find(name, |line| {
+        let event: Value = serde_json::from_str(line).ok()?;
+        (event["event"] == name && are(&event)).then_some(event)
+    })
 }
 
 /// Distributions name it differently.

@@ -133,6 +133,7 @@ impl Plane {
                 session,
                 leg,
                 reply,
+                ..
             } => {
                 self.rooms.put(session, leg);
                 let _gone = reply.send(Ok("v=0 offer".into()));
@@ -159,7 +160,8 @@ impl Plane {
                 }
                 let _gone = reply.send(known.then_some(()).ok_or(SfuError::Gone));
             }
-            Command::Try { reply, .. } => drop(reply.send(Ok(()))),
+            Command::Try { reply, .. } => drop(reply.send(Ok(Vec::new()))),
+            Command::Check { reply, .. } => drop(reply.send(Ok(()))),
             Command::Reoffered { reply, .. } => drop(reply.send(Ok("v=0 answer".into()))),
             Command::Leave { session, leg } => self.rooms.remove(session, Some(leg)),
             Command::Rename { session, from, to } => self.rooms.rename(session, from, to),

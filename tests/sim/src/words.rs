@@ -75,6 +75,7 @@ pub fn stray(
         StaleWord::OldRefusal => Message::InterpreterRefused {
             asked,
             how: Decline::Declined,
+            unfit: false,
         },
         StaleWord::OldLapse => Message::InvitationLapsed(asked),
         StaleWord::OldAnswer | StaleWord::Impostor | StaleWord::Early | StaleWord::Again => {

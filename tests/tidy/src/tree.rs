@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Folders that hold nothing of ours.
-const SKIPPED: [&str; 4] = ["target", ".git", "node_modules", "demo-out"];
+const SKIPPED: [&str; 5] = ["target", ".git", "node_modules", "venv", "demo-out"];
 
 /// One text file.
 #[derive(Debug, Clone)]

@@ -357,6 +357,8 @@ const fn gone_with(reason: EndReason) -> Option<Leg> {
         | EndReason::Relieved
         | EndReason::InvitationTimedOut
         | EndReason::MediaFailed
+        | EndReason::MediaRefused
+        | EndReason::NoCommonCodec
         | EndReason::LanguageUnknown
         | EndReason::KindUnsupported
         | EndReason::RequestInvalid

@@ -219,6 +219,8 @@ impl State {
             | EndReason::Relieved
             | EndReason::InvitationTimedOut
             | EndReason::MediaFailed
+            | EndReason::MediaRefused
+            | EndReason::NoCommonCodec
             | EndReason::LanguageUnknown
             | EndReason::KindUnsupported
             | EndReason::RequestInvalid

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use vrs_domain::{Leg, Sensitive};
-use vrs_media::{Batch, MediaKind, Peer, PeerEvent, PeerOutput, PeerStats, RtpView};
+use vrs_media::{Batch, Codec, MediaKind, Peer, PeerEvent, PeerOutput, PeerStats, RtpView};
 
 /// What happened to one peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,11 @@ pub enum PeerNews {
     Disconnected,
     /// It will not work; the text says why.
     Failed(String),
+    /// It is there and sends neither picture nor sound, although it said that it would: muted on
+    /// purpose, or broken.
+    Silent,
+    /// Something came again.
+    Heard,
 }
 
 /// What the driver must do.
@@ -54,14 +59,15 @@ pub enum RoomOutput<L> {
     },
     /// One who speaks with the telephone pressed a key for it.
     Key(Sensitive<char>),
-    /// Sound for the bridge; only while [`Room::set_bridged`] is on.
+    /// Sound for the bridge while [`Room::set_bridged`] is on; else for whoever sees this one, some
+    /// of whom have another format of sound.
     Voice {
         /// Who speaks.
         leg: L,
         /// RTP sequence number, for gaps and order.
         sequence: u16,
-        /// One Opus packet.
-        opus: Vec<u8>,
+        /// One packet in the format of [`Room::sound_of`].
+        payload: Vec<u8>,
     },
 }
 
@@ -75,6 +81,9 @@ pub trait Party: Copy + Ord + 'static {
 
     /// Whether this one's keys are for the telephone, and the telephone's for this one.
     fn has_keys(self) -> bool;
+
+    /// Whether this one is of no use without pictures.
+    fn needs_picture(self) -> bool;
 }
 
 impl Party for Leg {
@@ -104,6 +113,10 @@ impl Party for Leg {
             Self::Caller | Self::Interpreter => true,
             Self::Hearing | Self::Callee | Self::Relief | Self::Team | Self::Supervisor => false,
         }
+    }
+
+    fn needs_picture(self) -> bool {
+        self.seat().is_some()
     }
 }
 
@@ -183,9 +196,37 @@ impl<L: Party> Room<L> {
         self.peers.keys().copied().collect()
     }
 
+    /// The format of pictures that was agreed with each peer, once it was.
+    pub fn pictures(&self) -> impl Iterator<Item = (L, Option<Codec>)> {
+        self.peers.iter().map(|(leg, peer)| {
+            let agreed = peer.negotiated().get(MediaKind::Video);
+            (*leg, agreed.map(|media| media.codec))
+        })
+    }
+
     /// While on, sound goes to the bridge instead of straight to the other peer.
     pub fn set_bridged(&mut self, bridged: bool) {
         self.bridged = bridged;
+    }
+
+    /// Whether sound goes to the bridge.
+    #[must_use]
+    pub const fn is_bridged(&self) -> bool {
+        self.bridged
+    }
+
+    /// The format of sound that was agreed with a peer.
+    #[must_use]
+    pub fn sound_of(&self, leg: L) -> Option<Codec> {
+        let agreed = self.peers.get(&leg)?.negotiated().get(MediaKind::Audio);
+        agreed.map(|media| media.codec)
+    }
+
+    /// Whether those who hear this one straight from it have its format of sound.
+    fn is_understood(&self, leg: L) -> bool {
+        let (own, viewers) = (self.sound_of(leg), leg.viewers().iter());
+        let mut theirs = viewers.filter_map(|viewer| self.sound_of(*viewer));
+        theirs.all(|codec| Some(codec) == own)
     }
 
     /// The peer of a leg, to read its statistics or give it an answer.
@@ -221,10 +262,10 @@ impl<L: Party> Room<L> {
         }
     }
 
-    /// Sends mixed sound to a leg; `timestamp` counts 48 kHz samples (RFC 7587).
-    pub fn send_voice(&mut self, now: Instant, leg: L, timestamp: u32, opus: &[u8]) {
+    /// Sends sound to a leg in the format of [`Self::sound_of`]; `timestamp` counts in its clock.
+    pub fn send_voice(&mut self, now: Instant, leg: L, timestamp: u32, sound: &[u8]) {
         if let Some(peer) = self.peers.get_mut(&leg) {
-            peer.send_frame(now, MediaKind::Audio, timestamp, opus);
+            peer.send_frame(now, MediaKind::Audio, timestamp, sound);
             self.settle(now);
         }
     }
@@ -332,11 +373,11 @@ impl<L: Party> Room<L> {
     }
 
     fn forward(&mut self, now: Instant, leg: L, packet: RtpView<'_>, batch: &mut Batch) {
-        if self.bridged && packet.kind == MediaKind::Audio {
+        if packet.kind == MediaKind::Audio && (self.bridged || !self.is_understood(leg)) {
             self.outputs.push_back(RoomOutput::Voice {
                 leg,
                 sequence: packet.sequence,
-                opus: packet.payload.to_vec(),
+                payload: packet.payload.to_vec(),
             });
             return;
         }

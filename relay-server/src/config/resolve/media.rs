@@ -21,10 +21,11 @@ impl Resolver<'_> {
             None => cores.min(WORKERS_MAX),
         };
         let workers = u16::try_from(workers).ok().and_then(NonZeroU16::new)?;
+        let allowed = self.allowed(&raw.media);
         let first = listen.media.port();
         let line = raw.listen.media.as_ref().map_or(0, |at| at.line);
         if first == 0 {
-            return Some(MediaSettings { workers });
+            return Some(MediaSettings { workers, allowed });
         }
         for number in 1..workers.get() {
             let Some(port) = first.checked_add(number) else {
@@ -40,6 +41,6 @@ impl Resolver<'_> {
                 address: SocketAddr::new(listen.media.ip(), port),
             });
         }
-        Some(MediaSettings { workers })
+        Some(MediaSettings { workers, allowed })
     }
 }

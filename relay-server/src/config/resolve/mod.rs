@@ -1,5 +1,6 @@
 //! From what is written to what is meant: the one place where raw configuration is converted.
 
+mod codecs;
 mod emergency;
 mod journal;
 mod media;

@@ -155,11 +155,11 @@ impl Driver {
         let sdp = self
             .services
             .sfu
-            .offer(session, leg)
+            .offer(session, leg, &[])
             .await
             .map_err(|error| {
                 error!(%error, "no offer for the subscriber");
-                EndReason::MediaFailed
+                error.reason()
             })?;
         self.ring_with(leg, subscriber, sdp).await;
         Ok(())
@@ -198,9 +198,11 @@ impl Driver {
         let sfu = &self.services.sfu;
         let taken = match leg {
             Leg::Hearing => sfu.trunk_answer(self.id, sdp).await,
+            // It is the other subscriber's, who trusts that we let nothing else pass (A39).
             Leg::Callee => {
-                self.answer = sdp;
-                Ok(())
+                let offer = self.offer.clone();
+                self.answer.clone_from(&sdp);
+                sfu.check_answer(offer, sdp).await
             }
             Leg::Caller | Leg::Interpreter | Leg::Relief | Leg::Team | Leg::Supervisor => {
                 sfu.accept_answer(self.id, leg, sdp).await
@@ -210,7 +212,7 @@ impl Driver {
             info!(%leg, %error, "the answer does not fit");
             if self.is_missing(leg) {
                 // It is called once more: what answered must not stand beside that.
-                self.hang_up(leg, EndReason::MediaFailed).await;
+                self.hang_up(leg, error.reason()).await;
                 self.services.sfu.leave(self.id, leg).await;
             }
         }
@@ -218,8 +220,8 @@ impl Driver {
             (Ok(()), true) => Input::Restored(leg),
             (Ok(()), false) => Input::CalledAnswered { address },
             (Err(_), true) => Input::RestoreFailed(leg),
-            (Err(_), false) => Input::CalledFailed {
-                reason: EndReason::MediaFailed,
+            (Err(error), false) => Input::CalledFailed {
+                reason: error.reason(),
             },
         });
     }
@@ -282,8 +284,8 @@ impl Driver {
                 self.services.signalling.send(answer).await;
             }
             Err(error) => {
-                error!(%error, "the offer can no longer be answered");
-                let reason = EndReason::MediaFailed;
+                let reason = error.reason();
+                error!(%error, %reason, "the offer can no longer be answered");
                 self.pending.push_back(Input::Refused { reason });
             }
         }
@@ -293,10 +295,13 @@ impl Driver {
     /// again, or are answered if an interpreter was found meanwhile.
     pub(super) async fn caller_back(&mut self, offer: String, offered: u32) {
         self.offered = offered;
-        if let Err(error) = self.services.sfu.try_offer(offer.clone()).await {
-            info!(%error, "the caller's new offer cannot be answered");
-            let reason = EndReason::MediaFailed;
-            return self.pending.push_back(Input::Refused { reason });
+        match self.services.sfu.try_offer(offer.clone()).await {
+            Ok(takes) => self.takes = takes,
+            Err(error) => {
+                let reason = error.reason();
+                info!(%error, %reason, "the caller's new offer cannot be answered");
+                return self.pending.push_back(Input::Refused { reason });
+            }
         }
         self.offer = offer;
         if !self.is_waiting() {
@@ -333,23 +338,7 @@ impl Driver {
     pub(super) async fn reoffered(&mut self, leg: Leg, offer: Option<String>) {
         let session = self.id;
         if self.session.placed().kind == CallKind::PointToPoint {
-            let other = if leg == Leg::Caller {
-                Leg::Callee
-            } else {
-                Leg::Caller
-            };
-            if let (Some(sdp), State::RelayActive { .. }) = (offer, self.session.state()) {
-                self.reoffered_hold = is_hold(Some(&sdp)).map(|held| (leg, held));
-                let reinvite = Command::Reinvite {
-                    session,
-                    leg: other,
-                    sdp,
-                };
-                self.services.signalling.send(reinvite).await;
-            } else {
-                self.answer_reinvite(leg, None).await;
-            }
-            return;
+            return self.reoffered_directly(leg, offer).await;
         }
         let held = is_hold(offer.as_deref());
         let sdp = match self.services.sfu.reoffered(session, leg, offer).await {
@@ -365,6 +354,43 @@ impl Driver {
         self.answer_reinvite(leg, sdp).await;
     }
 
+    /// Between subscribers: the other one is asked, unless the change is none that we would take.
+    async fn reoffered_directly(&mut self, leg: Leg, offer: Option<String>) {
+        let active = matches!(self.session.state(), State::RelayActive { .. });
+        let Some(sdp) = offer.filter(|_| active) else {
+            return self.answer_reinvite(leg, None).await;
+        };
+        if let Err(error) = self.services.sfu.try_offer(sdp.clone()).await {
+            info!(%leg, %error, "a change of media is refused");
+            return self.answer_reinvite(leg, None).await;
+        }
+        let (session, other) = (self.id, other_subscriber(leg));
+        self.reoffered_hold = is_hold(Some(&sdp)).map(|held| (leg, held));
+        self.reoffer.clone_from(&sdp);
+        let reinvite = Command::Reinvite {
+            session,
+            leg: other,
+            sdp,
+        };
+        self.services.signalling.send(reinvite).await;
+    }
+
+    /// Between subscribers: one answered a change of media of the other. An answer that breaks a
+    /// rule is as none: whoever asked keeps what stood.
+    async fn reanswered_directly(&mut self, leg: Leg, sdp: Option<String>) {
+        let asked = self.reoffered_hold.take();
+        let offer = std::mem::take(&mut self.reoffer);
+        let mut taken = None;
+        if let Some(answer) = sdp {
+            match self.services.sfu.check_answer(offer, answer.clone()).await {
+                Ok(()) => taken = Some(answer),
+                Err(error) => info!(%leg, %error, "the answer to a change of media is refused"),
+            }
+        }
+        self.hold_changed(asked.filter(|_| taken.is_some()));
+        self.answer_reinvite(other_subscriber(leg), taken).await;
+    }
+
     /// A party put the call on hold or took it back, if that is news.
     fn hold_changed(&mut self, change: Option<(Leg, bool)>) {
         let parties = self.session.state().parties();
@@ -377,12 +403,9 @@ impl Driver {
 
     /// The other subscriber answered a change of media, or a party the offer after a restart.
     pub(super) async fn reinvite_answered(&mut self, leg: Leg, sdp: Option<String>) {
-        let asked = self.reoffered_hold.take();
-        self.hold_changed(asked.filter(|_| sdp.is_some()));
-        match (self.session.placed().kind, leg) {
-            (CallKind::PointToPoint, Leg::Caller) => self.answer_reinvite(Leg::Callee, sdp).await,
-            (CallKind::PointToPoint, _) => self.answer_reinvite(Leg::Caller, sdp).await,
-            (CallKind::RelayOutbound | CallKind::RelayInbound, _) => {
+        match self.session.placed().kind {
+            CallKind::PointToPoint => self.reanswered_directly(leg, sdp).await,
+            CallKind::RelayOutbound | CallKind::RelayInbound => {
                 self.answered_anew(leg, sdp).await;
             }
         }
@@ -464,7 +487,7 @@ impl Driver {
         let offered = match (leg, trunk) {
             (Leg::Hearing, Some(trunk)) => sfu.trunk_offer(session, trunk.line()).await,
             (Leg::Hearing, None) => Err(crate::sfu::SfuError::Gone),
-            (_, _) => sfu.offer(session, leg).await,
+            (_, _) => sfu.offer(session, leg, &[]).await,
         };
         match offered {
             Ok(sdp) => {
@@ -504,6 +527,18 @@ impl Driver {
 fn is_hold(offer: Option<&str>) -> Option<bool> {
     let offer = SessionDescription::parse(offer?).ok()?;
     Some(offer.is_hold())
+}
+
+const fn other_subscriber(leg: Leg) -> Leg {
+    match leg {
+        Leg::Caller => Leg::Callee,
+        Leg::Callee
+        | Leg::Hearing
+        | Leg::Interpreter
+        | Leg::Relief
+        | Leg::Team
+        | Leg::Supervisor => Leg::Caller,
+    }
 }
 
 const fn no_answer(leg: Leg) -> EndReason {

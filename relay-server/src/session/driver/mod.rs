@@ -8,14 +8,14 @@ mod calls;
 mod seats;
 mod supervise;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use relay_core::clock::Now;
 use relay_core::queue::{Match, QueueRules, Request};
 use relay_core::session::{
-    Action, Decline, EventKind, Input, Refusal, Rules, Session, State, Step, Why,
+    Action, Decline, EventKind, Input, Parties, Refusal, Rules, Session, State, Step, Why,
 };
 use relay_core::sfu::PeerNews;
 use tokio::sync::mpsc;
@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 use vrs_domain::{CaId, EndReason, Leg, Seat, SessionId, SessionState, Urgency};
+use vrs_media::Codec;
 
 use super::clock::Clock;
 use super::publish::Publisher;
@@ -131,6 +132,9 @@ struct Driver {
     session: Session,
     /// The SDP offer of whoever calls, answered once an interpreter is there.
     offer: String,
+    /// The formats of pictures it has that are allowed; empty if there are none, or it is not the
+    /// picture that is offered.
+    takes: Vec<Codec>,
     /// The called subscriber's SDP answer, on its way to the calling one.
     answer: String,
     /// The trunk that an inbound call came over.
@@ -141,10 +145,14 @@ struct Driver {
     /// Between subscribers: what a change of media that the other one is asked about would mean
     /// for hold.
     reoffered_hold: Option<(Leg, bool)>,
+    /// Between subscribers: the change of media that one of them is asked about.
+    reoffer: String,
     /// Which offer of the caller counts.
     offered: u32,
     /// How often parties who are back after a restart were offered a path.
     offered_anew: BTreeMap<Leg, u32>,
+    /// Legs that are there and send neither picture nor sound.
+    silent: BTreeSet<Leg>,
     pending: VecDeque<Input>,
     /// A few at most: each leg has one try under way.
     later: Vec<(Instant, Later)>,
@@ -161,13 +169,16 @@ impl Driver {
             id: session.id(),
             session,
             offer,
+            takes: Vec::new(),
             answer: String::new(),
             came_over,
             trunk: 0,
             position: None,
             reoffered_hold: None,
+            reoffer: String::new(),
             offered: 0,
             offered_anew: BTreeMap::new(),
+            silent: BTreeSet::new(),
             pending: VecDeque::new(),
             later: Vec::new(),
             abandoned: false,
@@ -204,17 +215,19 @@ impl Driver {
         // ours have to be, although another subscriber will answer it (A39).
         let from_gateway = self.session.placed().kind == vrs_domain::CallKind::RelayInbound;
         let tried = if from_gateway {
-            Ok(())
+            Ok(Vec::new())
         } else {
             self.services.sfu.try_offer(self.offer.clone()).await
         };
         match tried {
-            Ok(()) => self.perform(step.actions).await,
+            Ok(takes) => {
+                self.takes = takes;
+                self.perform(step.actions).await;
+            }
             Err(error) => {
-                info!(%error, "the caller's offer cannot be answered");
-                self.pending.push_back(Input::Refused {
-                    reason: EndReason::MediaFailed,
-                });
+                let reason = error.reason();
+                info!(%error, %reason, "the caller's offer cannot be answered");
+                self.pending.push_back(Input::Refused { reason });
             }
         }
         self.settle().await;
@@ -302,8 +315,8 @@ impl Driver {
             Message::InterpreterAnswered { asked, center, sdp } => {
                 return self.interpreter_answered(asked, center, sdp).await;
             }
-            Message::InterpreterRefused { asked, how } => {
-                return self.interpreter_refused(asked, how).await;
+            Message::InterpreterRefused { asked, how, unfit } => {
+                return self.interpreter_refused(asked, how, unfit).await;
             }
             Message::CalledRang { sdp } => return self.called_rang(sdp).await,
             Message::CalledAnswered { leg, sdp, address } => {
@@ -355,9 +368,22 @@ impl Driver {
         match news {
             PeerNews::Connected => {
                 self.offered_anew.remove(&leg);
+                self.silent.remove(&leg);
                 self.pending.push_back(Input::MediaConnected(leg));
             }
             PeerNews::Disconnected => {}
+            // Whoever muted everything may do so: the others are told, and the call goes on.
+            PeerNews::Silent | PeerNews::Heard => {
+                let is_silent = news == PeerNews::Silent;
+                info!(%leg, is_silent, "picture and sound of a leg");
+                let changed = match is_silent {
+                    true => self.silent.insert(leg),
+                    false => self.silent.remove(&leg),
+                };
+                if changed {
+                    self.tell_parties().await;
+                }
+            }
             // A telephone that rings need not be heard.
             PeerNews::Failed(_) if leg == Leg::Hearing && !self.is_telephone_there() => {}
             PeerNews::Failed(why) => {
@@ -588,6 +614,13 @@ impl Driver {
         }
     }
 
+    /// Who is in the call, not on hold, and sends neither picture nor sound.
+    fn silent_legs(&self, parties: &Parties) -> Vec<&'static str> {
+        let silent = self.silent.iter();
+        let told = silent.filter(|leg| parties.has(**leg) && !parties.held.has(**leg));
+        told.map(|leg| leg.word()).collect()
+    }
+
     /// Tells one party how the session stands.
     async fn tell(&self, leg: Leg, refused: Option<Refused>) {
         let view = self.session.view(self.services.clock.now());
@@ -611,6 +644,9 @@ impl Driver {
                 .unwrap_or_default(),
             held: parties
                 .map(|parties| parties.held.iter().map(|leg| leg.word()).collect())
+                .unwrap_or_default(),
+            silent: parties
+                .map(|parties| self.silent_legs(parties))
                 .unwrap_or_default(),
             number: leg.seat().map(|_| view.number.to_string()),
             session_ms: view.session_ms,

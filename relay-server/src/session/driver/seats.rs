@@ -4,8 +4,10 @@ use relay_core::queue::{Match, Request};
 use relay_core::session::{Decline, Input, Why};
 use tracing::{error, info};
 use vrs_domain::{CaId, CallCenter, EndReason, Epoch, Leg, Seat, Urgency};
+use vrs_media::Codec;
 
 use super::Driver;
+use crate::sfu::SfuError;
 use crate::signalling::{Command, Invitation};
 
 impl Driver {
@@ -44,7 +46,12 @@ impl Driver {
             ca,
             epoch,
         };
-        match self.services.sfu.offer(session, seat.leg()).await {
+        match self
+            .services
+            .sfu
+            .offer(session, seat.leg(), &self.takes)
+            .await
+        {
             Ok(sdp) => {
                 let placed = self.session.placed();
                 let invitation = Invitation {
@@ -104,6 +111,7 @@ impl Driver {
         let sfu = &self.services.sfu;
         if let Err(error) = sfu.accept_answer(self.id, leg, sdp).await {
             info!(%error, "the interpreter's answer does not fit");
+            self.unfit(asked.seat, matches!(error, SfuError::NoCommonCodec));
             return self.lose(asked).await;
         }
         if !self.services.queue.accepted(asked.clone()).await {
@@ -142,11 +150,23 @@ impl Driver {
             .await;
     }
 
-    pub(super) async fn interpreter_refused(&mut self, asked: Match, how: Decline) {
+    /// An interpreter's device has other pictures than a caller who has only unusual ones. The next
+    /// one's is most likely as theirs: instead of asking them all in vain the caller is told.
+    fn unfit(&mut self, seat: Seat, is_unfit: bool) {
+        let usual = self.takes.is_empty() || self.takes.contains(&Codec::H264);
+        if is_unfit && !usual && seat == Seat::Lead && self.is_waiting() {
+            let reason = EndReason::NoCommonCodec;
+            self.pending.push_back(Input::Refused { reason });
+        }
+    }
+
+    /// `unfit`: their device could not take the media that it was offered.
+    pub(super) async fn interpreter_refused(&mut self, asked: Match, how: Decline, unfit: bool) {
         self.services.queue.declined(asked.clone(), how).await;
         if self.is_asked(&asked) {
             let leg = asked.seat.leg();
             self.services.sfu.leave(self.id, leg).await;
+            self.unfit(asked.seat, unfit);
         }
         self.pending.push_back(declined(asked, how));
     }
@@ -164,8 +184,12 @@ impl Driver {
     }
 
     /// The relief's connection is the interpreter's from here on.
-    pub(super) async fn relieve(&self) {
+    pub(super) async fn relieve(&mut self) {
         let session = self.id;
+        self.silent.remove(&Leg::Interpreter);
+        if self.silent.remove(&Leg::Relief) {
+            self.silent.insert(Leg::Interpreter);
+        }
         let services = &self.services;
         services.queue.relieve(session).await;
         services

@@ -69,6 +69,8 @@ pub(super) struct Call {
     missing: Vec<Leg>,
     /// Who put the call on hold, as the server tells it.
     held: Vec<Leg>,
+    /// Who sends neither picture nor sound, as the server tells it.
+    silent: Vec<Leg>,
     /// We did.
     pub(super) on_hold: bool,
     refused: Option<SeatRefusal>,
@@ -172,6 +174,7 @@ impl Call {
             seats: Seats::default(),
             missing: Vec::new(),
             held: Vec::new(),
+            silent: Vec::new(),
             on_hold: false,
             refused: None,
             wrap_up: None,
@@ -225,6 +228,7 @@ impl Call {
         self.seats = status.seats;
         self.missing = status.missing;
         self.held = status.held;
+        self.silent = status.silent;
         self.refused = status.refused;
         self.wrap_up = status.wrap_up_s.map(Duration::from_secs);
         let ago = |ms: u64| now.checked_sub(Duration::from_millis(ms));
@@ -317,6 +321,7 @@ impl Call {
             seats: self.seats.clone(),
             missing: self.missing.clone(),
             held: self.held.clone(),
+            silent: self.silent.clone(),
             wrap_up: self.wrap_up,
             on_hold: self.on_hold,
             from: self.from.clone(),

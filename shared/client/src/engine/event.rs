@@ -192,6 +192,8 @@ pub struct CallView {
     pub seats: Seats,
     /// Who put the call on hold, as the server tells it.
     pub held: Vec<Leg>,
+    /// Who is there and sends neither picture nor sound, as the server tells it.
+    pub silent: Vec<Leg>,
     /// We put it on hold.
     pub on_hold: bool,
     /// Who called us; nobody when we called.

@@ -68,6 +68,8 @@ pub(super) struct Status {
     pub(super) missing: Vec<Leg>,
     /// Who put the call on hold.
     pub(super) held: Vec<Leg>,
+    /// Who is there and sends neither picture nor sound.
+    pub(super) silent: Vec<Leg>,
     /// For how long nobody is sent to us after the call, in seconds.
     pub(super) wrap_up_s: Option<u64>,
     /// What we asked for and do not get.
@@ -93,6 +95,7 @@ struct Written {
     supervisor: Option<String>,
     missing: Vec<String>,
     held: Vec<String>,
+    silent: Vec<String>,
     wrap_up_s: Option<u64>,
     refused: Option<WrittenRefusal>,
 }
@@ -141,6 +144,7 @@ impl Status {
             },
             missing: legs(&written.missing),
             held: legs(&written.held),
+            silent: legs(&written.silent),
             wrap_up_s: written.wrap_up_s.filter(|s| *s <= WRAP_UP_S_MAX),
             refused: written.refused.and_then(|refused| {
                 Some(SeatRefusal {

@@ -7,6 +7,7 @@ use rand::{Rng, SeedableRng};
 
 use crate::certificate::Certificate;
 use crate::rtp::MediaKind;
+use crate::sdp::Allowed;
 
 /// How received audio and video is handed out; text is always handed out as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +31,8 @@ pub struct PeerConfig {
     pub seed: [u8; 32],
     /// What we are willing to do.
     pub media: Vec<MediaKind>,
+    /// In which formats.
+    pub allowed: Allowed,
     /// Packets or frames.
     pub receive: Receive,
     /// Try only the peer's host candidates: for test networks where nothing is translated.
@@ -45,14 +48,17 @@ impl PeerConfig {
             certificate,
             seed,
             media: vec![MediaKind::Audio, MediaKind::Video, MediaKind::Text],
+            allowed: Allowed::default(),
             receive: Receive::Frames,
             host_candidate_only: false,
         }
     }
 
-    /// Each kind once, text last: browsers reject it and must find their own m-lines first.
+    /// Each kind once that has a format, text last: browsers reject it and must find their own
+    /// m-lines first.
     pub(super) fn kinds(&self) -> Vec<MediaKind> {
         let mut kinds = self.media.clone();
+        kinds.retain(|kind| self.allowed.of(*kind).next().is_some());
         kinds.sort_unstable();
         kinds.dedup();
         kinds

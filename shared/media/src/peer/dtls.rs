@@ -32,10 +32,14 @@ const BYTES_MAX: usize = 64 * 1024;
 
 /// Datagrams that may wait for the rest of a hello.
 const HELD_MAX: usize = 8;
-const GCM: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm;
-/// What we know, best first: as a client we offer both, as a server we take the better.
-const PROFILES: [SrtpProtectionProfile; 2] =
-    [GCM, SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80];
+const GCM_128: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm;
+const GCM_256: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm;
+/// What we know, best first: as a client we offer all, as a server we take the best.
+const PROFILES: [SrtpProtectionProfile; 3] = [
+    GCM_128,
+    GCM_256,
+    SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+];
 
 /// The association's name towards the endpoint; real addresses are the business of ICE.
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
@@ -59,7 +63,8 @@ pub(super) enum DtlsState {
 struct Unread {
     hello: Hello,
     held: Vec<BytesMut>,
-    gcm_only: Arc<HandshakeConfig>,
+    gcm_128_only: Arc<HandshakeConfig>,
+    gcm_256_only: Arc<HandshakeConfig>,
 }
 
 /// DTLS of one transport.
@@ -152,7 +157,8 @@ impl Dtls {
             false => Some(Unread {
                 hello: Hello::default(),
                 held: Vec::new(),
-                gcm_only: identity.config(vec![GCM])?,
+                gcm_128_only: identity.config(vec![GCM_128])?,
+                gcm_256_only: identity.config(vec![GCM_256])?,
             }),
         };
         let server = (!client).then(|| Arc::clone(&config));
@@ -230,9 +236,13 @@ impl Dtls {
         if look == Look::Incomplete && unread.held.len() < HELD_MAX {
             return Vec::new();
         }
-        if look == Look::Gcm {
-            let server = Some(Arc::clone(&unread.gcm_only));
-            self.endpoint = Endpoint::new(PEER, TransportProtocol::UDP, server);
+        let only = match look {
+            Look::Gcm128 => Some(Arc::clone(&unread.gcm_128_only)),
+            Look::Gcm256 => Some(Arc::clone(&unread.gcm_256_only)),
+            Look::Incomplete | Look::Other => None,
+        };
+        if only.is_some() {
+            self.endpoint = Endpoint::new(PEER, TransportProtocol::UDP, only);
         }
         self.unread
             .take()
@@ -296,11 +306,11 @@ impl Dtls {
         }
         let profile = match state.srtp_protection_profile() {
             SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => ProtectionProfile::AeadAes128Gcm,
+            SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm => ProtectionProfile::AeadAes256Gcm,
             SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80 => {
                 ProtectionProfile::Aes128CmHmacSha1_80
             }
             SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_32
-            | SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm
             | SrtpProtectionProfile::Unsupported
             | _ => return Err("no SRTP profile in common"),
         };
@@ -398,8 +408,10 @@ mod tests {
 
     #[test]
     fn aes_gcm_is_taken_whatever_the_client_likes_better() {
-        assert_eq!(agreed(&[CM, GCM]), "SRTP_AEAD_AES_128_GCM");
-        assert_eq!(agreed(&[GCM, CM]), "SRTP_AEAD_AES_128_GCM");
+        assert_eq!(agreed(&[CM, GCM_256, GCM_128]), "SRTP_AEAD_AES_128_GCM");
+        assert_eq!(agreed(&[GCM_128, CM]), "SRTP_AEAD_AES_128_GCM");
+        assert_eq!(agreed(&[CM, GCM_256]), "SRTP_AEAD_AES_256_GCM");
+        assert_eq!(agreed(&[GCM_256]), "SRTP_AEAD_AES_256_GCM");
         assert_eq!(agreed(&[CM]), "SRTP_AES128_CM_HMAC_SHA1_80");
     }
 }

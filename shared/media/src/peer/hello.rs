@@ -10,9 +10,10 @@ const FRAGMENT_HEADER_BYTES: usize = 12;
 /// Content type of handshake messages, and the message we look for.
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
-/// Extension type of RFC 5764 section 4.1.1, and the profile of RFC 7714 section 14.2.
+/// Extension type of RFC 5764 section 4.1.1, and the profiles of RFC 7714 section 14.2.
 const USE_SRTP: u16 = 14;
 const AEAD_AES_128_GCM: u16 = 7;
+const AEAD_AES_256_GCM: u16 = 8;
 /// No hello is longer, not even one with the keys of two generations.
 const HELLO_BYTES_MAX: usize = 8 * 1024;
 /// Version and random, before the first field of variable length.
@@ -23,8 +24,10 @@ const FIXED_BYTES: usize = 2 + 32;
 pub(super) enum Look {
     /// More of it has to come.
     Incomplete,
-    /// It offers AES-GCM.
-    Gcm,
+    /// It offers AES-GCM with keys of 128 bits, which is the quickest.
+    Gcm128,
+    /// It offers AES-GCM, with keys of 256 bits alone.
+    Gcm256,
     /// It does not, or it is no hello at all.
     Other,
 }
@@ -65,19 +68,15 @@ impl Hello {
                 self.body.extend_from_slice(piece);
             }
             if self.body.len() >= total {
-                return Some(if offers_gcm(&self.body)? {
-                    Look::Gcm
-                } else {
-                    Look::Other
-                });
+                return offered(&self.body);
             }
         }
         Some(Look::Incomplete)
     }
 }
 
-/// Whether the SRTP profiles in the body of a hello have AES-GCM among them.
-fn offers_gcm(body: &[u8]) -> Option<bool> {
+/// Which AES-GCM the SRTP profiles in the body of a hello have among them.
+fn offered(body: &[u8]) -> Option<Look> {
     let mut rest = body.get(FIXED_BYTES..)?;
     take(&mut rest, 1)?; // session
     take(&mut rest, 1)?; // cookie
@@ -90,11 +89,20 @@ fn offers_gcm(body: &[u8]) -> Option<bool> {
         let mut value = take(&mut extensions, 2)?;
         if kind == USE_SRTP.to_be_bytes() {
             let profiles = take(&mut value, 2)?;
-            let wanted = AEAD_AES_128_GCM.to_be_bytes();
-            return Some(profiles.chunks(2).any(|profile| profile == wanted));
+            let has = |wanted: u16| {
+                let mut profiles = profiles.chunks(2);
+                profiles.any(|profile| profile == wanted.to_be_bytes())
+            };
+            return Some(if has(AEAD_AES_128_GCM) {
+                Look::Gcm128
+            } else if has(AEAD_AES_256_GCM) {
+                Look::Gcm256
+            } else {
+                Look::Other
+            });
         }
     }
-    Some(false)
+    Some(Look::Other)
 }
 
 /// A field of variable length, whose length is in the `width` bytes before it.
@@ -151,8 +159,12 @@ mod tests {
     #[test]
     fn what_a_hello_offers_is_seen_in_any_order_and_in_pieces() {
         let cases = [
-            (vec![CM_SHA1_80, 8, AEAD_AES_128_GCM], Look::Gcm),
-            (vec![AEAD_AES_128_GCM, CM_SHA1_80], Look::Gcm),
+            (
+                vec![CM_SHA1_80, AEAD_AES_256_GCM, AEAD_AES_128_GCM],
+                Look::Gcm128,
+            ),
+            (vec![AEAD_AES_128_GCM, CM_SHA1_80], Look::Gcm128),
+            (vec![CM_SHA1_80, AEAD_AES_256_GCM], Look::Gcm256),
             (vec![CM_SHA1_80], Look::Other),
             (vec![], Look::Other),
         ];

@@ -18,6 +18,8 @@ mod config;
 mod drive;
 mod dtls;
 mod hello;
+#[cfg(any(test, feature = "hostile"))]
+mod hostile;
 mod ice;
 mod receive;
 mod reoffer;
@@ -300,7 +302,7 @@ impl Peer {
     ) -> Result<(Self, String), MediaError> {
         let offer = SessionDescription::parse(offer)?;
         let mut peer = Self::new(config, now)?;
-        let accepted = policy::accept_offer(&offer, &peer.config.kinds())?;
+        let accepted = policy::accept_offer(&offer, &peer.config.kinds(), &peer.config.allowed)?;
         for remote in &accepted.transports {
             peer.add_transport(now, policy::answer_setup(remote.setup))?;
         }
@@ -327,7 +329,7 @@ impl Peer {
             return Err(MediaError::WrongState("there is no open offer"));
         };
         let answer = SessionDescription::parse(answer)?;
-        let (negotiated, remote) = policy::accept_answer(&offered, &answer)?;
+        let (negotiated, remote) = policy::accept_answer(&offered, &answer, &self.config.allowed)?;
         if negotiated.media.is_empty() {
             return Err(MediaError::NotAcceptable(Refusal::NothingInCommon));
         }
@@ -451,6 +453,7 @@ impl Peer {
                 .map(|kind| (*kind, self.secrets.stream(*kind).ssrc))
                 .collect(),
             transports: self.local.clone(),
+            allowed: self.config.allowed.clone(),
         }
     }
 

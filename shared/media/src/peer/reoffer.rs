@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::Peer;
 use crate::error::{MediaError, Refusal};
-use crate::sdp::policy;
+use crate::sdp::policy::{self, RemoteTransport};
 use crate::sdp::{Direction, MediaDescription, Negotiated, NegotiatedMedia, SessionDescription};
 
 impl Peer {
@@ -20,7 +20,9 @@ impl Peer {
     pub fn handle_offer(&mut self, now: Instant, offer: &str) -> Result<String, MediaError> {
         self.must_be_agreed()?;
         let offer = SessionDescription::parse(offer)?;
-        let mut accepted = policy::accept_offer(&offer, &self.config.kinds())?;
+        // A format that was agreed stays, whichever is liked best.
+        let allowed = self.negotiated.narrowed(&self.config.allowed);
+        let mut accepted = policy::accept_offer(&offer, &self.config.kinds(), &allowed)?;
         let same_path = accepted.transports.len() == self.remote.len()
             && accepted
                 .transports
@@ -87,11 +89,16 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// [`MediaError::Sdp`] for what cannot be read, [`MediaError::WrongState`] while nothing is
-    /// agreed.
+    /// [`MediaError::Sdp`] for what cannot be read, [`MediaError::NotAcceptable`] for another
+    /// transport than that agreed, [`MediaError::WrongState`] while nothing is agreed.
     pub fn accept_direction(&mut self, now: Instant, answer: &str) -> Result<(), MediaError> {
         self.must_be_agreed()?;
         let answer = SessionDescription::parse(answer)?;
+        let paths = policy::transports(&answer)?;
+        let known = |path: &RemoteTransport| self.remote.iter().any(|old| path.is_the_same_as(old));
+        if !paths.iter().all(known) {
+            return Err(MediaError::NotAcceptable(Refusal::Renegotiation));
+        }
         let mut negotiated = self.negotiated.clone();
         for media in &mut negotiated.media {
             let line = answer.media.get(media.line);

@@ -18,7 +18,7 @@ use crate::h264;
 use crate::nack::ResendCache;
 use crate::rtcp::{Fates, Sent, TransportFates};
 use crate::rtp::{MediaKind, RTP_HEADER_BYTES, RtpPacket, RtpView};
-use crate::sdp::{Direction, KeyFormat, NegotiatedMedia};
+use crate::sdp::{Codec, Direction, KeyFormat, NegotiatedMedia};
 use crate::t140;
 use crate::telephone_event::EventSender;
 
@@ -54,6 +54,7 @@ struct Keys {
 /// The sending half of one stream.
 pub(super) struct StreamSender {
     kind: MediaKind,
+    codec: Codec,
     pub(super) ssrc: u32,
     payload_type: u8,
     red_payload_type: Option<u8>,
@@ -78,6 +79,7 @@ impl StreamSender {
         let first = (seed.first_sequence, seed.first_timestamp);
         Self {
             kind: media.kind,
+            codec: media.codec,
             ssrc: seed.ssrc,
             payload_type: media.payload_type,
             red_payload_type: media.red.map(|(send, _)| send),
@@ -191,7 +193,7 @@ impl StreamSender {
             ..
         } = packet;
         let known = self.kind != MediaKind::Video || self.rewriter.follows(ssrc);
-        if !known && !h264::payload_starts_keyframe(packet.payload) {
+        if !known && !self.codec.payload_starts_keyframe(packet.payload) {
             return Forwarded::AwaitsKeyframe;
         }
         match self.rewriter.rewrite(now, ssrc, sequence, timestamp) {

@@ -69,6 +69,8 @@ pub struct PeerStats {
     pub candidate_type: Option<String>,
     /// Media flows.
     pub connected: bool,
+    /// The peer is to send picture or sound: neither side has put the call on hold.
+    pub awaited: bool,
     /// Datagrams other than STUN from addresses that proved nothing.
     pub unproven: u64,
     /// SRTP and SRTCP packets that were forged, broken or replayed.
@@ -105,6 +107,11 @@ impl Peer {
                 .or(self.path_rtt)
                 .map(|rtt| rtt.as_secs_f32() * 1_000.0),
             connected: self.announced == Announced::Connected,
+            awaited: self
+                .negotiated
+                .media
+                .iter()
+                .any(|media| media.kind != MediaKind::Text && media.direction.receives()),
             unproven: self.refused.unproven,
             undecryptable: self.refused.undecryptable,
             unknown: self.refused.unknown,

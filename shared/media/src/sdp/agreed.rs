@@ -3,7 +3,7 @@
 use crate::extension::ExtensionIds;
 use crate::rtp::MediaKind;
 
-use super::Direction;
+use super::{Codec, Direction};
 
 /// RTCP feedback both sides can do (RFC 4585, RFC 5104).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,8 +43,8 @@ pub struct NegotiatedMedia {
     pub line: usize,
     /// `a=mid` of the m-line.
     pub mid: Option<String>,
-    /// Encoding name: `opus`, `H264` or `t140`.
-    pub codec: &'static str,
+    /// In which format.
+    pub codec: Codec,
     /// Payload type we send.
     pub payload_type: u8,
     /// Payload type we receive.
@@ -90,6 +90,7 @@ impl Negotiated {
             new.kind == old.kind
                 && new.line == old.line
                 && new.mid == old.mid
+                && new.codec == old.codec
                 && new.payload_type == old.payload_type
                 && new.red.map(|(send, _)| send) == old.red.map(|(send, _)| send)
                 && new.transport == old.transport

@@ -4,36 +4,81 @@ use crate::extension::ExtensionIds;
 use crate::h264;
 use crate::rtp::MediaKind;
 
+use super::allowed::{Allowed, Codec, H264Limits};
 use super::{Feedback, KeyFormat, MediaDescription};
 
 /// Payload types of our offers; answers take those of the offer.
-const OPUS: u8 = 111;
-const H264: u8 = 96;
-const T140: u8 = 98;
+const fn offered_as(codec: Codec) -> u8 {
+    match codec {
+        Codec::Opus => 111,
+        // Static ones (RFC 3551 table 4).
+        Codec::Pcmu => 0,
+        Codec::Pcma => 8,
+        Codec::H264 => 96,
+        Codec::Vp8 => 120,
+        Codec::T140 => 98,
+    }
+}
+
 const RED: u8 = 99;
-const KEYS_WIDE: u8 = 110;
-const KEYS_NARROW: u8 = 126;
-/// Clock rates of telephone keys that we take, in Hz, best first: that of the sound they stand
-/// in (RFC 4733 section 2.1), and the one that every telephone knows.
-const KEYS_HZ: [u32; 2] = [48_000, 8_000];
+/// Payload types and clock rates of telephone keys, in Hz, best first: that of the sound they
+/// stand in (RFC 4733 section 2.1), and the one that every telephone knows.
+const KEYS: [(u8, u32); 2] = [(110, 48_000), (126, 8_000)];
+/// Payload types that look like RTCP on the same port (RFC 5761 section 4).
+const RTCP_LIKE: std::ops::RangeInclusive<u8> = 64..=95;
 /// Most SSRCs of one m-line that are noted.
 const SSRCS_MAX: usize = 16;
 
-pub(super) struct Chosen {
-    pub(super) payload_type: u8,
+/// Formats of one m-line.
+pub(super) struct Formats {
+    /// At least one, best first; exactly one once it was chosen.
+    pub(super) codecs: Vec<(Codec, u8)>,
     pub(super) red: Option<u8>,
     /// Telephone keys: payload types and clock rates.
     pub(super) keys: Vec<(u8, u32)>,
 }
 
-impl Chosen {
-    const fn plain(payload_type: u8) -> Self {
+impl Formats {
+    /// What we offer of this kind; without any codec if nothing is allowed.
+    pub(super) fn offered(kind: MediaKind, allowed: &Allowed) -> Self {
+        let codecs: Vec<_> = allowed.of(kind).map(|c| (c, offered_as(c))).collect();
+        let fits = |hz: u32| codecs.iter().any(|(codec, _)| takes_keys(*codec, hz));
+        let keys = KEYS.into_iter().filter(|(_, hz)| allowed.keys && fits(*hz));
         Self {
-            payload_type,
-            red: None,
-            keys: Vec::new(),
+            red: (kind == MediaKind::Text && allowed.redundancy).then_some(RED),
+            keys: keys.collect(),
+            codecs,
         }
     }
+
+    pub(super) fn payload_type(&self, codec: Codec) -> Option<u8> {
+        let mut known = self.codecs.iter();
+        known.find(|(one, _)| *one == codec).map(|(_, own)| *own)
+    }
+}
+
+/// Whether telephone keys of this clock can stand in this sound: keys of the telephone's clock may
+/// stand among Opus, too, because many know no others.
+fn takes_keys(codec: Codec, hz: u32) -> bool {
+    codec.kind() == MediaKind::Audio && (hz == codec.clock_rate() || hz == 8_000)
+}
+
+/// What was chosen from an m-line.
+pub(super) struct Chosen {
+    pub(super) codec: Codec,
+    pub(super) payload_type: u8,
+    pub(super) red: Option<u8>,
+    pub(super) keys: Vec<(u8, u32)>,
+}
+
+/// Who wrote an m-line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The offerer: we take what we like best of it.
+    Offer,
+    /// The answerer: it will send what it put first. What it left out of H.264's parameters can
+    /// only mean what we offered.
+    Answer,
 }
 
 pub(super) fn kind_of(media: &MediaDescription) -> Option<MediaKind> {
@@ -42,45 +87,53 @@ pub(super) fn kind_of(media: &MediaDescription) -> Option<MediaKind> {
         .find(|kind| kind.name() == media.media)
 }
 
-pub(super) const fn codec_name(kind: MediaKind) -> &'static str {
-    match kind {
-        MediaKind::Audio => "opus",
-        MediaKind::Video => "H264",
-        MediaKind::Text => "t140",
-    }
+/// Finds the best allowed format of an m-line.
+pub(super) fn choose(
+    media: &MediaDescription,
+    kind: MediaKind,
+    allowed: &Allowed,
+    side: Side,
+) -> Option<Chosen> {
+    let mut found = allowed.of(kind).filter_map(|codec| {
+        let payload_type = find(media, codec, allowed.h264, side)?;
+        Some((codec, payload_type))
+    });
+    let (codec, payload_type) = match side {
+        Side::Offer => found.next()?,
+        Side::Answer => found.min_by_key(|(_, number)| {
+            let number = number.to_string();
+            media.formats.iter().position(|format| *format == number)
+        })?,
+    };
+    let keys = KEYS.into_iter().filter_map(|(_, hz)| {
+        let fits = allowed.keys && takes_keys(codec, hz);
+        let (number, _) = media.find_codec("telephone-event", hz).filter(|_| fits)?;
+        Some((number, hz))
+    });
+    let red = media.find_codec("red", 1_000).map(|(red, _)| red);
+    Some(Chosen {
+        codec,
+        payload_type,
+        red: red.filter(|_| kind == MediaKind::Text && allowed.redundancy),
+        keys: keys.collect(),
+    })
 }
 
-/// Finds our codec in an m-line. In an answer a missing packetization-mode is forgiven: it can
-/// only mean the one we offered.
-pub(super) fn choose(media: &MediaDescription, kind: MediaKind, answer: bool) -> Option<Chosen> {
-    match kind {
-        MediaKind::Audio => {
-            let (payload_type, _) = media.find_codec("opus", 48_000)?;
-            let find = |hz| Some((media.find_codec("telephone-event", hz)?.0, hz));
-            Some(Chosen {
-                keys: KEYS_HZ.into_iter().filter_map(find).collect(),
-                ..Chosen::plain(payload_type)
-            })
-        }
-        MediaKind::Text => {
-            let (payload_type, _) = media.find_codec("t140", 1_000)?;
-            let red = media.find_codec("red", 1_000).map(|(red, _)| red);
-            Some(Chosen {
-                red,
-                ..Chosen::plain(payload_type)
-            })
-        }
-        MediaKind::Video => {
-            let (payload_type, _) = media
-                .payload_types()
-                .find(|(_, format)| h264_fit(media, format, answer) == H264Fit::Constrained)
-                .or_else(|| {
-                    let mut types = media.payload_types();
-                    types.find(|(_, format)| h264_fit(media, format, answer) != H264Fit::No)
-                })?;
-            Some(Chosen::plain(payload_type))
+fn find(media: &MediaDescription, codec: Codec, h264: H264Limits, side: Side) -> Option<u8> {
+    let usable = |number: &u8| !RTCP_LIKE.contains(number);
+    if codec != Codec::H264 {
+        let (number, _) = media.find_codec(codec.name(), codec.clock_rate())?;
+        return Some(number).filter(usable);
+    }
+    let mut best = None;
+    for (number, format) in media.payload_types().filter(|(number, _)| usable(number)) {
+        match h264_fit(media, format, side) {
+            H264Fit::Constrained => return Some(number),
+            H264Fit::Baseline if h264.baseline => best = best.or(Some(number)),
+            H264Fit::Baseline | H264Fit::No => {}
         }
     }
+    best
 }
 
 #[derive(PartialEq, Eq)]
@@ -90,19 +143,21 @@ enum H264Fit {
     Constrained,
 }
 
-fn h264_fit(media: &MediaDescription, format: &str, answer: bool) -> H264Fit {
+fn h264_fit(media: &MediaDescription, format: &str, side: Side) -> H264Fit {
     let map = media.rtpmap(format);
     let h264 =
         map.is_some_and(|m| m.encoding.eq_ignore_ascii_case("H264") && m.clock_rate == 90_000);
     let mode = media.fmtp_parameter(format, "packetization-mode");
     let profile = media.fmtp_parameter(format, "profile-level-id");
+    let answer = side == Side::Answer;
     if !h264 || !(mode == Some("1") || (answer && mode.is_none())) {
         return H264Fit::No;
     }
     match profile {
+        Some(profile) if h264::level_idc(profile).is_none() => H264Fit::No,
         Some(profile) if h264::is_constrained_baseline(profile) => H264Fit::Constrained,
         Some(profile) if h264::is_baseline(profile) => H264Fit::Baseline,
-        None if answer => H264Fit::Baseline,
+        None if answer => H264Fit::Constrained,
         Some(_) | None => H264Fit::No,
     }
 }
@@ -174,18 +229,4 @@ pub(super) fn agreed_keys(theirs: &[(u8, u32)], ours: &[(u8, u32)]) -> Vec<KeyFo
         })
     };
     theirs.iter().filter_map(agree).collect()
-}
-
-pub(super) fn payload_types(kind: MediaKind) -> Chosen {
-    match kind {
-        MediaKind::Audio => Chosen {
-            keys: [KEYS_WIDE, KEYS_NARROW].into_iter().zip(KEYS_HZ).collect(),
-            ..Chosen::plain(OPUS)
-        },
-        MediaKind::Video => Chosen::plain(H264),
-        MediaKind::Text => Chosen {
-            red: Some(RED),
-            ..Chosen::plain(T140)
-        },
-    }
 }

@@ -3,15 +3,18 @@
 use std::net::SocketAddr;
 
 use super::SessionDescription;
-use super::codec::{Chosen, payload_types};
+use super::codec::Formats;
 use super::policy::{AcceptedOffer, Local};
-use super::{Attributes, Candidate, Direction, Feedback, MediaDescription, Origin};
+use super::{Attributes, Candidate, Codec, Direction, Feedback, MediaDescription, Origin};
 use crate::extension::ExtensionIds;
 use crate::h264;
 use crate::rtp::MediaKind;
 
 /// Transport of our offers; answers repeat that of the offer.
 const PROTOCOL: &str = "UDP/TLS/RTP/SAVPF";
+
+/// Constrained baseline with the highest level, which the limits bring down.
+const OFFERED_PROFILE: &str = "42e0ff";
 
 /// Writes an offer of these kinds in one bundle; text is put last.
 #[must_use]
@@ -34,14 +37,14 @@ pub fn write_offer(local: &Local, kinds: &[MediaKind]) -> SessionDescription {
             kind: *kind,
             mid: Some(mid),
             protocol: PROTOCOL.to_owned(),
-            chosen: payload_types(*kind),
+            formats: Formats::offered(*kind, &local.allowed),
             direction: Direction::SendRecv,
             feedback,
             extensions: match kind {
                 MediaKind::Video => ExtensionIds::OURS,
                 MediaKind::Audio | MediaKind::Text => ExtensionIds::default(),
             },
-            profile: h264::PROFILE_LEVEL_ID.to_owned(),
+            profile: h264::at_most(OFFERED_PROFILE, local.allowed.h264.level_idc),
             transport: 0,
             reduced_size: false,
         };
@@ -58,6 +61,7 @@ pub fn write_answer(
     accepted: &AcceptedOffer,
 ) -> SessionDescription {
     let mut session = new_session(local);
+    let limit = local.allowed.h264.level_idc;
     let agreed = |line: usize| {
         accepted
             .negotiated
@@ -88,8 +92,8 @@ pub fn write_answer(
             kind: agreed.kind,
             mid: agreed.mid.clone(),
             protocol: media.protocol.clone(),
-            chosen: Chosen {
-                payload_type: agreed.payload_type,
+            formats: Formats {
+                codecs: vec![(agreed.codec, agreed.payload_type)],
                 red: agreed.red.map(|(red, _)| red),
                 keys: agreed
                     .keys
@@ -100,7 +104,7 @@ pub fn write_answer(
             direction: agreed.direction,
             feedback: agreed.feedback,
             extensions: agreed.extensions,
-            profile: profile.unwrap_or(h264::PROFILE_LEVEL_ID).to_owned(),
+            profile: h264::at_most(profile.unwrap_or(OFFERED_PROFILE), limit),
             transport: agreed.transport,
             reduced_size: media.attributes.has("rtcp-rsize"),
         };
@@ -140,7 +144,7 @@ struct Line {
     kind: MediaKind,
     mid: Option<String>,
     protocol: String,
-    chosen: Chosen,
+    formats: Formats,
     direction: Direction,
     feedback: Feedback,
     extensions: ExtensionIds,
@@ -168,7 +172,7 @@ fn write_line(local: &Local, line: Line) -> MediaDescription {
     for extmap in line.extensions.extmaps() {
         attributes.push("extmap", extmap);
     }
-    let formats = write_codec(&mut attributes, &line);
+    let formats = write_codecs(&mut attributes, &line);
     if line.direction.sends()
         && let Some((_, ssrc)) = local.ssrcs.iter().find(|(kind, _)| *kind == line.kind)
     {
@@ -191,55 +195,61 @@ fn write_line(local: &Local, line: Line) -> MediaDescription {
 }
 
 /// Writes rtpmap, fmtp and rtcp-fb; gives the payload types for the m-line.
-fn write_codec(attributes: &mut Attributes, line: &Line) -> Vec<String> {
-    let payload_type = line.chosen.payload_type;
-    let mut formats = vec![payload_type.to_string()];
-    match line.kind {
-        MediaKind::Audio => {
-            attributes.push("rtpmap", format!("{payload_type} opus/48000/2"));
-            attributes.push("fmtp", format!("{payload_type} minptime=10;useinbandfec=1"));
-            for (keys, clock_rate) in &line.chosen.keys {
-                formats.push(keys.to_string());
-                attributes.push("rtpmap", format!("{keys} telephone-event/{clock_rate}"));
-                attributes.push("fmtp", format!("{keys} 0-15"));
-            }
+fn write_codecs(attributes: &mut Attributes, line: &Line) -> Vec<String> {
+    let mut formats = Vec::new();
+    for (codec, payload_type) in &line.formats.codecs {
+        formats.push(payload_type.to_string());
+        let channels = if *codec == Codec::Opus { "/2" } else { "" };
+        let (name, hz) = (codec.name(), codec.clock_rate());
+        attributes.push("rtpmap", format!("{payload_type} {name}/{hz}{channels}"));
+        if let Some(parameters) = parameters(*codec, line) {
+            attributes.push("fmtp", format!("{payload_type} {parameters}"));
         }
-        MediaKind::Video => {
-            attributes.push("rtpmap", format!("{payload_type} H264/90000"));
-            attributes.push(
-                "fmtp",
-                format!(
-                    "{payload_type} level-asymmetry-allowed=1;packetization-mode=1;\
-                     profile-level-id={}",
-                    line.profile
-                ),
-            );
-            let feedback = [
-                ("nack", line.feedback.nack),
-                ("nack pli", line.feedback.pli),
-                ("ccm fir", line.feedback.fir),
-                ("transport-cc", line.feedback.transport),
-                ("goog-remb", line.feedback.rate),
-            ];
-            for (name, _) in feedback.into_iter().filter(|(_, agreed)| *agreed) {
-                attributes.push("rtcp-fb", format!("{payload_type} {name}"));
+        match codec.kind() {
+            MediaKind::Video => write_feedback(attributes, *payload_type, line.feedback),
+            MediaKind::Text => {
+                if let Some(red) = line.formats.red {
+                    formats.insert(0, red.to_string());
+                    let text = payload_type;
+                    attributes.push("rtpmap", format!("{red} red/1000"));
+                    attributes.push("fmtp", format!("{red} {text}/{text}/{text}"));
+                }
             }
-            if line.feedback.arrivals {
-                // It is about packets of all payload types (RFC 8888 section 6).
-                attributes.push("rtcp-fb", "* ack ccfb");
-            }
-        }
-        MediaKind::Text => {
-            attributes.push("rtpmap", format!("{payload_type} t140/1000"));
-            if let Some(red) = line.chosen.red {
-                formats.insert(0, red.to_string());
-                attributes.push("rtpmap", format!("{red} red/1000"));
-                attributes.push(
-                    "fmtp",
-                    format!("{red} {payload_type}/{payload_type}/{payload_type}"),
-                );
-            }
+            MediaKind::Audio => {}
         }
     }
+    if line.kind == MediaKind::Video && line.feedback.arrivals {
+        // It is about packets of all payload types (RFC 8888 section 6).
+        attributes.push("rtcp-fb", "* ack ccfb");
+    }
+    for (keys, clock_rate) in &line.formats.keys {
+        formats.push(keys.to_string());
+        attributes.push("rtpmap", format!("{keys} telephone-event/{clock_rate}"));
+        attributes.push("fmtp", format!("{keys} 0-15"));
+    }
     formats
+}
+
+fn parameters(codec: Codec, line: &Line) -> Option<String> {
+    match codec {
+        Codec::Opus => Some("minptime=10;useinbandfec=1".to_owned()),
+        Codec::H264 => Some(format!(
+            "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={}",
+            line.profile
+        )),
+        Codec::Pcmu | Codec::Pcma | Codec::Vp8 | Codec::T140 => None,
+    }
+}
+
+fn write_feedback(attributes: &mut Attributes, payload_type: u8, agreed: Feedback) {
+    let feedback = [
+        ("nack", agreed.nack),
+        ("nack pli", agreed.pli),
+        ("ccm fir", agreed.fir),
+        ("transport-cc", agreed.transport),
+        ("goog-remb", agreed.rate),
+    ];
+    for (name, _) in feedback.into_iter().filter(|(_, agreed)| *agreed) {
+        attributes.push("rtcp-fb", format!("{payload_type} {name}"));
+    }
 }

@@ -1,22 +1,26 @@
 //! Session descriptions (RFC 8866) and what we offer and answer (RFC 3264, 8829, 9143, 8839).
 //!
 //! What it is: a parser that refuses whatever exceeds its limits, a writer, and the policy for
-//! the WebRTC side: one bundle of sound, picture and text over ICE and DTLS-SRTP.
+//! the WebRTC side: one bundle of sound, picture and text over ICE and DTLS-SRTP, in the formats of
+//! an [`Allowed`] list.
 //! What it is not: it opens nothing and keeps no state; [`crate::peer`] acts on its results.
 //! Start reading at [`SessionDescription`]; the policy is in [`policy`].
 
 mod agreed;
+mod allowed;
 mod candidate;
 mod codec;
 mod describe;
 mod parse;
 pub mod policy;
+mod rules;
 mod transport;
 mod write;
 
 use std::net::IpAddr;
 
 pub use agreed::{Feedback, KeyFormat, Negotiated, NegotiatedMedia};
+pub use allowed::{Allowed, Codec, H264Limits};
 pub use candidate::{Candidate, CandidateKind};
 pub use parse::SdpError;
 

@@ -12,6 +12,10 @@ const ATTRIBUTES_MAX: usize = 512;
 const LINE_BYTES_MAX: usize = 4 * 1024;
 /// Most formats of one m-line.
 const FORMATS_MAX: usize = 128;
+/// Most candidates of one session or m-line.
+const CANDIDATES_MAX: usize = 64;
+/// The largest bandwidth that is believed, in bits or kilobits a second as its line says.
+const BANDWIDTH_MAX: u64 = u32::MAX as u64;
 /// Longest mid, in bytes.
 const MID_BYTES_MAX: usize = 64;
 
@@ -38,6 +42,9 @@ pub enum SdpError {
     /// Two m-lines with the same `a=mid`.
     #[error("two m-lines have the same mid")]
     DuplicateMid,
+    /// A BUNDLE group names a mid that no m-line has, or one that was named before.
+    #[error("a bundle names an m-line that does not exist, or one twice")]
+    Bundle,
 }
 
 pub(super) fn parse(text: &str) -> Result<SessionDescription, SdpError> {
@@ -94,6 +101,7 @@ pub(super) fn parse(text: &str) -> Result<SessionDescription, SdpError> {
                 };
                 push_attribute(attributes, value, number)?;
             }
+            "b" => check_bandwidth(value, number)?,
             _ => {} // not used by anybody here
         }
     }
@@ -101,6 +109,7 @@ pub(super) fn parse(text: &str) -> Result<SessionDescription, SdpError> {
         return Err(SdpError::Incomplete);
     }
     check_mids(&session)?;
+    check_bundles(&session)?;
     Ok(session)
 }
 
@@ -134,6 +143,19 @@ fn parse_connection(value: &str) -> Option<Option<IpAddr>> {
             .ok()
             .filter(|address: &IpAddr| !address.is_multicast()),
     )
+}
+
+/// `b=<bwtype>:<bandwidth>`: nobody here goes by it, but nobody is to be told nonsense either.
+fn check_bandwidth(value: &str, line: usize) -> Result<(), SdpError> {
+    let (_, number) = value.split_once(':').ok_or(SdpError::Line(line))?;
+    let number = number.trim();
+    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(SdpError::Line(line));
+    }
+    match number.parse::<u64>() {
+        Ok(bandwidth) if bandwidth <= BANDWIDTH_MAX => Ok(()),
+        Ok(_) | Err(_) => Err(SdpError::Limit(line)),
+    }
 }
 
 /// `m=<media> <port>[/<number>] <proto> <fmt> ...`
@@ -178,6 +200,9 @@ fn push_attribute(attributes: &mut Attributes, value: &str, line: usize) -> Resu
             return Err(SdpError::Line(line));
         }
     }
+    if name == "candidate" && attributes.all("candidate").count() >= CANDIDATES_MAX {
+        return Err(SdpError::Limit(line));
+    }
     attributes.0.push((name.to_owned(), value));
     Ok(())
 }
@@ -191,6 +216,18 @@ fn check_mids(session: &SessionDescription) -> Result<(), SdpError> {
     mids.sort_unstable();
     if mids.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err(SdpError::DuplicateMid);
+    }
+    Ok(())
+}
+
+/// Groups name m-lines that are there, each once (RFC 9143 section 7.2).
+fn check_bundles(session: &SessionDescription) -> Result<(), SdpError> {
+    let mut named: Vec<&str> = session.bundles().concat();
+    let known = |mid: &&str| session.media.iter().any(|media| media.mid() == Some(mid));
+    named.sort_unstable();
+    let twice = named.windows(2).any(|pair| pair[0] == pair[1]);
+    if twice || !named.iter().all(known) {
+        return Err(SdpError::Bundle);
     }
     Ok(())
 }

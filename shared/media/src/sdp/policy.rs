@@ -1,8 +1,10 @@
-//! What we offer and which answers we give: one bundle of Opus, H.264 and T.140 over ICE and
-//! DTLS-SRTP with rtcp-mux.
+//! What we offer and which answers we give: one bundle of sound, picture and T.140 over ICE and
+//! DTLS-SRTP with rtcp-mux, in the formats of an allow-list.
 //!
 //! Peers that know no BUNDLE get one transport per m-line. Peers without rtcp-mux, ICE or
-//! DTLS-SRTP are refused with the reason. Text comes last, because browsers reject it.
+//! DTLS-SRTP are refused with the reason, and so is who offers sound or picture in formats that
+//! are not allowed: a description is taken whole or not at all, but for text, a second camera and
+//! what is neither, which are rejected in their place. Text comes last, because browsers reject it.
 
 use std::net::SocketAddr;
 
@@ -10,10 +12,12 @@ use crate::error::{MediaError, Refusal};
 use crate::rtp::MediaKind;
 
 use super::codec::{
-    agreed_keys, choose, codec_name, extensions, feedback, kind_of, payload_types, remote_ssrcs,
+    Chosen, Formats, Side, agreed_keys, choose, extensions, feedback, kind_of, remote_ssrcs,
 };
-use super::transport::{Transports, is_encrypted};
-use super::{MediaDescription, Negotiated, NegotiatedMedia, SessionDescription};
+use super::transport::Transports;
+use super::{
+    Allowed, Codec, MediaDescription, Negotiated, NegotiatedMedia, SessionDescription, rules,
+};
 
 pub use super::describe::{write_answer, write_offer};
 pub use super::transport::{LocalTransport, RemoteTransport, Setup, answer_setup};
@@ -35,6 +39,8 @@ pub struct Local {
     pub ssrcs: Vec<(MediaKind, u32)>,
     /// One, or one per m-line without bundle.
     pub transports: Vec<LocalTransport>,
+    /// What may be agreed.
+    pub allowed: Allowed,
 }
 
 /// An offer we can do something with.
@@ -50,80 +56,98 @@ pub struct AcceptedOffer {
 ///
 /// # Errors
 ///
-/// [`MediaError::NotAcceptable`] with the first reason if no m-line is left.
+/// [`MediaError::NotAcceptable`] with the first reason if the offer breaks a rule, has sound or
+/// picture only in formats that are not allowed, or has no m-line that is left.
 pub fn accept_offer(
     offer: &SessionDescription,
     willing: &[MediaKind],
+    allowed: &Allowed,
 ) -> Result<AcceptedOffer, MediaError> {
+    rules::check(offer).map_err(MediaError::NotAcceptable)?;
     let mut negotiated = Negotiated::default();
     let mut transports = Transports::default();
-    let mut reason = None;
     for (line, media) in offer.media.iter().enumerate() {
         let Some(kind) = kind_of(media) else { continue };
         let wanted = willing.contains(&kind) && negotiated.get(kind).is_none();
         if !wanted || media.is_rejected() {
             continue;
         }
-        match accept_line(offer, media, kind, line, &mut transports) {
-            Ok(agreed) => negotiated.media.push(agreed),
-            Err(refusal) => reason = reason.or(Some(refusal)),
+        match choose(media, kind, allowed, Side::Offer) {
+            Some(chosen) => {
+                let transport = transports
+                    .of_line(offer, media)
+                    .map_err(MediaError::NotAcceptable)?;
+                let taken = of_offer(offer, (line, media), chosen, transport);
+                negotiated.media.push(taken);
+            }
+            None if kind == MediaKind::Text => {}
+            None => return Err(MediaError::NotAcceptable(Refusal::Codec(kind))),
         }
     }
     if negotiated.media.is_empty() {
-        return Err(MediaError::NotAcceptable(
-            reason.unwrap_or(Refusal::NothingInCommon),
-        ));
+        return Err(MediaError::NotAcceptable(Refusal::NothingInCommon));
     }
+    check_numbers(&negotiated)?;
     Ok(AcceptedOffer {
         negotiated,
         transports: transports.found,
     })
 }
 
-fn accept_line(
+fn of_offer(
     offer: &SessionDescription,
-    media: &MediaDescription,
-    kind: MediaKind,
-    line: usize,
-    transports: &mut Transports,
-) -> Result<NegotiatedMedia, Refusal> {
-    if !is_encrypted(media) {
-        return Err(Refusal::NotDtlsSrtp);
-    }
-    let chosen = choose(media, kind, false).ok_or(Refusal::NothingInCommon)?;
-    if !media.attributes.has("rtcp-mux") {
-        return Err(Refusal::NoRtcpMux);
-    }
-    let transport = transports.of_line(offer, media)?;
+    (line, media): (usize, &MediaDescription),
+    chosen: Chosen,
+    transport: usize,
+) -> NegotiatedMedia {
     let format = chosen.payload_type.to_string();
     let feedback = feedback(media, chosen.payload_type);
-    Ok(NegotiatedMedia {
-        kind,
+    NegotiatedMedia {
+        kind: chosen.codec.kind(),
         line,
         mid: media.mid().map(str::to_owned),
-        codec: codec_name(kind),
+        codec: chosen.codec,
         payload_type: chosen.payload_type,
         receive_payload_type: chosen.payload_type,
         red: chosen.red.map(|red| (red, red)),
         keys: agreed_keys(&chosen.keys, &chosen.keys),
-        clock_rate: kind.clock_rate(),
+        clock_rate: chosen.codec.clock_rate(),
         direction: media.direction(offer).reversed(),
         feedback,
-        extensions: extensions(media, kind, feedback),
+        extensions: extensions(media, chosen.codec.kind(), feedback),
         remote_parameters: media.fmtp(&format).map(str::to_owned),
         remote_ssrcs: remote_ssrcs(media),
         transport,
-    })
+    }
+}
+
+/// Packets of one transport are told apart by their payload types (RFC 9143 section 10.1.2).
+fn check_numbers(negotiated: &Negotiated) -> Result<(), MediaError> {
+    let numbers = |media: &NegotiatedMedia| {
+        let keys = media.keys.iter().map(|keys| keys.receive_payload_type);
+        let red = media.red.map(|(_, red)| red);
+        let all = keys.chain(red).chain([media.receive_payload_type]);
+        all.map(|number| (media.transport, number))
+            .collect::<Vec<_>>()
+    };
+    let mut all: Vec<_> = negotiated.media.iter().flat_map(numbers).collect();
+    all.sort_unstable();
+    if all.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(MediaError::NotAcceptable(Refusal::PayloadTypes));
+    }
+    Ok(())
 }
 
 /// Reads the answer to our offer of these kinds, one m-line each.
 ///
 /// # Errors
 ///
-/// [`MediaError::NotAcceptable`] if it does not fit the offer or nothing is left of it.
+/// [`MediaError::NotAcceptable`] if it breaks a rule, does not fit the offer, or nothing is left
+/// of it.
 pub fn accept_answer(
     offered: &[MediaKind],
     answer: &SessionDescription,
+    allowed: &Allowed,
 ) -> Result<(Negotiated, RemoteTransport), MediaError> {
     let refuse = |refusal| Err(MediaError::NotAcceptable(refusal));
     // An answer must name every m-line (RFC 3264 section 6); some leave unknown kinds out at the
@@ -131,6 +155,7 @@ pub fn accept_answer(
     if answer.media.len() > offered.len() {
         return refuse(Refusal::AnswerMismatch);
     }
+    rules::check(answer).map_err(MediaError::NotAcceptable)?;
     let mut negotiated = Negotiated::default();
     let mut transports = Transports::default();
     for (line, (media, kind)) in answer.media.iter().zip(offered).enumerate() {
@@ -140,37 +165,23 @@ pub fn accept_answer(
         if media.port == 0 {
             continue;
         }
-        if !is_encrypted(media) {
-            return refuse(Refusal::NotDtlsSrtp);
-        }
-        let Some(chosen) = choose(media, *kind, true) else {
-            return refuse(Refusal::NothingInCommon);
+        let Some(chosen) = choose(media, *kind, allowed, Side::Answer) else {
+            return refuse(Refusal::Codec(*kind));
         };
-        if !media.attributes.has("rtcp-mux") {
-            return refuse(Refusal::NoRtcpMux);
-        }
         let transport = transports
             .of_line(answer, media)
             .map_err(MediaError::NotAcceptable)?;
-        let format = chosen.payload_type.to_string();
-        let ours = payload_types(*kind);
-        let feedback = feedback(media, chosen.payload_type);
+        let ours = Formats::offered(*kind, allowed);
+        let Some(receive) = ours.payload_type(chosen.codec) else {
+            return refuse(Refusal::Codec(*kind));
+        };
+        let keys = agreed_keys(&chosen.keys, &ours.keys);
         negotiated.media.push(NegotiatedMedia {
-            kind: *kind,
-            line,
             mid: Some(line.to_string()),
-            codec: codec_name(*kind),
-            payload_type: chosen.payload_type,
-            receive_payload_type: ours.payload_type,
+            receive_payload_type: receive,
             red: chosen.red.zip(ours.red),
-            keys: agreed_keys(&chosen.keys, &ours.keys),
-            clock_rate: kind.clock_rate(),
-            direction: media.direction(answer).reversed(),
-            feedback,
-            extensions: extensions(media, *kind, feedback),
-            remote_parameters: media.fmtp(&format).map(str::to_owned),
-            remote_ssrcs: remote_ssrcs(media),
-            transport,
+            keys,
+            ..of_offer(answer, (line, media), chosen, transport)
         });
     }
     let mut found = transports.found.into_iter();
@@ -179,5 +190,76 @@ pub fn accept_answer(
         (Some(_), Some(_)) => refuse(Refusal::NoBundle),
         (Some(transport), None) if transport.setup == Setup::ActPass => refuse(Refusal::Setup),
         (Some(transport), None) => Ok((negotiated, transport)),
+    }
+}
+
+/// Whether the answer of one peer to the offer of another may stand: for media that goes from one
+/// to the other without us. Our own rules hold for it as they hold for what we answer.
+///
+/// # Errors
+///
+/// [`MediaError::NotAcceptable`] with the first reason.
+pub fn check_answer(
+    offer: &SessionDescription,
+    answer: &SessionDescription,
+    allowed: &Allowed,
+) -> Result<(), MediaError> {
+    let refuse = |refusal| Err(MediaError::NotAcceptable(refusal));
+    if answer.media.len() > offer.media.len() {
+        return refuse(Refusal::AnswerMismatch);
+    }
+    rules::check(answer).map_err(MediaError::NotAcceptable)?;
+    let mut taken = 0;
+    for (given, asked) in answer.media.iter().zip(&offer.media) {
+        if given.media != asked.media {
+            return refuse(Refusal::AnswerMismatch);
+        }
+        if given.is_rejected() {
+            continue;
+        }
+        if asked.is_rejected() || given.protocol != asked.protocol {
+            return refuse(Refusal::AnswerMismatch);
+        }
+        let Some(kind) = kind_of(given) else { continue };
+        if choose(given, kind, allowed, Side::Answer).is_none() {
+            return refuse(Refusal::Codec(kind));
+        }
+        if given.attributes.get("setup") == Some(Setup::ActPass.name()) {
+            return refuse(Refusal::Setup);
+        }
+        taken += 1;
+    }
+    match taken {
+        0 => refuse(Refusal::NothingInCommon),
+        _ => Ok(()),
+    }
+}
+
+/// The transports of all m-lines that are not rejected.
+///
+/// # Errors
+///
+/// [`MediaError::NotAcceptable`] if the description breaks a rule.
+pub fn transports(description: &SessionDescription) -> Result<Vec<RemoteTransport>, MediaError> {
+    rules::check(description).map_err(MediaError::NotAcceptable)?;
+    let mut transports = Transports::default();
+    for media in &description.media {
+        if kind_of(media).is_some() && !media.is_rejected() {
+            transports
+                .of_line(description, media)
+                .map_err(MediaError::NotAcceptable)?;
+        }
+    }
+    Ok(transports.found)
+}
+
+impl Negotiated {
+    /// The formats that were agreed and no others: what may be agreed again during a call.
+    #[must_use]
+    pub fn narrowed(&self, allowed: &Allowed) -> Allowed {
+        let mut narrowed = allowed.clone();
+        let agreed: Vec<Codec> = self.media.iter().map(|media| media.codec).collect();
+        narrowed.codecs.retain(|codec| agreed.contains(codec));
+        narrowed
     }
 }

@@ -67,6 +67,12 @@ pub struct LocalTransport {
     pub setup: Setup,
 }
 
+/// Whether the line is about RTP, encrypted or not.
+pub(super) fn is_rtp(media: &MediaDescription) -> bool {
+    media.protocol.split('/').any(|word| word == "RTP")
+}
+
+/// Whether the line is about RTP whose keys come from DTLS, or may do so.
 pub(super) fn is_encrypted(media: &MediaDescription) -> bool {
     matches!(
         media.protocol.as_str(),
@@ -76,7 +82,7 @@ pub(super) fn is_encrypted(media: &MediaDescription) -> bool {
 
 /// Reads the transport of an m-line: its own attributes, else those of `fallback` (the m-line
 /// that stands for the bundle), else those of the session.
-fn remote_transport(
+pub(super) fn remote_transport(
     session: &SessionDescription,
     media: &MediaDescription,
     fallback: Option<&MediaDescription>,
@@ -128,6 +134,21 @@ fn remote_transport(
     })
 }
 
+/// The line that stands for the bundle of this one (RFC 9143 section 7.1): the first of it.
+pub(super) fn tagged_line<'a>(
+    session: &'a SessionDescription,
+    media: &MediaDescription,
+) -> Option<&'a MediaDescription> {
+    let mid = media.mid()?;
+    let bundles = session.bundles();
+    let bundle = bundles.iter().find(|bundle| bundle.contains(&mid))?;
+    let tag = bundle.first();
+    session
+        .media
+        .iter()
+        .find(|media| media.mid() == tag.copied())
+}
+
 /// Transports found so far: the bundle group each stands for, if any.
 #[derive(Default)]
 pub(super) struct Transports {
@@ -150,9 +171,7 @@ impl Transports {
         {
             return Ok(known);
         }
-        let tagged = group
-            .and_then(|group| bundles[group].first().copied())
-            .and_then(|tag| session.media.iter().find(|media| media.mid() == Some(tag)));
+        let tagged = tagged_line(session, media);
         self.found.push(remote_transport(session, media, tagged)?);
         self.groups.push(group);
         Ok(self.found.len() - 1)

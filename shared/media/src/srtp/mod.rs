@@ -292,8 +292,9 @@ mod tests {
         side.open_rtp(&mut sealed.to_vec()).map(<[u8]>::to_vec)
     }
 
-    const PROFILES: [ProtectionProfile; 2] = [
+    const PROFILES: [ProtectionProfile; 3] = [
         ProtectionProfile::AeadAes128Gcm,
+        ProtectionProfile::AeadAes256Gcm,
         ProtectionProfile::Aes128CmHmacSha1_80,
     ];
 

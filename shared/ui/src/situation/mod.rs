@@ -61,6 +61,8 @@ pub struct CallFacts {
     pub on_hold: bool,
     /// Who else did.
     pub held_by: Option<Leg>,
+    /// Who else is there and sends neither picture nor sound.
+    pub silent: Option<Leg>,
     /// Who was lost from an emergency call and is being called back.
     pub missing: Option<Leg>,
     /// Who interprets.
@@ -169,6 +171,8 @@ pub const fn is_trouble(reason: EndReason) -> bool {
         | EndReason::TooManyCalls
         | EndReason::InvitationTimedOut
         | EndReason::MediaFailed
+        | EndReason::MediaRefused
+        | EndReason::NoCommonCodec
         | EndReason::NotAllowed
         | EndReason::ServiceStopping
         | EndReason::JournalUnavailable

@@ -49,7 +49,8 @@ pub fn call_strip(kit: &Kit, seat: Seat, call: &CallFacts, link: Link) -> Strip 
     };
     let above = link_strip(kit, link)
         .or_else(|| missing_strip(kit, seat, call))
-        .or_else(|| hold_strip(kit, seat, call));
+        .or_else(|| hold_strip(kit, seat, call))
+        .or_else(|| silent_strip(kit, seat, call));
     match above {
         Some(above) => Strip {
             facts: strip.facts,
@@ -81,6 +82,19 @@ fn hold_strip(kit: &Kit, seat: Seat, call: &CallFacts) -> Option<Strip> {
         (false, Some(_), Seat::Interpreter) => "held-by-caller",
     };
     Some(Strip::new(Form::Waiting, glyph::PAUSE, kit.t(key)))
+}
+
+/// Nothing comes from the other side, which may be its wish: the call goes on.
+fn silent_strip(kit: &Kit, seat: Seat, call: &CallFacts) -> Option<Strip> {
+    let key = match (call.silent?, seat) {
+        (Leg::Interpreter, Seat::Caller) => "silent-interpreter",
+        (Leg::Caller, Seat::Interpreter) => "silent-caller",
+        // Whoever helps may well say nothing, and of the telephone and of a direct call the server
+        // sees no picture.
+        _ => return None,
+    };
+    let icon = glyph::VIDEO_CAMERA_SLASH;
+    Some(Strip::new(Form::Problem, icon, kit.t(key)))
 }
 
 /// The strip of a call from subscriber to subscriber.

@@ -9,7 +9,7 @@ use mio::{Events, Poll, Token};
 use relay_core::sfu::Party;
 use relay_server::sfu::Forwarder;
 use vrs_domain::SessionId;
-use vrs_media::Certificate;
+use vrs_media::{Allowed, Certificate};
 
 use super::Outcome;
 use super::plane::Ask;
@@ -49,13 +49,19 @@ impl Party for Place {
     fn has_keys(self) -> bool {
         false
     }
+
+    fn needs_picture(self) -> bool {
+        false
+    }
 }
 
 /// The child's side: answers as many offers as there are places, then forwards until it is killed.
 pub(crate) fn serve() -> Outcome<()> {
     let local: SocketAddr =
         format!("{}:0", std::env::args().nth(2).ok_or("no address")?).parse()?;
-    let mut forwarder = Forwarder::<Place>::bind(local, local, Certificate::generate()?)?;
+    let certificate = Certificate::generate()?;
+    let allowed = Allowed::everything();
+    let mut forwarder = Forwarder::<Place>::bind(local, local, certificate, allowed)?;
     let mut poll = Poll::new()?;
     forwarder.register(poll.registry(), Token(0))?;
     for (place, line) in (0..=VIEWERS.len() as u8).zip(io::stdin().lines()) {

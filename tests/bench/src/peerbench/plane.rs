@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use vrs_domain::{Leg, SessionId};
+use vrs_media::Allowed;
 
 use super::Outcome;
 use super::daemon::Daemon;
@@ -33,6 +34,7 @@ pub(crate) fn serve() -> Outcome<()> {
         listen: SocketAddr::new(local, 0),
         advertised: SocketAddr::new(local, 0),
         workers: NonZeroU16::MIN,
+        allowed: Allowed::everything(),
         news,
     };
     let (sfu, _) = sfu::start(config, CancellationToken::new())?;

@@ -9,7 +9,11 @@ use crate::session::state::Parties;
 /// The service refuses the session; while it waits for its first interpreter it may say more.
 pub(super) fn refused(reason: EndReason, parties: &Parties, waiting: bool) -> Result<Outcome, Why> {
     let fits = match reason {
-        EndReason::MediaFailed | EndReason::NotAllowed | EndReason::JournalUnavailable => true,
+        EndReason::MediaFailed
+        | EndReason::MediaRefused
+        | EndReason::NoCommonCodec
+        | EndReason::NotAllowed
+        | EndReason::JournalUnavailable => true,
         EndReason::NoInterpreter
         | EndReason::QueueFull
         | EndReason::NumberRefused
@@ -55,7 +59,7 @@ pub(super) fn called_failed(kind: CallKind, reason: EndReason) -> Result<Outcome
         CallKind::RelayInbound | CallKind::PointToPoint => false,
     };
     let fits = match reason {
-        EndReason::MediaFailed => true,
+        EndReason::MediaFailed | EndReason::MediaRefused | EndReason::NoCommonCodec => true,
         EndReason::HearingBusy
         | EndReason::HearingNoAnswer
         | EndReason::NumberRefused

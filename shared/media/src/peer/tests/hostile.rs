@@ -306,7 +306,7 @@ fn offers_that_lack_a_needed_part_are_refused_with_the_reason() {
         ("a=ice-ufrag", Refusal::NoIce),
         ("a=ice-pwd", Refusal::NoIce),
         ("a=setup", Refusal::Setup),
-        ("a=rtpmap", Refusal::NothingInCommon),
+        ("a=rtpmap", Refusal::Codec(MediaKind::Audio)),
     ] {
         let offer = without(prefix);
         assert_eq!(
@@ -315,9 +315,9 @@ fn offers_that_lack_a_needed_part_are_refused_with_the_reason() {
             "{prefix}"
         );
     }
-    let empty = &offer()[..offer().find("m=").unwrap()];
+    let whole = offer().replace("BUNDLE 0 1 2", "BUNDLE");
     assert_eq!(
-        refused(empty),
+        refused(&whole[..whole.find("m=").unwrap()]),
         MediaError::NotAcceptable(Refusal::NothingInCommon)
     );
     let held = offer().replace("a=setup:actpass", "a=setup:holdconn");
@@ -355,7 +355,10 @@ fn answers_that_do_not_fit_the_offer_are_refused() {
             answer.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP"),
             Refusal::NotDtlsSrtp,
         ),
-        (answer.replace("opus", "opera"), Refusal::NothingInCommon),
+        (
+            answer.replace("opus", "opera"),
+            Refusal::Codec(MediaKind::Audio),
+        ),
     ];
     for (answer, refusal) in refusals {
         assert_eq!(
@@ -428,6 +431,56 @@ fn a40_no_description_makes_us_send_anywhere_before_ice() {
     }
 }
 
+/// An RTP packet of Alice's picture, as she would not make it herself.
+fn video_packet(world: &World, sequence: u16, timestamp: u32, payload: &[u8]) -> Vec<u8> {
+    let known = world.peers[1].negotiated().get(MediaKind::Video);
+    let mut packet = vec![0x80, 0x80 | 96];
+    packet.extend(sequence.to_be_bytes());
+    packet.extend(timestamp.to_be_bytes());
+    packet.extend(known.unwrap().remote_ssrcs[0].to_be_bytes());
+    packet.extend(payload);
+    packet
+}
+
+#[test]
+fn a43_malformed_pictures_are_dropped_and_a_key_frame_is_asked_for() {
+    let mut world = World::usual(51);
+    world.connect();
+    let good = crate::h264::packetise(&picture(1, true, 400), 1_100);
+    let bad: [&[u8]; 8] = [
+        &[],
+        &[0x78],                   // STAP-A without a unit
+        &[0x78, 0xff, 0xff, 0x67], // STAP-A with a unit longer than itself
+        &[0x7c, 0x45, 1, 2, 3],    // the end of a fragment without a start
+        &[0x7c],                   // FU-A without its header
+        &[0x7d, 0x85, 0],          // FU-B, which this mode has not
+        &[0x60, 1],                // a unit of no type
+        &[0x7f; 900],
+    ];
+    let mut sequence = 100;
+    let mut send = |world: &mut World, payload: &[u8], timestamp: u32| {
+        sequence += 1;
+        let packet = video_packet(world, sequence, timestamp, payload);
+        assert!(world.peers[0].send_sealed(&packet));
+        world.run(Duration::from_millis(40));
+    };
+    send(&mut world, &good[0], 3_000);
+    assert_eq!(world.heard[1].frames.len(), 1);
+    let asked = world.heard[0].keyframe_requests;
+    for (number, payload) in (2..).zip(bad) {
+        send(&mut world, payload, number * 3_000);
+    }
+    world.run(Duration::from_secs(1));
+    assert_eq!(
+        world.heard[1].frames.len(),
+        1,
+        "nothing of it is handed out"
+    );
+    assert!(world.heard[0].keyframe_requests > asked);
+    send(&mut world, &good[0], 90_000);
+    assert_eq!(world.heard[1].frames.len(), 2, "the call goes on");
+}
+
 #[test]
 fn mutated_descriptions_and_datagrams_do_not_panic() {
     let mut dice = Dice::new(77);
@@ -448,7 +501,9 @@ fn mutated_descriptions_and_datagrams_do_not_panic() {
             let again = SessionDescription::parse(&parsed.to_string());
             assert!(again.is_ok(), "what we read we can write");
             let kinds = [MediaKind::Audio, MediaKind::Video, MediaKind::Text];
-            drop(crate::sdp::policy::accept_offer(&parsed, &kinds));
+            let allowed = crate::sdp::Allowed::everything();
+            drop(crate::sdp::policy::accept_offer(&parsed, &kinds, &allowed));
+            drop(crate::sdp::policy::check_answer(&parsed, &parsed, &allowed));
         }
     }
     let mut world = World::usual(50);

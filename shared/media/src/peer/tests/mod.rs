@@ -8,6 +8,7 @@ mod keys;
 mod ours;
 mod rate;
 mod reoffer;
+mod tricks;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

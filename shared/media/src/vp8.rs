@@ -1,0 +1,95 @@
+//! VP8 over RTP (RFC 7741): the little that a relay must know about it without decoding.
+
+/// The payload descriptor has a second byte.
+const EXTENDED: u8 = 0x80;
+/// A partition starts here.
+const PARTITION_START: u8 = 0x10;
+/// Which partition.
+const PARTITION: u8 = 0x07;
+/// The second byte says that a picture id, an index of temporal layers, and one of layers or key
+/// frames follow.
+const PICTURE_ID: u8 = 0x80;
+const LAYER_INDEX: u8 = 0x40;
+const LAYER_OR_KEY: u8 = 0x30;
+/// The picture id has two bytes.
+const LONG_PICTURE_ID: u8 = 0x80;
+/// The frame depends on others (RFC 6386 section 9.1).
+const INTERFRAME: u8 = 0x01;
+/// What every key frame has after its first three bytes.
+const START_CODE: [u8; 3] = [0x9d, 0x01, 0x2a];
+
+/// Whether an RTP payload begins a key frame: the start of its first partition.
+#[must_use]
+pub fn payload_starts_keyframe(payload: &[u8]) -> bool {
+    let Some((&first, _)) = payload.split_first() else {
+        return false;
+    };
+    let starts = first & PARTITION_START != 0 && first & PARTITION == 0;
+    let frame = descriptor_bytes(payload).and_then(|length| payload.get(length..));
+    starts
+        && frame.is_some_and(|frame| {
+            let is_key = frame.first().is_some_and(|tag| tag & INTERFRAME == 0);
+            is_key && frame.get(3..6) == Some(&START_CODE)
+        })
+}
+
+/// Length of the payload descriptor (RFC 7741 section 4.2).
+fn descriptor_bytes(payload: &[u8]) -> Option<usize> {
+    let first = *payload.first()?;
+    if first & EXTENDED == 0 {
+        return Some(1);
+    }
+    let follows = *payload.get(1)?;
+    let mut length = 2;
+    if follows & PICTURE_ID != 0 {
+        let is_long = payload.get(length)? & LONG_PICTURE_ID != 0;
+        length += 1 + usize::from(is_long);
+    }
+    length += usize::from(follows & LAYER_INDEX != 0);
+    length += usize::from(follows & LAYER_OR_KEY != 0);
+    Some(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first bytes of a key frame of 640 by 480, after its descriptor.
+    const KEY: [u8; 10] = [0x50, 0x42, 0x00, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0xe0, 0x01];
+
+    fn payload(descriptor: &[u8], frame: &[u8]) -> Vec<u8> {
+        [descriptor, frame].concat()
+    }
+
+    #[test]
+    fn a_key_frame_begins_with_the_start_of_its_first_partition() {
+        for descriptor in [
+            &[0x10][..],
+            &[0x90, 0x80, 0x7f],
+            &[0x90, 0x80, 0xff, 0xff],
+            &[0x90, 0xe0, 0x80, 0x01, 0x05, 0x20],
+            &[0x90, 0x10, 0x03],
+            &[0x90, 0x00],
+        ] {
+            assert!(payload_starts_keyframe(&payload(descriptor, &KEY)));
+            let mut inter = KEY;
+            inter[0] |= 1;
+            assert!(!payload_starts_keyframe(&payload(descriptor, &inter)));
+            let mut other = KEY;
+            other[4] = 0;
+            assert!(!payload_starts_keyframe(&payload(descriptor, &other)));
+        }
+        // The middle of the first partition, and the start of the second.
+        assert!(!payload_starts_keyframe(&payload(&[0x00], &KEY)));
+        assert!(!payload_starts_keyframe(&payload(&[0x11], &KEY)));
+    }
+
+    #[test]
+    fn a43_cut_off_payloads_begin_nothing() {
+        let whole = payload(&[0x90, 0xe0, 0x80, 0x01, 0x05, 0x20], &KEY[..6]);
+        for length in 0..whole.len() {
+            assert!(!payload_starts_keyframe(&whole[..length]), "{length}");
+        }
+        assert!(payload_starts_keyframe(&whole));
+    }
+}
