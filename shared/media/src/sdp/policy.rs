@@ -4,8 +4,6 @@
 //! Peers that know no BUNDLE get one transport per m-line. Peers without rtcp-mux, ICE or
 //! DTLS-SRTP are refused with the reason. Text comes last, because browsers reject it.
 
-use std::net::SocketAddr;
-
 use crate::certificate::Fingerprint;
 use crate::error::{MediaError, Refusal};
 use crate::h264;
@@ -13,7 +11,7 @@ use crate::rtp::MediaKind;
 
 use super::{Attributes, Candidate, Direction, MediaDescription, SessionDescription};
 
-pub use super::describe::{write_answer, write_offer};
+pub use super::describe::{renew_transport, write_answer, write_offer};
 
 /// Payload types of our offers; answers take those of the offer.
 const OPUS: u8 = 111;
@@ -164,6 +162,15 @@ impl RemoteTransport {
             && self.password == before.password
             && self.fingerprints == before.fingerprints
     }
+
+    /// Whether this restarts ICE for the same peer: both names are new (RFC 8839 section 4.4.1.1.1),
+    /// the certificate is not.
+    #[must_use]
+    pub fn restarts(&self, before: &Self) -> bool {
+        self.ufrag != before.ufrag
+            && self.password != before.password
+            && self.fingerprints == before.fingerprints
+    }
 }
 
 /// Our side of one transport, to be written.
@@ -184,8 +191,8 @@ pub struct Local {
     pub session_id: u64,
     /// `o=` session version: grows with each description (RFC 3264 section 8).
     pub version: u64,
-    /// Host candidates, most wanted first; at least one.
-    pub addresses: Vec<SocketAddr>,
+    /// Our candidates, most wanted first; at least one.
+    pub candidates: Vec<Candidate>,
     /// `a=fingerprint`.
     pub fingerprint: String,
     /// RTCP canonical name: random, says nothing.
@@ -551,6 +558,26 @@ pub fn accept_answer(
         (Some(transport), None) if transport.setup == Setup::ActPass => refuse(Refusal::Setup),
         (Some(transport), None) => Ok((negotiated, transport)),
     }
+}
+
+/// The transports of a further answer, as they are counted in what was agreed.
+///
+/// # Errors
+///
+/// [`MediaError::NotAcceptable`] when it leaves out an m-line or one of its transports is broken.
+pub fn transports_of(
+    answer: &SessionDescription,
+    agreed: &Negotiated,
+) -> Result<Vec<RemoteTransport>, MediaError> {
+    let mut transports = Transports::default();
+    for media in &agreed.media {
+        let line = answer.media.get(media.line);
+        let line = line.filter(|line| !line.is_rejected());
+        let found = line.ok_or(Refusal::AnswerMismatch);
+        let found = found.and_then(|line| transports.of_line(answer, line));
+        found.map_err(MediaError::NotAcceptable)?;
+    }
+    Ok(transports.found)
 }
 
 /// Theirs that are ours, too.

@@ -7,7 +7,9 @@ mod hostile;
 mod keys;
 mod ours;
 mod rate;
+mod relays;
 mod reoffer;
+mod restart;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
