@@ -68,12 +68,33 @@ impl Browser {
     /// When node, npm or Chromium are missing or do not start.
     #[must_use]
     pub fn start(service: &Service, user: &str, password: &str, call: Option<&str>) -> Self {
+        Self::signed_in(service, user, password, call, false)
+    }
+
+    /// The same with a browser that may use nothing but the TURN server it is told when it
+    /// registers.
+    ///
+    /// # Panics
+    /// As [`Browser::start`].
+    #[must_use]
+    pub fn start_relayed(service: &Service, user: &str, password: &str, call: &str) -> Self {
+        Self::signed_in(service, user, password, Some(call), true)
+    }
+
+    fn signed_in(
+        service: &Service,
+        user: &str,
+        password: &str,
+        call: Option<&str>,
+        relay: bool,
+    ) -> Self {
         Self::open(&json!({
             "server": format!("wss://{}/sip", service.secure()),
             "domain": "localhost",
             "user": user,
             "password": password,
             "call": call,
+            "relay": relay,
             "chromium": chromium(),
         }))
     }
@@ -127,6 +148,11 @@ impl Browser {
     /// Takes the call from hold, by another.
     pub fn unhold(&mut self) {
         self.program.say("unhold");
+    }
+
+    /// Looks for another path, by a re-INVITE that restarts ICE.
+    pub fn restart(&mut self) {
+        self.program.say("restart");
     }
 
     /// Presses telephone keys, each for so long.
