@@ -25,6 +25,7 @@ use crate::sfu::{self, SfuConfig};
 use crate::signalling::actor::ActorConfig;
 use crate::store::{self, Rebuild, SessionRow, Store, StoreError};
 use crate::switchboard::{self, Parts, goes_on};
+use crate::turn::Told;
 use crate::{alive, tls, turn};
 
 /// Media news that may wait to be handed to their sessions.
@@ -162,7 +163,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
         resumed: records.resumed,
         alive,
     };
-    let signalling = actor_config(&config, accounts, &stop)?;
+    let turn = start_turn(&config, &media_addresses, &halt).await?;
+    let signalling = actor_config(&config, accounts, turn, &stop)?;
     let switchboard = switchboard::start(parts, signalling, &halt);
     switchboard.see_off(records.stranded).await;
     let arrivals = switchboard.arrivals.clone();
@@ -171,7 +173,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), AppErr
     start_trunks(&config, &tls, &arrivals, &flows, &halt).await?;
     let wish = stop.clone();
     let ready: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || !wish.is_cancelled());
-    start_side_doors(&config, &media_addresses, Arc::clone(&ready), &halt).await?;
+    start_admin(&config, Arc::clone(&ready), &halt).await?;
     let (listener, secure_address) = bind(config.listen.secure).await?;
     let local = format!("{}:{}", config.server.domain, secure_address.port());
     let port = SecurePort {
@@ -311,6 +313,7 @@ fn open_store(config: &Config, rows: &[SessionRow]) -> Result<Box<dyn Store>, Ap
 fn actor_config<'a>(
     config: &'a Config,
     accounts: Arc<AccountStore>,
+    turn: Option<Told>,
     stop: &CancellationToken,
 ) -> Result<ActorConfig<'a>, AppError> {
     let mut seed = [0; 32];
@@ -322,6 +325,7 @@ fn actor_config<'a>(
         allow_md5: config.sip.allow_md5,
         numbers: config.numbers.clone(),
         emergency: config.emergency.clone(),
+        turn,
         accounts,
         stopping: stop.clone(),
         product: format!("Visavis relay-server/{}", env!("CARGO_PKG_VERSION")),
@@ -405,17 +409,26 @@ fn gateway(trunk: &Trunk, tls: &Arc<rustls::ServerConfig>) -> Result<Gateway, Ap
     })
 }
 
-/// TURN, and the operator's port.
-async fn start_side_doors(
+/// TURN, where it is configured; gives what devices are told of it.
+async fn start_turn(
     config: &Config,
     media: &[SocketAddr],
+    stop: &CancellationToken,
+) -> Result<Option<Told>, AppError> {
+    let Some(turn) = turn::serve(config, media.iter().copied(), stop.clone()).await? else {
+        return Ok(None);
+    };
+    let (udp, tcp, tls) = (turn.udp_address(), turn.tcp_address(), turn.tls_address());
+    info!(?udp, ?tcp, ?tls, "TURN");
+    Ok(Told::of(config, turn.listeners()))
+}
+
+/// The operator's port.
+async fn start_admin(
+    config: &Config,
     ready: Arc<dyn Fn() -> bool + Send + Sync>,
     stop: &CancellationToken,
 ) -> Result<(), AppError> {
-    if let Some(turn) = turn::serve(config, media.iter().copied(), stop.clone()).await? {
-        let (udp, tcp, tls) = (turn.udp_address(), turn.tcp_address(), turn.tls_address());
-        info!(?udp, ?tcp, ?tls, "TURN");
-    }
     if let Some(address) = config.listen.admin {
         let metrics = admin::metrics().map_err(AppError::Metrics)?;
         let bound = admin::start(address, metrics, ready, stop.clone())

@@ -232,6 +232,7 @@ fn config(accounts: AccountStore) -> ActorConfig<'static> {
         stopping: CancellationToken::new(),
         numbers: Numbers::default(),
         emergency: Emergency::of(DOMAIN),
+        turn: None,
         seed: [9; 32],
     }
 }

@@ -190,6 +190,18 @@ fn settings_change_the_look_at_once() {
     rig.harness.get_by_label("Llamar");
 }
 
+#[test]
+fn calls_pass_nothing_but_the_relay_when_the_user_wants_it_so() {
+    let mut rig = signed_in(LIGHT);
+    rig.press("Settings");
+    drop(rig.twin.take_asked());
+    reach_and_press(&mut rig, "Only through your provider");
+    assert_eq!(rig.twin.take_asked(), [Command::SetRelayOnly(true)]);
+    assert!(rig.harness.state().model().desk.choices.relay_only);
+    reach_and_press(&mut rig, "The best way");
+    assert_eq!(rig.twin.take_asked(), [Command::SetRelayOnly(false)]);
+}
+
 fn location() -> Sensitive<CivicLocation> {
     let text = "country=US;A1=NY;A3=New York;RD=Broadway;HNO=123;PC=10007";
     Sensitive::new(text.parse().unwrap())

@@ -51,7 +51,8 @@ const RUNNING: &[Package] = &[
     program("espeak-ng", &["espeak-ng"]),
 ];
 
-/// Programs by other people that tests/peers talks to.
+/// Programs by other people that tests/peers talks to, and the tools for a network of its own that
+/// a test in tests/e2e makes.
 const PEERS: &[Package] = &[
     program("coturn", &["turnutils_uclient"]),
     program("sip-tester", &["sipp"]),
@@ -65,6 +66,8 @@ const PEERS: &[Package] = &[
     program("xdotool", &["xdotool"]),
     program("python3", &["python3"]),
     package("python3-venv"),
+    program("iproute2", &["ip"]),
+    program("util-linux", &["unshare"]),
 ];
 
 /// What `cargo peerbench` measures us beside, and the tools for a network of its own.
@@ -243,11 +246,11 @@ fn elsewhere(names: &[&str]) -> String {
          Fedora:          sudo dnf install pkgconf cmake gcc-c++ nasm clang-devel alsa-lib-devel \
          libvpx-devel libxkbcommon-devel mesa-vulkan-drivers vulkan-loader \
          xorg-x11-server-Xvfb libxkbcommon-x11 mesa-dri-drivers espeak-ng coturn sipp chromium \
-         nodejs npm xdotool python3\n\
+         nodejs npm xdotool python3 iproute util-linux\n\
          Arch:            sudo pacman -S --needed pkgconf cmake gcc nasm clang alsa-lib libvpx \
          libxkbcommon libxkbcommon-x11 vulkan-swrast vulkan-icd-loader xorg-server-xvfb mesa \
          libxcursor libxi libxrandr espeak-ng coturn sipp chromium nodejs npm xdotool \
-         python",
+         python iproute2 util-linux",
         names.join(" ")
     )
 }

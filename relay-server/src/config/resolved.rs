@@ -214,6 +214,9 @@ pub struct TurnSettings {
     pub total_bytes_per_s: u64,
     /// Longest lifetime of an allocation between refreshes.
     pub lifetime: Duration,
+    /// What apps are told as our name, as it stands in a URI; `None` tells them the relay address,
+    /// and the domain for TLS.
+    pub host: Option<String>,
     /// The address peers see; relay sockets are opened on the listener's own.
     pub relay_address: IpAddr,
     /// The address that peers with IPv6 see; relay sockets are opened on it.
@@ -222,6 +225,27 @@ pub struct TurnSettings {
     pub relay_ports: Option<(u16, u16)>,
     /// Test-only switch: peers on loopback and private addresses are allowed.
     pub allow_loopback_peers: bool,
+}
+
+#[cfg(test)]
+impl TurnSettings {
+    /// Relays at this address, with room for everybody.
+    pub(crate) fn for_tests(relay_address: IpAddr) -> Self {
+        Self {
+            realm: "visavis".to_owned(),
+            secret: Sensitive::new(b"0123456789abcdef".to_vec()),
+            user_quota: 10,
+            total_quota: 1_000,
+            user_bytes_per_s: 2_500_000,
+            total_bytes_per_s: 125_000_000,
+            lifetime: Duration::from_secs(600),
+            host: None,
+            relay_address,
+            relay_address_ipv6: None,
+            relay_ports: None,
+            allow_loopback_peers: false,
+        }
+    }
 }
 
 /// `[queue]`

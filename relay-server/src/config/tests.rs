@@ -499,6 +499,10 @@ fn turn_needs_a_secret_a_listener_and_an_address() {
             "c.toml:11: [turn] relay_address: the listener is open on every address",
         ),
         (
+            listen.clone() + "[turn]\nsecret_file = \"secrets/turn\"\nhost = \"turn.example:3478\"",
+            "c.toml:13: [turn] host: 'turn.example:3478' is neither a host name nor an address",
+        ),
+        (
             listen.clone() + "[turn]\nsecret_file = \"secrets/turn\"\nuser_rate_kbit_s = 63",
             "c.toml:13: [turn] user_rate_kbit_s: ",
         ),

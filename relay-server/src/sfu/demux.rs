@@ -59,6 +59,22 @@ impl<O: Copy + Eq + Hash> Demux<O> {
             .push(ufrag.to_owned());
     }
 
+    /// These are a peer's user fragments from now on: ICE restarts bring new ones.
+    pub(super) fn replace(&mut self, ufrags: &[String], owner: O) {
+        let Some(known) = self.known.get_mut(&owner) else {
+            return;
+        };
+        for gone in known.ufrags.extract_if(.., |old| !ufrags.contains(old)) {
+            self.by_ufrag.remove(&gone);
+        }
+        for ufrag in ufrags {
+            if !self.by_ufrag.contains_key(ufrag) {
+                known.ufrags.push(ufrag.clone());
+                self.by_ufrag.insert(ufrag.clone(), owner);
+            }
+        }
+    }
+
     pub(super) fn remove(&mut self, owner: O) {
         let Some(known) = self.known.remove(&owner) else {
             return;
@@ -205,6 +221,27 @@ mod tests {
             Owners::One(lead)
         );
         assert_eq!(demux.owners(address(3), &check("before:x")), Owners::None);
+    }
+
+    #[test]
+    fn r14_a_restart_of_ice_brings_new_names_and_the_old_ones_go() {
+        let mut demux = Demux::default();
+        demux.add("first", CALLER);
+        let names = |names: &[&str]| names.iter().map(|&n| n.to_owned()).collect::<Vec<_>>();
+        demux.replace(&names(&["first", "second"]), CALLER);
+        for (port, name) in [(1, "first:x"), (2, "second:x")] {
+            let owners = demux.owners(address(port), &check(name));
+            assert_eq!(owners, Owners::One(CALLER));
+        }
+        for number in 0..100 {
+            let fresh = number.to_string();
+            demux.replace(&names(&["second", &fresh]), CALLER);
+        }
+        assert_eq!(demux.by_ufrag.len(), 2);
+        assert_eq!(demux.owners(address(3), &check("first:x")), Owners::None);
+        assert_eq!(demux.owners(address(1), &[0x80; 40]), Owners::One(CALLER));
+        demux.remove(CALLER);
+        assert!(demux.by_ufrag.is_empty() && demux.known.is_empty());
     }
 
     #[test]

@@ -279,6 +279,7 @@ impl<L: Party + Hash> Rooms<L> {
     fn peer_config(&self, allowed: Allowed) -> Result<PeerConfig, SfuError> {
         Ok(PeerConfig {
             local_addresses: vec![self.advertised],
+            lent: Vec::new(),
             certificate: self.certificate.clone(),
             seed: seed()?,
             media: vec![MediaKind::Audio, MediaKind::Video, MediaKind::Text],
@@ -375,7 +376,10 @@ impl<L: Party + Hash> Rooms<L> {
         leg: L,
         offer: &str,
     ) -> Result<String, SfuError> {
-        let answered = self.peer_mut(session, leg)?.handle_offer(now, offer);
+        let peer = self.peer_mut(session, leg)?;
+        let answered = peer.handle_offer(now, offer);
+        let ufrags: Vec<String> = peer.local_ufrags().map(str::to_owned).collect();
+        self.demux.replace(&ufrags, (session, leg));
         self.settle(session);
         answered.map_err(not_acceptable)
     }

@@ -32,6 +32,7 @@ use crate::session::clock;
 use crate::session::driver::Services;
 use crate::session::queue::QueueHandle;
 use crate::session::{Directory, Message, News, Speaker};
+use crate::turn::Told;
 
 /// A party whose connection broke has this long to come back (R15).
 const FLOW_GRACE: Duration = Duration::from_secs(30);
@@ -129,6 +130,8 @@ pub struct Actor {
     pub(super) numbers: Numbers,
     /// What emergency services are told of the service.
     pub(super) emergency: Emergency,
+    /// What devices are told of STUN and TURN, where we serve them.
+    pub(super) turn: Option<Told>,
     /// UDP trunks that answered nothing to an INVITE of many bytes: they get a small one next.
     pub(super) silent_trunks: BTreeSet<String>,
     /// Locations on their way to the disk.
@@ -157,6 +160,8 @@ pub struct ActorConfig<'a> {
     pub numbers: Numbers,
     /// What emergency services are told of the service.
     pub emergency: Emergency,
+    /// What devices are told of STUN and TURN, where we serve them.
+    pub turn: Option<Told>,
     /// Randomness of this run.
     pub seed: [u8; 32],
 }
@@ -193,6 +198,7 @@ impl Actor {
             rung: BTreeMap::new(),
             numbers: config.numbers,
             emergency: config.emergency,
+            turn: config.turn,
             silent_trunks: BTreeSet::new(),
             relocations: JoinSet::new(),
             random: StdRng::from_seed(Sha256::digest(config.seed).into()),

@@ -276,6 +276,10 @@ impl Actor {
         {
             headers.push(("Require".into(), "outbound".into()));
         }
+        if let Some(turn) = &self.turn {
+            let now_s = self.services.clock.now().utc_ms / 1_000;
+            headers.extend(turn.headers(user, now_s));
+        }
         self.grant(now, txn, request, account, headers);
     }
 

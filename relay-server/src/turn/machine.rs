@@ -326,6 +326,16 @@ impl Machine {
         allowed.then_some(Reach::Outside)
     }
 
+    /// Whether a peer may be permitted. A permission is for an address whatever the port (RFC 8656
+    /// section 10.2), so clients may leave the port out: then it is enough that some port there may
+    /// be reached. Which one is asked again for each datagram.
+    pub(super) fn may_permit(&self, peer: SocketAddr) -> bool {
+        let any_port = peer.port() == 0
+            && (self.settings.is_relay_address(peer.ip())
+                || self.settings.policy.allows_some_port(peer.ip()));
+        any_port || self.reach(peer).is_some()
+    }
+
     fn drop_data(&mut self, why: Dropped) -> Way {
         self.figures.dropped(why, 1);
         Way::Nowhere

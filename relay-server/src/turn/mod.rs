@@ -3,6 +3,7 @@
 //! What it is: a machine without sockets ([`machine`]) over the message codec of
 //! `turn-server-proto`, a thread of its own with the UDP sockets, and tasks for streams over TCP and
 //! TLS ([`serve`]). Credentials are time-limited and made from a shared secret ([`credential`]);
+//! who signs in is told one ([`told`]);
 //! quotas and bandwidth count per account; relays reach only addresses that a public host may
 //! reach ([`peer`]), each other, and the server's own media port.
 //! What it is not: no TCP relays (RFC 6062), no reserved port pairs, no second address for one
@@ -30,7 +31,9 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod thread;
+pub mod told;
 mod ways;
 
 pub use credential::Credential;
 pub use start::{TurnError, TurnHandle, serve};
+pub use told::Told;

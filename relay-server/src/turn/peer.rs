@@ -17,6 +17,13 @@ pub struct PeerPolicy {
 }
 
 impl PeerPolicy {
+    /// Whether a relay may exchange datagrams with any port of an address.
+    #[must_use]
+    pub fn allows_some_port(&self, ip: IpAddr) -> bool {
+        let is_exempt = |exempt: &SocketAddr| exempt.ip().to_canonical() == ip.to_canonical();
+        self.exempt.iter().any(is_exempt) || self.allows(SocketAddr::new(ip, 9))
+    }
+
     /// Whether a relay may exchange datagrams with `peer`.
     #[must_use]
     pub fn allows(&self, peer: SocketAddr) -> bool {
@@ -205,5 +212,8 @@ mod tests {
         assert!(policy.allows("[::ffff:10.0.0.5]:7000".parse().unwrap()));
         assert!(!policy.allows("10.0.0.5:7001".parse().unwrap()));
         assert!(!policy.allows("10.0.0.6:7000".parse().unwrap()));
+        assert!(policy.allows_some_port(media.ip()));
+        assert!(!policy.allows_some_port("10.0.0.6".parse().unwrap()));
+        assert!(policy.allows_some_port("8.8.8.8".parse().unwrap()));
     }
 }

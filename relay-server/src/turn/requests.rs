@@ -303,7 +303,9 @@ impl Machine {
         let (Some(number), Ok(peer)) = (number, peer) else {
             return self.refuse(client, message, ErrorCode::BAD_REQUEST, identity);
         };
-        if let Some(code) = self.refuse_peer(now, client, peer) {
+        // A channel is for one port.
+        let nowhere = (peer.port() == 0).then_some(ErrorCode::FORBIDDEN);
+        if let Some(code) = self.refuse_peer(now, client, peer).or(nowhere) {
             return self.refuse(client, message, code, identity);
         }
         let Some((_, allocation)) = self.open_allocation(now, client) else {
@@ -329,7 +331,7 @@ impl Machine {
         };
         let same_family = family_of(peer.ip()) == family_of(allocation.relayed.ip());
         // The list comes first: an address in disguise must not be told apart from a plain one.
-        if self.reach(peer).is_none() {
+        if !self.may_permit(peer) {
             return Some(ErrorCode::FORBIDDEN);
         }
         (!same_family).then_some(ErrorCode::PEER_ADDRESS_FAMILY_MISMATCH)

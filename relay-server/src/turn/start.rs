@@ -19,6 +19,7 @@ use super::peer::PeerPolicy;
 use super::ports::Relays;
 use super::streams::Streams;
 use super::thread::{Doorbell, LISTENER, Plane};
+use super::told::Listeners;
 use super::ways::Ways;
 use crate::config::{Config, TurnSettings};
 use crate::edge::limits::Places;
@@ -60,29 +61,33 @@ pub enum TurnError {
 /// A running TURN server.
 #[derive(Debug)]
 pub struct TurnHandle {
-    udp: Option<SocketAddr>,
-    tcp: Option<SocketAddr>,
-    tls: Option<SocketAddr>,
+    listeners: Listeners,
     task: JoinHandle<()>,
 }
 
 impl TurnHandle {
+    /// Where it listens, with the ports that were really opened.
+    #[must_use]
+    pub const fn listeners(&self) -> Listeners {
+        self.listeners
+    }
+
     /// Where it listens for datagrams, with the port that was really opened.
     #[must_use]
     pub const fn udp_address(&self) -> Option<SocketAddr> {
-        self.udp
+        self.listeners.udp
     }
 
     /// Where it listens for streams, with the port that was really opened.
     #[must_use]
     pub const fn tcp_address(&self) -> Option<SocketAddr> {
-        self.tcp
+        self.listeners.tcp
     }
 
     /// Where it listens for streams with TLS, with the port that was really opened.
     #[must_use]
     pub const fn tls_address(&self) -> Option<SocketAddr> {
-        self.tls
+        self.listeners.tls
     }
 
     /// Returns when it has stopped, which it does when its token is cancelled.
@@ -131,9 +136,11 @@ pub async fn serve(
     let doorbell = Arc::new(Doorbell::new(poll.registry()).map_err(TurnError::Thread)?);
     let (inputs, waiting) = mpsc::channel(INPUTS_WAITING_MAX);
     let own = own::of_config(config);
-    let udp_address = udp.as_ref().and_then(|socket| socket.local_addr().ok());
-    let tcp_address = tcp.as_ref().and_then(|listener| listener.local_addr().ok());
-    let tls_address = tls.as_ref().and_then(|listener| listener.local_addr().ok());
+    let listeners = Listeners {
+        udp: udp.as_ref().and_then(|socket| socket.local_addr().ok()),
+        tcp: tcp.as_ref().and_then(|listener| listener.local_addr().ok()),
+        tls: tls.as_ref().and_then(|listener| listener.local_addr().ok()),
+    };
     let plane = Plane {
         machine: Machine::new(settings(turn, &own, media)?, Instant::now()),
         ways: Ways::new(udp, relays(config, turn)?),
@@ -157,12 +164,7 @@ pub async fn serve(
     if let Some(listener) = tls {
         tokio::spawn(streams.serve(listener, acceptor));
     }
-    Ok(Some(TurnHandle {
-        udp: udp_address,
-        tcp: tcp_address,
-        tls: tls_address,
-        task,
-    }))
+    Ok(Some(TurnHandle { listeners, task }))
 }
 
 fn listen(what: &'static str, address: SocketAddr) -> impl FnOnce(io::Error) -> TurnError {

@@ -169,6 +169,7 @@ impl Office {
             stopping: CancellationToken::new(),
             numbers: Numbers::default(),
             emergency: Emergency::of(DOMAIN),
+            turn: None,
             seed: [9; 32],
         };
         let switchboard = switchboard::start(parts, config, &halt);

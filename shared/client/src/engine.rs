@@ -123,6 +123,9 @@ pub struct EngineConfig {
     pub wake: Arc<dyn Fn() + Send + Sync>,
     /// Our own picture.
     pub video: VideoSize,
+    /// Picture and sound pass only through the server's relay (TURN), so that the other end never
+    /// learns our address; without one there is no call.
+    pub relay_only: bool,
     /// This installation, the same at each start: calls and registrations follow it from one
     /// connection to the next (RFC 5626 section 4.1, R59).
     pub installation: Installation,
@@ -140,6 +143,7 @@ impl EngineConfig {
             extra_ca_pem: None,
             wake: Arc::new(|| {}),
             video: VideoSize::default(),
+            relay_only: false,
             installation: Installation::random(),
         }
     }

@@ -79,7 +79,8 @@ pub enum TelemetryError {
 /// whole messages, addresses and keys, or a line for every datagram that a stranger sends (A32).
 const DEPENDENCY_CAPS: &str = "tungstenite=warn,tokio_tungstenite=warn,hyper=warn,hyper_util=warn,\
     rustls=warn,tokio_rustls=warn,sled=warn,rtc_ice=error,rtc_dtls=error,rtc_srtp=error,\
-    rtc_stun=error,rtc_rtp=error,rtc_rtcp=error,stun_types=error,turn_types=error,turn_server_proto=error";
+    rtc_stun=error,rtc_rtp=error,rtc_rtcp=error,stun_types=error,stun_proto=error,turn_types=error,\
+    turn_server_proto=error,turn_client_proto=off";
 
 /// Keeps the log alive; dropping it writes out what still waits.
 #[must_use = "dropping the guard ends the log"]

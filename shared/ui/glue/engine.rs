@@ -45,6 +45,7 @@ pub fn command(command: DeskCommand) -> Command {
             password,
         },
         DeskCommand::SetLocation(place) => Command::SetLocation(place),
+        DeskCommand::SetRelayOnly(relay_only) => Command::SetRelayOnly(relay_only),
         DeskCommand::SignOut => Command::SignOut,
         DeskCommand::HangUp => Command::HangUp,
         DeskCommand::SendText(text) => Command::SendText(text),

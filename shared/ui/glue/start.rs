@@ -148,6 +148,7 @@ pub fn engine_config(
         extra_ca_pem: ca_file,
         wake,
         video: VideoSize::default(),
+        relay_only: choices.relay_only,
         installation,
     }
 }
@@ -169,6 +170,7 @@ fn choices(settings: &Settings) -> Choices {
         camera: settings.camera.clone(),
         microphone: settings.microphone.clone(),
         speaker: settings.speaker.clone(),
+        relay_only: settings.relay_only,
         ..Choices::default()
     }
 }
@@ -229,6 +231,7 @@ impl<P: Program> Keeping<P> for Kept {
             camera: choices.camera.clone(),
             microphone: choices.microphone.clone(),
             speaker: choices.speaker.clone(),
+            relay_only: choices.relay_only,
             theme: Some(choices.theme.word().to_owned()),
             language: Some(choices.language.code().to_owned()),
             installation: Some(self.installation),

@@ -47,6 +47,9 @@ pub struct Flags {
     /// `none`, or the speaker's name.
     #[arg(long, value_name = "NAME")]
     pub speaker: Option<String>,
+    /// Let picture and sound pass only through the provider's relay (TURN).
+    #[arg(long)]
+    pub relay_only: bool,
     /// Where settings are kept instead of the system's folder.
     #[arg(long, value_name = "DIR")]
     pub settings_dir: Option<PathBuf>,
@@ -101,6 +104,7 @@ impl Flags {
         if let Some(percent) = self.text_size {
             choices.text_percent = percent;
         }
+        choices.relay_only |= self.relay_only;
         for (flag, choice) in [
             (&self.camera, &mut choices.camera),
             (&self.microphone, &mut choices.microphone),
@@ -279,6 +283,20 @@ mod tests {
         assert_eq!(script.due(later, ENDED), []);
         assert_eq!(script.due(later + REPORT_AFTER_END, ENDED), [Step::Report]);
         assert_eq!(script.due(later + SCREENSHOT_PATIENCE, ENDED), [Step::Exit]);
+    }
+
+    #[test]
+    fn the_flag_for_the_relay_overrules_what_was_chosen_before() {
+        let mut choices = Choices::default();
+        Flags::default().overrule(&mut choices);
+        assert!(!choices.relay_only);
+        let flags = Flags {
+            relay_only: true,
+            ..Flags::default()
+        };
+        flags.overrule(&mut choices);
+        Flags::default().overrule(&mut choices);
+        assert!(choices.relay_only);
     }
 
     #[test]

@@ -67,6 +67,8 @@ pub enum DeskCommand {
     },
     /// Tell the provider where the user is, or nothing.
     SetLocation(Option<Sensitive<CivicLocation>>),
+    /// Let calls pass only through the provider's relay, or not.
+    SetRelayOnly(bool),
     /// Sign out.
     SignOut,
     /// Hang up.
@@ -133,8 +135,11 @@ impl Desk {
             DeskMessage::SignIn(FormChange::Settings) => self.open_settings(true),
             DeskMessage::OpenSettings(open) => self.open_settings(open),
             DeskMessage::Settings(Change::Chosen(choices)) => {
-                self.choices = *choices;
-                vec![Effect::Save]
+                let before = std::mem::replace(&mut self.choices, *choices);
+                let way = self.choices.relay_only;
+                let changed = (before.relay_only != way).then_some(DeskCommand::SetRelayOnly(way));
+                let changed = changed.into_iter().map(Effect::Engine);
+                changed.chain([Effect::Save]).collect()
             }
             DeskMessage::Settings(Change::Place(change)) => self.moved(change),
             DeskMessage::Settings(Change::SignOut) => {

@@ -11,6 +11,7 @@ mod party;
 mod programs;
 mod records;
 mod service;
+mod turn;
 
 pub use cable::Cable;
 pub use party::{Party, is_talking};

@@ -17,7 +17,7 @@ const restrict = (video) => {
   }
 };
 
-window.start = ({ server, domain, user, password, call, video }) => {
+window.start = ({ server, domain, user, password, call, video, relay }) => {
   if (video) restrict(video);
   const agent = new JsSIP.UA({
     sockets: [new JsSIP.WebSocketInterface(server)],
@@ -31,8 +31,10 @@ window.start = ({ server, domain, user, password, call, video }) => {
     mediaConstraints: { audio: true, video: true },
     pcConfig: { iceServers: [] },
   };
-  agent.on("registered", () => {
-    said("registered");
+  agent.on("registered", ({ response }) => {
+    const iceServers = response.getHeaders("VRS-Ice").map(iceServer);
+    if (relay) options.pcConfig = { iceServers, iceTransportPolicy: "relay" };
+    said("registered", { ways: iceServers.map(({ urls }) => urls) });
     if (call) agent.call(`sip:${call}@${domain}`, options);
   });
   agent.on("registrationFailed", ({ cause }) => said("registrationFailed", { cause }));
@@ -54,6 +56,17 @@ window.start = ({ server, domain, user, password, call, video }) => {
   agent.start();
 };
 
+// `<turn:host:port?transport=udp>;username="…";password="…";expires=…` as WebRTC wants it.
+function iceServer(value) {
+  const [, urls, rest] = /^<([^>]+)>(.*)$/.exec(value);
+  const parameter = (name) => new RegExp(`;${name}="([^"]+)"`).exec(rest)?.[1];
+  const credential = parameter("password");
+  return credential ? { urls, username: parameter("username"), credential } : { urls };
+}
+
+// An ICE restart is a re-INVITE with new names.
+window.restart = () =>
+  window.session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, () => said("restarted"));
 // Hold and its end are re-INVITEs with new directions.
 window.hold = () => window.session.hold({}, () => said("held"));
 window.unhold = () => window.session.unhold({}, () => said("resumed"));
@@ -75,14 +88,20 @@ function watch(session) {
   let second = 0;
   const timer = setInterval(async () => {
     const held = session.isOnHold().local;
-    const found = { second: ++second, held, framesDecoded: 0, framesSent: 0, audioPackets: 0, audioLevel: 0, codec: "", cipher: "" };
+    const found = { second: ++second, held, framesDecoded: 0, framesSent: 0, audioPackets: 0, audioLevel: 0, codec: "", cipher: "", ufrag: "", local: "" };
     const stats = await session.connection.getStats();
     stats.forEach((entry) => {
       if (entry.type === "inbound-rtp" && entry.kind === "video") {
         found.framesDecoded = entry.framesDecoded ?? 0;
         found.codec = stats.get(entry.codecId)?.mimeType ?? "";
       }
-      if (entry.type === "transport") found.cipher = entry.srtpCipher ?? "";
+      if (entry.type === "transport") {
+        found.cipher = entry.srtpCipher ?? "";
+        const pair = stats.get(entry.selectedCandidatePairId);
+        const local = stats.get(pair?.localCandidateId);
+        found.ufrag = local?.usernameFragment ?? "";
+        found.local = local?.candidateType ?? "";
+      }
       if (entry.type === "outbound-rtp" && entry.kind === "video") found.framesSent = entry.framesSent ?? 0;
       if (entry.type === "inbound-rtp" && entry.kind === "audio") {
         found.audioPackets = entry.packetsReceived ?? 0;

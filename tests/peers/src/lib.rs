@@ -72,7 +72,7 @@ impl Browser {
     /// When node, npm or Chromium are missing or do not start.
     #[must_use]
     pub fn start(service: &Service, user: &str, password: &str, call: Option<&str>) -> Self {
-        Self::with_video(service, user, password, call, None)
+        Self::signed_in(service, user, password, call, json!({}))
     }
 
     /// The same with only one format of pictures, such as `VP8`.
@@ -87,15 +87,40 @@ impl Browser {
         call: Option<&str>,
         video: Option<&str>,
     ) -> Self {
-        Self::open(&json!({
+        Self::signed_in(service, user, password, call, json!({ "video": video }))
+    }
+
+    /// The same with a browser that may use nothing but the TURN server it is told when it
+    /// registers.
+    ///
+    /// # Panics
+    /// As [`Browser::start`].
+    #[must_use]
+    pub fn start_relayed(service: &Service, user: &str, password: &str, call: &str) -> Self {
+        let limits = json!({ "relay": true });
+        Self::signed_in(service, user, password, Some(call), limits)
+    }
+
+    /// `limits`: what the browser may not do otherwise, as the page takes it.
+    fn signed_in(
+        service: &Service,
+        user: &str,
+        password: &str,
+        call: Option<&str>,
+        mut limits: Value,
+    ) -> Self {
+        let mut options = json!({
             "server": format!("wss://{}/sip", service.secure()),
             "domain": "localhost",
             "user": user,
             "password": password,
             "call": call,
-            "video": video,
             "chromium": chromium(),
-        }))
+        });
+        if let (Some(options), Some(limits)) = (options.as_object_mut(), limits.as_object_mut()) {
+            options.append(limits);
+        }
+        Self::open(&options)
     }
 
     /// Starts it with two ends of WebRTC that reach each other only through relays of a TURN
@@ -144,6 +169,11 @@ impl Browser {
     /// Takes the call from hold, by another.
     pub fn unhold(&mut self) {
         self.program.say("unhold");
+    }
+
+    /// Looks for another path, by a re-INVITE that restarts ICE.
+    pub fn restart(&mut self) {
+        self.program.say("restart");
     }
 
     /// Presses telephone keys, each for so long.

@@ -1,5 +1,6 @@
 //! An ordinary browser with an ordinary SIP library is enough to call and to interpret.
 
+use serde_json::Value;
 use vrs_client::Command;
 use vrs_domain::SessionState;
 use vrs_e2e::{NUMBER, Party, Service, ServiceBuilder};
@@ -61,6 +62,58 @@ fn chromium_with_jssip_calls_through_an_interpreter_in_our_app() {
     browser.event_where("stats", |stats| {
         stats["framesDecoded"].as_u64() > held.map(|frames| frames + 10)
     });
+    browser.hang_up();
+    interpreter.ended();
+    service.telephone_report();
+    service.stop_and_verify();
+}
+
+#[test]
+fn r14_chromium_restarts_ice_in_the_middle_of_a_call_and_nothing_is_lost_by_it() {
+    let mut service = service();
+    service.add_account("caller", "+15550100002", PASSWORD, &["--digest", "md5"]);
+    let mut interpreter: Party = service.interpreter();
+    let mut browser = Browser::start(&service, "+15550100002", PASSWORD, Some(NUMBER));
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    interpreter.state(SessionState::RelayActive);
+    let flows = |stats: &Value| stats["framesDecoded"].as_u64() > Some(20) && stats["ufrag"] != "";
+    let before = browser.event_where("stats", flows);
+    for _ in 0..2 {
+        browser.restart();
+        browser.event("restarted");
+        let after = browser.event_where("stats", |stats| {
+            let second = |stats: &Value| stats["second"].as_u64();
+            let more = stats["framesDecoded"].as_u64()
+                > before["framesDecoded"].as_u64().map(|frames| frames + 30);
+            second(stats) > second(&before) && stats["ufrag"] != before["ufrag"] && more
+        });
+        assert_eq!(after["cipher"], before["cipher"]);
+    }
+    interpreter.sees("the browser's picture");
+    browser.hang_up();
+    interpreter.ended();
+    service.telephone_report();
+    service.stop_and_verify();
+}
+
+#[test]
+fn r9_chromium_calls_through_the_turn_server_that_it_was_told_when_it_registered() {
+    let mut service = ServiceBuilder::default()
+        .turn(&["turn_udp", "turn_tcp"])
+        .configure("allow_md5 = false", "allow_md5 = true")
+        .start();
+    service.add_account("caller", "+15550100002", PASSWORD, &["--digest", "md5"]);
+    let mut interpreter: Party = service.interpreter();
+    let mut browser = Browser::start_relayed(&service, "+15550100002", PASSWORD, NUMBER);
+    let registered = browser.event("registered");
+    assert_eq!(registered["ways"].as_array().map(Vec::len), Some(3));
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    interpreter.state(SessionState::RelayActive);
+    interpreter.sees("the browser's picture");
+    let seen = browser.event_where("stats", |stats| stats["framesDecoded"].as_u64() > Some(20));
+    assert_eq!(seen["local"], "relay");
     browser.hang_up();
     interpreter.ended();
     service.telephone_report();

@@ -435,6 +435,7 @@ impl<'a> World<'a> {
             allow_md5: false,
             numbers: Numbers::default(),
             emergency: Emergency::of(DOMAIN),
+            turn: None,
             accounts: Arc::clone(&self.cast.0),
             product: "sim".into(),
             stopping: CancellationToken::new(),

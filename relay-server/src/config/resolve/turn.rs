@@ -22,6 +22,8 @@ const TURN_TOTAL_RATE_KBIT_S: u64 = 1_000_000;
 const TURN_REALM: &str = "visavis";
 /// Longest realm with which the first request of a client is answered at once.
 const TURN_REALM_BYTES_SHORT: usize = 8;
+/// Longest host name (RFC 1035 section 2.3.4), in bytes.
+const HOST_BYTES_MAX: usize = 253;
 /// Lifetime of an allocation, unless configured (RFC 8656 section 3.2).
 const TURN_LIFETIME: Duration = Duration::from_secs(600);
 
@@ -101,11 +103,29 @@ impl Resolver<'_> {
             user_bytes_per_s,
             total_bytes_per_s,
             lifetime: seconds(t.lifetime_s.as_ref(), TURN_LIFETIME),
+            host: self.turn_host(t),
             relay_address: relay_address?,
             relay_address_ipv6,
             relay_ports,
             allow_loopback_peers,
         })
+    }
+
+    /// What apps are told as our name.
+    fn turn_host(&mut self, t: &RawTurn) -> Option<String> {
+        let value = t.host.as_ref()?;
+        let host = value.value.trim();
+        if let Ok(IpAddr::V6(address)) = host.parse() {
+            return Some(format!("[{address}]"));
+        }
+        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-');
+        if host.is_empty() || host.len() > HOST_BYTES_MAX || !host.bytes().all(fits) {
+            let message = format!("'{host}' is neither a host name nor an address");
+            let hint = "write the name alone, without a port: host = \"turn.example.org\"";
+            self.problem(Some(value.line), "[turn] host", message, hint);
+            return None;
+        }
+        Some(host.to_owned())
     }
 
     /// The address that peers see.

@@ -38,6 +38,13 @@ fn a44_every_method_refuses_private_addresses() {
         // Only so many challenges a second go to one source.
         bench.later(1);
         assert_eq!(bench.permit(me, &who, peer(address)), 403, "{address}");
+        // Relays are at one of them: a permission for all its ports reaches those alone.
+        let mut without_port = peer(address);
+        without_port.set_port(0);
+        let code = if address == "198.51.100.9:80" { 0 } else { 403 };
+        bench.later(1);
+        assert_eq!(bench.permit(me, &who, without_port), code, "{address}");
+        bench.later(1);
         assert_eq!(
             permission(&mut bench, me, &who, peer(address), CHANNEL_BIND),
             403,

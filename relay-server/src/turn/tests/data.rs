@@ -89,6 +89,13 @@ fn a44_clients_reach_each_others_relays_and_no_other_port_of_this_machine() {
     );
     // The permission is for the address, and still no other port of it is reached.
     bench.later(1);
+    let any_port = peer("198.51.100.9:0");
+    assert_eq!(bench.permit(me, &who, any_port), 0);
+    assert_eq!(
+        permission(&mut bench, me, &who, any_port, CHANNEL_BIND),
+        403
+    );
+    assert_eq!(bench.indicates(me, any_port, b"x"), []);
     assert_eq!(bench.permit(me, &who, nobodys), 403);
     assert_eq!(bench.indicates(me, nobodys, b"x"), []);
     assert_eq!(bench.peer_sends(RelayId(0), yours, b"forged"), []);

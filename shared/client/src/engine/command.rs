@@ -44,6 +44,9 @@ pub enum Command {
     SetSpeakerMuted(bool),
     /// Send a grey picture instead of the camera, or not; off also closes the device.
     SetCameraOff(bool),
+    /// From the next call on, let picture and sound pass only through the server's relay (TURN), or
+    /// not: the other end then never learns our address.
+    SetRelayOnly(bool),
     /// Interpreters: take invitations, or be at a break, a meal, a training, or away.
     SetActivity(Activity),
     /// Interpreters in a call: ask for another one beside or instead of us.

@@ -10,6 +10,8 @@ mod hold;
 mod line;
 mod media;
 mod place;
+mod prepare;
+mod restart;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,13 +26,14 @@ use self::calls::{ActiveCall, Place};
 use self::line::Line;
 use self::place::Whereabouts;
 use super::call::Switches;
-use super::media::{MediaInput, MediaSession};
+use super::media::{MediaInput, MediaSession, next_of};
 use super::outlet::Outlet;
 use super::reconnect::Backoff;
 use super::sign_in::SignIn;
 use super::{Command, Connection, EngineConfig, EngineError, Event, Role};
 use crate::capture::Look;
 use crate::capture::camera::{Camera, CameraOrder, CameraOutlets};
+use crate::transport::ice_servers::IceServers;
 use crate::transport::tls;
 use crate::transport::wss::{ConnectError, Link, LinkEvent};
 
@@ -76,6 +79,10 @@ pub(crate) struct Driver {
     outlet: Outlet,
     remote: Slot<Picture>,
     tls: Arc<ClientConfig>,
+    /// What the server told of STUN and TURN.
+    ice: IceServers,
+    /// No path but through the server's relay.
+    relay_only: bool,
     endpoint: Endpoint,
     line: Line,
     /// The flow of the present connection.
@@ -104,9 +111,20 @@ pub(crate) struct Driver {
 
 /// The next input of a call's media; never, without any.
 async fn next_media(call: &mut Option<ActiveCall>) -> MediaInput {
-    match call.as_mut().and_then(|call| call.media.as_mut()) {
-        Some(media) => media.next().await,
-        None => std::future::pending().await,
+    let (media, preparing) = match call {
+        Some(call) => (call.media.as_mut(), call.preparing.as_mut()),
+        None => (None, None),
+    };
+    let media = async {
+        match media {
+            Some(media) => media.next().await,
+            None => std::future::pending().await,
+        }
+    };
+    let preparing = next_of(preparing.map(|preparing| &mut preparing.network));
+    tokio::select! {
+        input = media => input,
+        input = preparing => MediaInput::Prepared(input),
     }
 }
 
@@ -145,6 +163,8 @@ impl Driver {
         };
         Ok(Self {
             switches: Switches::of_role(config.role),
+            relay_only: config.relay_only,
+            ice: IceServers::default(),
             config,
             outlet,
             remote,
@@ -209,10 +229,14 @@ impl Driver {
     fn deadline(&mut self) -> Instant {
         let mut due = |place| self.media_at(place).and_then(MediaSession::poll_timeout);
         let (current, beside) = (due(Place::Current), due(Place::Parked));
+        let calls = [&self.call, &self.parked].into_iter().flatten();
+        let preparing = calls.filter_map(|call| call.preparing.as_ref()?.network.poll_timeout());
+        let preparing = preparing.min();
         let deadlines = [
             self.endpoint.poll_timeout(),
             current,
             beside,
+            preparing,
             self.line.retry_at(),
             self.leaving.as_ref().map(|leaving| leaving.until),
             Some(self.next_tick),
@@ -268,6 +292,8 @@ impl Driver {
                 camera_off: off,
                 ..self.switches
             }),
+            // Calls that stand stay as they are.
+            Command::SetRelayOnly(relay_only) => self.relay_only = relay_only,
             Command::SetActivity(activity) => self.set_activity(now, activity),
             Command::AskSeat { seat, reason } => self.ask_seat(now, seat, reason),
             Command::WithdrawSeat(seat) => self.withdraw_seat(now, seat),
@@ -305,6 +331,7 @@ impl Driver {
                 media.handle_timeout(now);
             }
         }
+        self.on_preparing_timer(now);
         if self.line.retry_at().is_some_and(|at| at <= now) {
             self.connect();
         }
@@ -313,6 +340,7 @@ impl Driver {
             self.tell_stats();
             self.end_what_did_not_come_back(now);
             self.ask_hold_again(now);
+            self.look_for_paths(now);
             self.call_again(now);
             self.tell_countdown(now);
             self.tell_location(now);
@@ -360,6 +388,7 @@ impl Driver {
                 enclosed,
                 response,
             } => {
+                self.learn_ice_servers(registration, &response);
                 self.on_registered(now, registration, expires_s);
                 self.on_location_answered(now, registration, enclosed, &response);
             }
@@ -401,7 +430,7 @@ impl Driver {
                 call,
                 status,
                 response,
-            } => self.on_hold_answered(now, call, status, response.as_ref()),
+            } => self.on_reinvite_result(now, call, status, response.as_ref()),
             Sip::HungUp { .. } | Sip::InfoFailed { .. } | Sip::Response { .. } => {}
         }
     }

@@ -289,6 +289,8 @@ pub struct CallStats {
     pub cipher_suite: Option<String>,
     /// `host`, `srflx`, `prflx` or `relay`.
     pub candidate_type: Option<String>,
+    /// Times that another path was taken in the call.
+    pub ice_restarts: u32,
     /// Each state the session was in, and when it came.
     pub states: Vec<StateAt>,
 }

@@ -1,14 +1,13 @@
 //! Picture, sound and text of one call: the media peer, its socket, and the threads around it.
 //!
-//! The peer (pure, `vrs-media`) decides what to send; this file carries its datagrams, feeds it
-//! coded frames and hands received ones to the decoders. The threads start once there is a path,
+//! The peer (pure, `vrs-media`) decides what to send; this file carries its datagrams over its
+//! [`Network`], feeds it coded frames and hands received ones to the decoders. The threads start once there is a path,
 //! so that a call that never connects opens no device.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use vrs_domain::Sensitive;
 use vrs_media::picture::{Picture, Slot};
@@ -23,18 +22,23 @@ use crate::codec::video_decoder::{Fed, Unit, VideoDecoder};
 use crate::codec::video_encoder::VideoEncoder;
 use crate::newest::Newest;
 use crate::playout::Playout;
-use crate::transport::udp::{DATAGRAM_BYTES_MAX, media_socket_toward};
+use crate::transport::network::{Network, NetworkInput};
+use crate::transport::udp::local_address_toward;
 
 /// Reports of the threads that may wait for the driver; a second of frames fits.
 const REPORTS_MAX: usize = 128;
-/// Datagrams taken at a time before the driver looks at anything else.
-const DATAGRAMS_PER_TURN: usize = 64;
+
+/// After a restart the old path is read for so long: what the other end sent there before it knew
+/// of the new one is not lost.
+const OLD_PATH_KEPT: Duration = Duration::from_secs(1);
 
 /// Why there is no media: ours to say, the call ends with `media_failed` or SIP 488.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MediaProblem {
     #[error("no socket for picture and sound: {0}")]
     Socket(#[from] std::io::Error),
+    #[error("the server lends no relay, and only a relay may be used")]
+    NoRelay,
     #[error("{0}")]
     Peer(#[from] vrs_media::MediaError),
     #[error("the system gives no random numbers")]
@@ -59,8 +63,12 @@ pub(super) enum MediaNotice {
 
 /// What woke the media session up.
 pub(super) enum MediaInput {
-    /// Datagrams are waiting.
-    Readable,
+    /// Something came over the network.
+    Network(NetworkInput),
+    /// Something came over the network of a restart.
+    Other(NetworkInput),
+    /// Something came over the network of a call that is being prepared.
+    Prepared(NetworkInput),
     /// A thread reports.
     Report(MediaReport),
 }
@@ -76,8 +84,14 @@ struct Threads {
 /// Media of one call.
 pub(super) struct MediaSession {
     peer: Peer,
-    socket: UdpSocket,
-    local: SocketAddr,
+    network: Network,
+    /// That of a restart, until its path is proven or given up; then the old one, while something
+    /// may still be on its way to it.
+    other: Option<Network>,
+    /// When the old one is given up.
+    other_until: Option<Instant>,
+    /// Times that another path was taken.
+    restarts: u32,
     /// What we told the other end, for a re-INVITE that changes nothing.
     local_sdp: String,
     threads: Option<Threads>,
@@ -92,33 +106,41 @@ pub(super) struct MediaSession {
 
 impl MediaSession {
     /// Makes an offer.
-    pub(super) fn offer(now: Instant, server: SocketAddr) -> Result<Self, MediaProblem> {
-        Self::new(server, |config| Ok(Peer::offerer(config, now)?))
+    pub(super) fn offer(now: Instant, network: Network) -> Result<Self, MediaProblem> {
+        Self::new(network, |config| Ok(Peer::offerer(config, now)?))
     }
 
     /// Answers `offer`.
     pub(super) fn answer(
         now: Instant,
-        server: SocketAddr,
+        network: Network,
         offer: &str,
     ) -> Result<Self, MediaProblem> {
-        Self::new(server, |config| Ok(Peer::answerer(config, now, offer)?))
+        Self::new(network, |config| Ok(Peer::answerer(config, now, offer)?))
     }
 
     fn new(
-        server: SocketAddr,
+        network: Network,
         make: impl FnOnce(PeerConfig) -> Result<(Peer, String), MediaProblem>,
     ) -> Result<Self, MediaProblem> {
-        let (socket, local) = media_socket_toward(server)?;
+        let (hosts, lent) = (network.hosts(), network.lent());
+        if hosts.is_empty() && lent.is_empty() {
+            return Err(MediaProblem::NoRelay);
+        }
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|_| MediaProblem::Random)?;
         // Sound, picture and text, as frames.
-        let (peer, local_sdp) = make(PeerConfig::new(vec![local], Certificate::generate()?, seed))?;
+        let (peer, local_sdp) = make(PeerConfig {
+            lent,
+            ..PeerConfig::new(hosts, Certificate::generate()?, seed)
+        })?;
         let (report_to, reports) = channel(REPORTS_MAX);
         Ok(Self {
             peer,
-            socket,
-            local,
+            network,
+            other: None,
+            other_until: None,
+            restarts: 0,
             local_sdp,
             threads: None,
             reports,
@@ -213,41 +235,116 @@ impl MediaSession {
         }
     }
 
-    pub(super) fn poll_timeout(&mut self) -> Option<Instant> {
-        self.peer.poll_timeout()
+    /// Another path is to be found, over this network: gives the offer to send. Media stays on the
+    /// old one until then.
+    pub(super) fn restart(
+        &mut self,
+        now: Instant,
+        network: Network,
+    ) -> Result<String, MediaProblem> {
+        let (hosts, lent) = (network.hosts(), network.lent());
+        if hosts.is_empty() && lent.is_empty() {
+            return Err(MediaProblem::NoRelay);
+        }
+        self.local_sdp = self.peer.restart(now, hosts, lent)?;
+        if let Some(mut unused) = self.other.replace(network) {
+            unused.close(now);
+        }
+        self.other_until = None;
+        Ok(self.local_sdp.clone())
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
-        self.peer.handle_timeout(now);
+    /// The other end did not take the offer of [`Self::restart`].
+    pub(super) fn restart_refused(&mut self, now: Instant) {
+        self.peer.restart_refused();
+        self.peer
+            .local_description()
+            .clone_into(&mut self.local_sdp);
+        self.settle_restart(now);
     }
 
-    /// Waits for datagrams or a thread's report; may be dropped and called again.
-    pub(super) async fn next(&mut self) -> MediaInput {
-        loop {
-            tokio::select! {
-                ready = self.socket.readable() => match ready {
-                    Ok(()) => return MediaInput::Readable,
-                    // A refused datagram of earlier shows here; the socket itself lives on.
-                    Err(error) => tracing::debug!(%error, "media socket"),
-                },
-                Some(report) = self.reports.recv() => return MediaInput::Report(report),
-            }
+    /// Whether another path is being sought.
+    pub(super) fn is_restarting(&self) -> bool {
+        self.other.is_some() && self.other_until.is_none()
+    }
+
+    /// Whether our address on the way to `server` is another one than that of our socket.
+    pub(super) fn has_moved(&self, server: SocketAddr) -> bool {
+        let here = local_address_toward(server);
+        here.is_ok_and(|here| here != self.network.local().ip())
+    }
+
+    /// When the restart is over, one of the networks is not needed any more.
+    fn settle_restart(&mut self, now: Instant) {
+        let still = match self.other_until {
+            Some(until) => now < until,
+            None => self.peer.is_restarting(),
+        };
+        if still {
+            return;
+        }
+        let Some(mut other) = self.other.take() else {
+            return;
+        };
+        let is_new = self.other_until.take().is_none();
+        let taken = self.peer.path_from().is_some_and(|from| other.owns(from));
+        if is_new && taken {
+            tracing::info!("picture and sound take another path");
+            std::mem::swap(&mut self.network, &mut other);
+            self.restarts += 1;
+            self.other = Some(other);
+            self.other_until = Some(now + OLD_PATH_KEPT);
+        } else {
+            other.close(now);
         }
     }
 
-    /// Takes the datagrams that are waiting, a bounded number of them.
-    pub(super) fn receive(&mut self, now: Instant) {
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        for _ in 0..DATAGRAMS_PER_TURN {
-            match self.socket.try_recv_from(&mut buffer) {
-                Ok((length, source)) => {
-                    self.peer
-                        .handle_datagram(now, source, self.local, &buffer[..length])
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
-                // ICMP "port unreachable" of an earlier datagram; ICE finds out by itself.
-                Err(_) => {}
-            }
+    pub(super) fn poll_timeout(&mut self) -> Option<Instant> {
+        let other = self.other.as_ref().and_then(Network::poll_timeout);
+        let deadlines = [
+            self.peer.poll_timeout(),
+            self.network.poll_timeout(),
+            other,
+            self.other_until,
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.network.handle_timeout(now);
+        if let Some(other) = &mut self.other {
+            other.handle_timeout(now);
+        }
+        self.peer.handle_timeout(now);
+    }
+
+    /// Waits for the network or a thread's report; may be dropped and called again.
+    pub(super) async fn next(&mut self) -> MediaInput {
+        let Self {
+            network,
+            other,
+            reports,
+            ..
+        } = self;
+        tokio::select! {
+            input = network.next() => MediaInput::Network(input),
+            input = next_of(other.as_mut()) => MediaInput::Other(input),
+            Some(report) = reports.recv() => MediaInput::Report(report),
+        }
+    }
+
+    /// Takes what came over the network; `other`: over that of a restart.
+    pub(super) fn receive(&mut self, now: Instant, input: NetworkInput, other: bool) {
+        let Self { peer, network, .. } = self;
+        let road = if other {
+            self.other.as_mut()
+        } else {
+            Some(network)
+        };
+        if let Some(road) = road {
+            road.take(now, input, &mut |source, destination, bytes| {
+                peer.handle_datagram(now, source, destination, bytes);
+            });
         }
     }
 
@@ -302,13 +399,19 @@ impl MediaSession {
         let mut notices = Vec::new();
         while let Some(output) = self.peer.poll_output() {
             match output {
-                // A full socket drops the datagram, as the network would.
                 PeerOutput::Transmit {
-                    destination, bytes, ..
-                } => drop(self.socket.try_send_to(&bytes, destination)),
+                    source,
+                    destination,
+                    bytes,
+                } => {
+                    let other = self.other.as_mut().filter(|other| other.owns(source));
+                    let road = other.unwrap_or(&mut self.network);
+                    road.send(now, source, destination, &bytes);
+                }
                 PeerOutput::Event(event) => notices.extend(self.on_event(now, event)),
             }
         }
+        self.settle_restart(now);
         notices
     }
 
@@ -380,6 +483,7 @@ impl MediaSession {
             srtp_profile: peer.srtp_profile,
             cipher_suite: peer.cipher_suite,
             candidate_type: peer.candidate_type,
+            ice_restarts: self.restarts,
             ..self.figures.clone()
         }
     }
@@ -389,5 +493,17 @@ impl MediaSession {
         self.threads = None;
         self.peer.close(now);
         self.flush(now);
+        self.network.close(now);
+        if let Some(other) = &mut self.other {
+            other.close(now);
+        }
+    }
+}
+
+/// What comes over a network; never, without one.
+pub(super) async fn next_of(network: Option<&mut Network>) -> NetworkInput {
+    match network {
+        Some(network) => network.next().await,
+        None => std::future::pending().await,
     }
 }

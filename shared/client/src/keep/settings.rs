@@ -52,6 +52,8 @@ pub struct Settings {
     pub microphone: Option<String>,
     /// The speaker's name; `none` for silence.
     pub speaker: Option<String>,
+    /// Picture and sound pass only through the server's relay.
+    pub relay_only: bool,
     /// `light`, `dark` or `contrast`.
     pub theme: Option<String>,
     /// `en` or `es`.
@@ -196,6 +198,7 @@ mod tests {
             server: Some("relay.example:5061".into()),
             remember_password: true,
             theme: Some("dark".into()),
+            relay_only: true,
             location: Some(KeptLocation {
                 account: "+15550100001".into(),
                 address: Some("country=US;RD=Elm \"x\"".into()),

@@ -3,7 +3,7 @@
 //! One task owns the socket. It answers CRLF pings (RFC 5626 section 3.5.1) and WebSocket pings by
 //! itself, sends its own, and gives the flow up when nothing was heard for three intervals.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use vrs_domain::limit::{
 };
 
 use super::address::ServerAddress;
+use super::udp::local_address_toward;
 
 /// The flow is dead when no byte came for this many ping intervals.
 const SILENT_INTERVALS_MAX: u32 = 3;
@@ -63,6 +64,8 @@ pub(crate) enum LinkEvent {
 pub(crate) struct Link {
     /// The server's address.
     pub(crate) server: SocketAddr,
+    /// Which of our addresses led there at that time.
+    pub(crate) local: Option<IpAddr>,
     outbox: Sender<Vec<u8>>,
     inbox: Receiver<LinkEvent>,
     task: JoinHandle<()>,
@@ -122,6 +125,7 @@ pub(crate) async fn connect(
     });
     Ok(Link {
         server,
+        local: local_address_toward(server).ok(),
         outbox,
         inbox,
         task,

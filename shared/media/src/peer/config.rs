@@ -1,13 +1,17 @@
 //! Settings of a peer, and everything that is derived from its seed.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::certificate::Certificate;
 use crate::rtp::MediaKind;
-use crate::sdp::Allowed;
+use crate::sdp::{Allowed, Candidate, CandidateKind};
+
+/// What stands in the place of a hidden address (RFC 8829 section 3.5.1).
+const NOWHERE_IPV4: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 9));
+const NOWHERE_IPV6: SocketAddr = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 9, 0, 0));
 
 /// How received audio and video is handed out; text is always handed out as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,12 +23,29 @@ pub enum Receive {
     Frames,
 }
 
+/// An address that is not on this machine and leads here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lent {
+    /// Where a STUN server sees one of our sockets.
+    Reflexive {
+        /// What it saw.
+        seen: SocketAddr,
+        /// The socket's own address.
+        base: SocketAddr,
+    },
+    /// On a TURN server. What is sent from it has this source in
+    /// [`super::PeerOutput::Transmit`]; what arrives there is handed in with this destination.
+    Relayed(SocketAddr),
+}
+
 /// Settings of one peer.
 #[derive(Debug, Clone)]
 pub struct PeerConfig {
     /// Addresses of our sockets, most wanted first: our host candidates. Wildcard addresses are
     /// left out, they are nowhere.
     pub local_addresses: Vec<SocketAddr>,
+    /// Further addresses that lead to us, most wanted first of each kind.
+    pub lent: Vec<Lent>,
     /// Our DTLS identity.
     pub certificate: Certificate,
     /// Fresh randomness from the driver: everything unguessable about us comes from it.
@@ -45,6 +66,7 @@ impl PeerConfig {
     pub fn new(local_addresses: Vec<SocketAddr>, certificate: Certificate, seed: [u8; 32]) -> Self {
         Self {
             local_addresses,
+            lent: Vec::new(),
             certificate,
             seed,
             media: vec![MediaKind::Audio, MediaKind::Video, MediaKind::Text],
@@ -64,11 +86,26 @@ impl PeerConfig {
         kinds
     }
 
-    pub(super) fn usable_addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.local_addresses
-            .iter()
-            .copied()
-            .filter(|address| !address.ip().is_unspecified())
+    /// Ours, as the peer is told them: own addresses, then as seen by others, then relays, which
+    /// say nothing of what is behind them (RFC 8828 section 5.2).
+    pub(super) fn candidates(&self) -> Vec<Candidate> {
+        let usable = |address: &&SocketAddr| !address.ip().is_unspecified();
+        let hosts = self.local_addresses.iter().filter(usable).enumerate();
+        let hosts = hosts.map(|(index, address)| Candidate::host(*address, index));
+        let seen = self.lent.iter().filter_map(|lent| match lent {
+            Lent::Reflexive { seen, base } if seen != base => Some((*seen, *base)),
+            Lent::Reflexive { .. } | Lent::Relayed(_) => None,
+        });
+        let relays = self.lent.iter().filter_map(|lent| match lent {
+            Lent::Relayed(address) if address.is_ipv4() => Some((*address, NOWHERE_IPV4)),
+            Lent::Relayed(address) => Some((*address, NOWHERE_IPV6)),
+            Lent::Reflexive { .. } => None,
+        });
+        let of = |kind| move |(index, (address, base))| Candidate::lent(kind, address, base, index);
+        hosts
+            .chain(seen.enumerate().map(of(CandidateKind::ServerReflexive)))
+            .chain(relays.enumerate().map(of(CandidateKind::Relay)))
+            .collect()
     }
 }
 

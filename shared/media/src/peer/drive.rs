@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::dtls::DtlsState;
-use super::ice::{IceState, Path};
+use super::ice::IceState;
 use super::send::Forwarded;
 use super::{Announced, Dtls, Peer, PeerEvent, PeerOutput, stun_ufrag};
 use crate::batch::Batch;
@@ -73,7 +73,7 @@ impl Peer {
             return;
         }
         for transport in &mut self.transports {
-            transport.ice.handle_timeout(now);
+            transport.handle_ice_timeout(now);
             if let Some(dtls) = &mut transport.dtls {
                 dtls.handle_timeout(now);
             }
@@ -201,7 +201,7 @@ impl Peer {
         self.flush();
         self.transports
             .iter_mut()
-            .for_each(|transport| transport.ice.close());
+            .for_each(super::Transport::close_ice);
         self.announced = Announced::Over;
         self.moved = true;
     }
@@ -214,7 +214,7 @@ impl Peer {
     /// Whether the peer showed from this address that it knows our ICE password (A33).
     #[must_use]
     pub fn is_proven(&self, source: SocketAddr) -> bool {
-        self.transports.iter().any(|t| t.ice.is_proven(source))
+        self.transports.iter().any(|t| t.is_proven(source))
     }
 
     fn handle_stun(
@@ -225,26 +225,13 @@ impl Peer {
         bytes: &[u8],
     ) {
         let wanted = stun_ufrag(bytes);
-        for (transport, local) in self.transports.iter_mut().zip(&self.local) {
-            if wanted.is_some_and(|ufrag| ufrag != local.ufrag) {
-                continue;
-            }
-            let local = transport.ice.local_for(destination, source);
-            if transport.ice.handle(
-                now,
-                Path {
-                    local,
-                    remote: source,
-                },
-                bytes,
-            ) {
-                return;
-            }
-        }
+        let way = (source, destination);
+        let mut transports = self.transports.iter_mut();
+        transports.any(|transport| transport.handle_stun(now, way, wanted, bytes));
     }
 
     fn handle_dtls(&mut self, now: Instant, source: SocketAddr, bytes: &[u8]) {
-        let proven = self.transports.iter_mut().find(|t| t.ice.is_proven(source));
+        let proven = self.transports.iter_mut().find(|t| t.is_proven(source));
         let Some(transport) = proven else {
             self.refused.unproven += 1;
             return;
@@ -258,17 +245,9 @@ impl Peer {
 
     /// The transport that a packet of media belongs to, if its address proved itself.
     fn proven(&mut self, source: SocketAddr) -> Option<usize> {
-        let found = self.transports.iter().position(|t| t.ice.is_proven(source));
+        let found = self.transports.iter().position(|t| t.is_proven(source));
         self.refused.unproven += u64::from(found.is_none());
         found
-    }
-
-    /// Authentic media came this way.
-    fn touch(&mut self, now: Instant, index: usize, (source, destination): Way) {
-        let ice = &mut self.transports[index].ice;
-        let local = ice.local_for(destination, source);
-        let remote = source;
-        ice.touch(now, Path { local, remote });
     }
 
     /// Gives what a relay passes on. Time stands still for it unless there is something to do:
@@ -285,7 +264,7 @@ impl Peer {
             self.refused.undecryptable += 1;
             return None;
         };
-        self.touch(now, index, way);
+        self.transports[index].touch(now, way);
         let peek = Peek::new(plain)?;
         let known = self.finder.of_packet(index, peek);
         let Some(found) = known.or_else(|| self.fitting(index, peek)) else {
@@ -332,7 +311,7 @@ impl Peer {
             self.refused.undecryptable += 1;
             return;
         };
-        self.touch(now, transport, way);
+        self.transports[transport].touch(now, way);
         self.handle_feedback(now, transport, plain);
     }
 
@@ -444,6 +423,7 @@ impl Peer {
     pub(super) fn advance(&mut self, now: Instant) {
         self.moved = true;
         for transport in &mut self.transports {
+            transport.settle();
             if transport.ice.state() == IceState::Connected
                 && let Some(dtls) = &mut transport.dtls
             {
@@ -471,7 +451,7 @@ impl Peer {
     /// Moves what ICE and DTLS want to send to the outputs.
     fn flush(&mut self) {
         for index in 0..self.transports.len() {
-            while let Some((path, bytes)) = self.transports[index].ice.poll_transmit() {
+            while let Some((path, bytes)) = self.transports[index].poll_ice() {
                 self.outputs.push_back(PeerOutput::Transmit {
                     source: path.local,
                     destination: path.remote,
@@ -497,8 +477,9 @@ impl Peer {
         let mut failed = None;
         for transport in &self.transports {
             let dtls = transport.dtls.as_ref().map_or(DtlsState::Idle, Dtls::state);
-            connected &= transport.ice.state() == IceState::Connected && dtls == DtlsState::Done;
-            failed = failed.or(match (transport.ice.state(), dtls) {
+            let ice = transport.ice_state();
+            connected &= ice == IceState::Connected && dtls == DtlsState::Done;
+            failed = failed.or(match (ice, dtls) {
                 (_, DtlsState::Failed(reason)) => Some(reason),
                 (IceState::Failed, DtlsState::Done) => Some("the peer fell silent"),
                 (IceState::Failed, DtlsState::Closed) => Some("the peer closed the connection"),

@@ -43,7 +43,8 @@ const KEEPALIVE: Duration = Duration::from_secs(2);
 const CHECKS_MAX: u16 = 200;
 /// A pair with a reflexive address is chosen after this wait for a better one.
 const REFLEXIVE_WAIT: Duration = Duration::from_millis(100);
-/// A pair through a relay is chosen after this wait for a better one.
+/// Pairs through a relay are tried after this wait for a direct one, so that nothing passes a relay
+/// that need not.
 const RELAY_WAIT: Duration = Duration::from_millis(500);
 /// Without any pair after this time the transport failed.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -109,8 +110,11 @@ pub(super) struct Ice {
     /// User name fragment and password of ours, and of the peer.
     own: Credentials,
     theirs: Option<Credentials>,
-    locals: Vec<SocketAddr>,
+    /// Where we send from: own addresses and relays.
+    locals: Vec<Candidate>,
     remotes: Vec<Candidate>,
+    /// Relays, ours and the peer's, are not tried yet.
+    held_back: bool,
     proven: Vec<Proven>,
     path: Option<Path>,
     state: IceState,
@@ -129,7 +133,7 @@ fn engine(error: impl std::fmt::Display) -> MediaError {
 impl Ice {
     pub(super) fn new(
         now: Instant,
-        locals: &[SocketAddr],
+        candidates: &[Candidate],
         (ufrag, password): (&str, &str),
         provider: Arc<dyn RTCCryptoProvider>,
     ) -> Result<Self, MediaError> {
@@ -145,15 +149,19 @@ impl Ice {
             host_acceptance_min_wait: Some(Duration::ZERO),
             srflx_acceptance_min_wait: Some(REFLEXIVE_WAIT),
             prflx_acceptance_min_wait: Some(REFLEXIVE_WAIT),
-            relay_acceptance_min_wait: Some(RELAY_WAIT),
+            // They were not even tried before.
+            relay_acceptance_min_wait: Some(Duration::ZERO),
             ..AgentConfig::default()
         };
         let mut agent = Agent::new(now, Arc::new(config), Arc::clone(&provider)).map_err(engine)?;
-        for (index, address) in locals.iter().enumerate() {
-            let candidate = Candidate::host(*address, index);
-            agent
-                .add_local_candidate(to_agent(&candidate)?)
-                .map_err(engine)?;
+        // What a server sees of us is reached through its base (RFC 8445 section 6.1.2.4).
+        let checked = candidates.iter().filter(|candidate| match candidate.kind {
+            CandidateKind::Host | CandidateKind::Relay => true,
+            CandidateKind::ServerReflexive | CandidateKind::PeerReflexive => false,
+        });
+        let checked: Vec<Candidate> = checked.cloned().collect();
+        for host in checked.iter().filter(|own| !own.is_relay()) {
+            agent.add_local_candidate(to_agent(host)?).map_err(engine)?;
         }
         Ok(Self {
             agent,
@@ -163,8 +171,9 @@ impl Ice {
                 password: password.to_owned(),
             },
             theirs: None,
-            locals: locals.to_vec(),
+            locals: checked,
             remotes: Vec::new(),
+            held_back: true,
             proven: Vec::new(),
             path: None,
             state: IceState::New,
@@ -189,9 +198,11 @@ impl Ice {
             if known || (host_only && candidate.kind != CandidateKind::Host) {
                 continue;
             }
-            self.agent
-                .add_remote_candidate(to_agent(candidate)?)
-                .map_err(engine)?;
+            if !candidate.is_relay() {
+                self.agent
+                    .add_remote_candidate(to_agent(candidate)?)
+                    .map_err(engine)?;
+            }
             self.remotes.push(candidate.clone());
         }
         self.agent
@@ -209,8 +220,36 @@ impl Ice {
         self.state = IceState::Checking;
         self.started = now;
         self.heard = now;
+        let direct = |candidates: &[Candidate]| candidates.iter().any(|c| !c.is_relay());
+        if !direct(&self.locals) || !direct(&self.remotes) {
+            self.try_relays()?;
+        }
         self.run(now);
         Ok(())
+    }
+
+    /// From now on relays are tried, too.
+    fn try_relays(&mut self) -> Result<(), MediaError> {
+        self.held_back = false;
+        for relay in self.locals.iter().filter(|own| own.is_relay()) {
+            let added = self.agent.add_local_candidate(to_agent(relay)?);
+            added.map_err(engine)?;
+        }
+        for relay in self.remotes.iter().filter(|theirs| theirs.is_relay()) {
+            let added = self.agent.add_remote_candidate(to_agent(relay)?);
+            added.map_err(engine)?;
+        }
+        Ok(())
+    }
+
+    /// Our user name fragment.
+    pub(super) fn ufrag(&self) -> &str {
+        &self.own.ufrag
+    }
+
+    /// Whether we choose the path; it may have been settled by who checked first.
+    pub(super) fn is_controlling(&self) -> bool {
+        self.agent.role()
     }
 
     pub(super) fn state(&self) -> IceState {
@@ -234,9 +273,13 @@ impl Ice {
             .any(|proven| proven.path.remote == remote)
     }
 
-    /// What kind of address the peer has on the chosen path.
+    /// What kind of address the peer has on the chosen path; a relay, when one is on it at all.
     pub(super) fn candidate_kind(&self) -> Option<CandidateKind> {
         let path = self.path?;
+        let mut ours = self.locals.iter();
+        if ours.any(|own| own.is_relay() && own.address == path.local) {
+            return Some(CandidateKind::Relay);
+        }
         let known = self
             .remotes
             .iter()
@@ -254,14 +297,12 @@ impl Ice {
 
     /// The local address a datagram came to; drivers that are bound to a wildcard cannot say.
     pub(super) fn local_for(&self, destination: SocketAddr, source: SocketAddr) -> SocketAddr {
-        if self.locals.contains(&destination) {
+        if self.locals.iter().any(|own| own.address == destination) {
             return destination;
         }
-        let same_family = self
-            .locals
-            .iter()
-            .find(|local| local.is_ipv4() == source.is_ipv4());
-        same_family.copied().unwrap_or(destination)
+        let mut hosts = self.locals.iter().filter(|own| !own.is_relay());
+        let same_family = hosts.find(|own| own.address.is_ipv4() == source.is_ipv4());
+        same_family.map_or(destination, |own| own.address)
     }
 
     /// Takes a STUN datagram. True if it was authentic.
@@ -351,6 +392,10 @@ impl Ice {
             return;
         }
         self.looked = now;
+        let late = self.held_back && self.path.is_none() && now >= self.started + RELAY_WAIT;
+        if late && self.try_relays().is_err() {
+            self.failed_calls += 1;
+        }
         if self.agent.handle_timeout(now).is_err() {
             self.failed_calls += 1;
         }

@@ -23,6 +23,7 @@ mod hostile;
 mod ice;
 mod receive;
 mod reoffer;
+mod restart;
 mod send;
 mod stats;
 
@@ -42,13 +43,14 @@ use crate::sdp::policy::{self, Local, LocalTransport, RemoteTransport, Setup};
 use crate::sdp::{Negotiated, SessionDescription};
 use crate::srtp::Srtp;
 
-pub use config::{PeerConfig, Receive, stun_ufrag};
+pub use config::{Lent, PeerConfig, Receive, stun_ufrag};
 pub use stats::{KindStats, PeerStats};
 
 use config::Secrets;
 use dtls::Dtls;
 use ice::Ice;
 use receive::StreamReceiver;
+use restart::Before;
 use send::StreamSender;
 
 /// What the peer wants done, or has to tell.
@@ -143,6 +145,8 @@ impl std::fmt::Debug for PeerEvent {
 /// One ICE, DTLS and SRTP session; one per peer unless it knows no bundles.
 struct Transport {
     ice: Ice,
+    /// The next path, during a restart.
+    next: Option<Ice>,
     dtls: Option<Dtls>,
     srtp: Option<Srtp>,
 }
@@ -250,6 +254,8 @@ pub struct Peer {
     held: bool,
     /// How the peer said it can be reached, once agreed.
     remote: Vec<RemoteTransport>,
+    /// Where to go back to when the peer does not take our restart.
+    before_restart: Option<Before>,
     /// Version of our description (RFC 3264 section 8).
     version: u64,
     description: String,
@@ -347,11 +353,7 @@ impl Peer {
     }
 
     fn new(config: PeerConfig, now: Instant) -> Result<Self, MediaError> {
-        if config
-            .local_addresses
-            .iter()
-            .all(|address| address.ip().is_unspecified())
-        {
+        if config.candidates().is_empty() {
             return Err(MediaError::WrongState(
                 "no usable local address was configured",
             ));
@@ -369,6 +371,7 @@ impl Peer {
             offered: None,
             held: false,
             remote: Vec::new(),
+            before_restart: None,
             version: 1,
             description: String::new(),
             outputs: VecDeque::new(),
@@ -386,15 +389,12 @@ impl Peer {
 
     fn add_transport(&mut self, now: Instant, setup: Setup) -> Result<(), MediaError> {
         let (ufrag, password) = self.secrets.ice_credentials();
-        let locals: Vec<SocketAddr> = self.config.usable_addresses().collect();
-        let ice = Ice::new(
-            now,
-            &locals,
-            (&ufrag, &password),
-            Arc::clone(&self.provider),
-        )?;
+        let candidates = self.config.candidates();
+        let names = (ufrag.as_str(), password.as_str());
+        let ice = Ice::new(now, &candidates, names, Arc::clone(&self.provider))?;
         self.transports.push(Transport {
             ice,
+            next: None,
             dtls: None,
             srtp: None,
         });
@@ -445,7 +445,7 @@ impl Peer {
         Local {
             session_id: self.secrets.session_id,
             version: self.version,
-            addresses: self.config.usable_addresses().collect(),
+            candidates: self.config.candidates(),
             fingerprint: self.config.certificate.fingerprint(),
             cname: self.secrets.cname.clone(),
             ssrcs: kinds
@@ -466,9 +466,12 @@ impl Peer {
             .map_or("", |transport| transport.ufrag.as_str())
     }
 
-    /// All our fragments: more than one only if the peer knows no bundles.
+    /// All fragments of ours that checks may name: more than one if the peer knows no bundles, and
+    /// while a restart is under way, so ask again after each further offer or answer.
     pub fn local_ufrags(&self) -> impl Iterator<Item = &str> {
-        self.local.iter().map(|transport| transport.ufrag.as_str())
+        let first = self.transports.iter().map(|transport| &transport.ice);
+        let next = self.transports.iter().filter_map(|t| t.next.as_ref());
+        first.chain(next).map(Ice::ufrag)
     }
 
     /// The SDP we gave last.
@@ -517,7 +520,7 @@ impl Peer {
         let mut due = self.next_report.filter(|_| ready);
         let mut note = |at: Option<Instant>| due = [due, at].into_iter().flatten().min();
         for transport in &mut self.transports {
-            note(transport.ice.poll_timeout());
+            note(transport.ice_timeout());
             note(transport.dtls.as_ref().and_then(Dtls::poll_timeout));
         }
         for stream in &self.streams {

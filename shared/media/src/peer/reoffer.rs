@@ -1,35 +1,34 @@
 //! Further offers on a standing connection: a refresh, hold and its end, from either side.
+//! A restart of ICE ([`super::restart`]) may come with each of them.
 //!
-//! What it is not: a renegotiation. Transports, codecs and kinds stay as they were agreed.
+//! What it is not: a renegotiation. Certificates, codecs and kinds stay as they were agreed.
 
 use std::time::Instant;
 
 use super::Peer;
 use crate::error::{MediaError, Refusal};
-use crate::sdp::policy::{self, RemoteTransport};
+use crate::sdp::policy;
 use crate::sdp::{Direction, MediaDescription, Negotiated, NegotiatedMedia, SessionDescription};
 
 impl Peer {
     /// Answers a further offer of the peer (a re-INVITE): a refresh of the session, hold and its
-    /// end. Gives the SDP answer to send. What we have put on hold ourselves stays so.
+    /// end, an ICE restart. Gives the SDP answer to send. What we have put on hold ourselves stays
+    /// so; during a restart media stays on the old path until the new one is proven.
     ///
     /// # Errors
     ///
     /// [`MediaError::Sdp`] for what cannot be read and [`MediaError::NotAcceptable`] for other
-    /// transports, codecs or kinds than those agreed; the connection then goes on as it was.
+    /// certificates, codecs or kinds than those agreed; the connection then goes on as it was.
     pub fn handle_offer(&mut self, now: Instant, offer: &str) -> Result<String, MediaError> {
         self.must_be_agreed()?;
         let offer = SessionDescription::parse(offer)?;
         // A format that was agreed stays, whichever is liked best.
         let allowed = self.negotiated.narrowed(&self.config.allowed);
         let mut accepted = policy::accept_offer(&offer, &self.config.kinds(), &allowed)?;
-        let same_path = accepted.transports.len() == self.remote.len()
-            && accepted
-                .transports
-                .iter()
-                .zip(&self.remote)
-                .all(|(new, old)| new.is_the_same_as(old));
-        if !same_path || !accepted.negotiated.continues(&self.negotiated) {
+        let pairs = || accepted.transports.iter().zip(&self.remote);
+        let same_peer = accepted.transports.len() == self.remote.len()
+            && pairs().all(|(new, old)| new.is_the_same_as(old) || new.restarts(old));
+        if !same_peer || !accepted.negotiated.continues(&self.negotiated) {
             return Err(MediaError::NotAcceptable(Refusal::Renegotiation));
         }
         for (new, old) in accepted
@@ -49,9 +48,11 @@ impl Peer {
                 ..old.clone()
             };
         }
+        self.renew_for(now, &accepted.transports)?;
         self.version += 1;
         let answer = policy::write_answer(&self.description(), &offer, &accepted).to_string();
         self.description.clone_from(&answer);
+        self.start_renewed(now, accepted.transports)?;
         self.redirect(now, accepted.negotiated);
         Ok(answer)
     }
@@ -85,20 +86,16 @@ impl Peer {
         Ok(self.description.clone())
     }
 
-    /// Takes the peer's answer to an offer of [`Self::hold`].
+    /// Takes the peer's answer to an offer of [`Self::hold`] or [`Self::restart`].
     ///
     /// # Errors
     ///
-    /// [`MediaError::Sdp`] for what cannot be read, [`MediaError::NotAcceptable`] for another
-    /// transport than that agreed, [`MediaError::WrongState`] while nothing is agreed.
+    /// [`MediaError::Sdp`] for what cannot be read, [`MediaError::NotAcceptable`] for an answer to
+    /// a restart that does not restart, [`MediaError::WrongState`] while nothing is agreed.
     pub fn accept_direction(&mut self, now: Instant, answer: &str) -> Result<(), MediaError> {
         self.must_be_agreed()?;
         let answer = SessionDescription::parse(answer)?;
-        let paths = policy::transports(&answer)?;
-        let known = |path: &RemoteTransport| self.remote.iter().any(|old| path.is_the_same_as(old));
-        if !paths.iter().all(known) {
-            return Err(MediaError::NotAcceptable(Refusal::Renegotiation));
-        }
+        self.accept_restart(now, &answer)?;
         let mut negotiated = self.negotiated.clone();
         for media in &mut negotiated.media {
             let line = answer.media.get(media.line);
@@ -111,7 +108,7 @@ impl Peer {
         Ok(())
     }
 
-    fn must_be_agreed(&self) -> Result<(), MediaError> {
+    pub(super) fn must_be_agreed(&self) -> Result<(), MediaError> {
         if self.offered.is_some() || self.remote.is_empty() {
             return Err(MediaError::WrongState("nothing is agreed yet"));
         }

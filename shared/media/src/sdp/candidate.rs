@@ -41,20 +41,62 @@ pub struct Candidate {
     pub address: SocketAddr,
     /// Where the address comes from.
     pub kind: CandidateKind,
+    /// Of ours that are not host candidates: which of our addresses is behind it; the unspecified
+    /// one says nothing about that. Of the peer's it is not read.
+    pub related: Option<SocketAddr>,
+}
+
+/// Type preferences (RFC 8445 section 5.1.2.2).
+const fn type_preference(kind: CandidateKind) -> u32 {
+    match kind {
+        CandidateKind::Host => 126,
+        CandidateKind::PeerReflexive => 110,
+        CandidateKind::ServerReflexive => 100,
+        CandidateKind::Relay => 0,
+    }
 }
 
 impl Candidate {
     /// A host candidate; `index` 0 is the most wanted (RFC 8445 section 5.1.2.1).
     #[must_use]
     pub fn host(address: SocketAddr, index: usize) -> Self {
+        Self::own(CandidateKind::Host, address, None, index)
+    }
+
+    /// An address that a server sees us at or lends us; `base` is what is behind it. `index` 0 is
+    /// the most wanted of its kind.
+    #[must_use]
+    pub fn lent(kind: CandidateKind, address: SocketAddr, base: SocketAddr, index: usize) -> Self {
+        Self::own(kind, address, Some(base), index)
+    }
+
+    /// RFC 8445 sections 5.1.1.3 and 5.1.2.1.
+    fn own(
+        kind: CandidateKind,
+        address: SocketAddr,
+        related: Option<SocketAddr>,
+        index: usize,
+    ) -> Self {
         let local_preference = 65_535 - u32::try_from(index).unwrap_or(0).min(65_535);
+        let group = match kind {
+            CandidateKind::Host | CandidateKind::PeerReflexive => 0,
+            CandidateKind::ServerReflexive => 100,
+            CandidateKind::Relay => 200,
+        };
         Self {
-            foundation: (index + 1).to_string(),
+            foundation: (group + index + 1).to_string(),
             component: 1,
-            priority: (126 << 24) | (local_preference << 8) | 255,
+            priority: (type_preference(kind) << 24) | (local_preference << 8) | 255,
             address,
-            kind: CandidateKind::Host,
+            kind,
+            related,
         }
+    }
+
+    /// Whether it is on a TURN server.
+    #[must_use]
+    pub const fn is_relay(&self) -> bool {
+        matches!(self.kind, CandidateKind::Relay)
     }
 
     /// Reads the attribute's value. `None`: broken, not UDP, or not an IP address (such as the
@@ -97,13 +139,14 @@ impl Candidate {
             priority: priority.parse().ok()?,
             address: SocketAddr::new(address, port),
             kind,
+            related: None,
         })
     }
 
     /// The attribute's value.
     #[must_use]
     pub fn to_value(&self) -> String {
-        format!(
+        let value = format!(
             "{} {} udp {} {} {} typ {}",
             self.foundation,
             self.component,
@@ -111,13 +154,38 @@ impl Candidate {
             self.address.ip(),
             self.address.port(),
             self.kind.word()
-        )
+        );
+        match self.related {
+            Some(base) => format!("{value} raddr {} rport {}", base.ip(), base.port()),
+            None => value,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_lent_comes_after_what_is_ours_and_says_what_is_behind_it() {
+        let address = |text: &str| text.parse().unwrap();
+        let (base, nowhere) = (address("10.0.0.1:4000"), address("0.0.0.0:9"));
+        let host = Candidate::host(base, 1);
+        let seen = CandidateKind::ServerReflexive;
+        let seen = Candidate::lent(seen, address("192.0.2.7:5000"), base, 0);
+        let relay = Candidate::lent(CandidateKind::Relay, address("192.0.2.9:6000"), nowhere, 0);
+        assert!(host.priority > seen.priority && seen.priority > relay.priority);
+        assert_eq!(
+            seen.to_value(),
+            "101 1 udp 1694498815 192.0.2.7 5000 typ srflx raddr 10.0.0.1 rport 4000"
+        );
+        assert_eq!(
+            relay.to_value(),
+            "201 1 udp 16777215 192.0.2.9 6000 typ relay raddr 0.0.0.0 rport 9"
+        );
+        let read = Candidate::parse(&relay.to_value()).unwrap();
+        assert_eq!((read.kind, read.address), (relay.kind, relay.address));
+    }
 
     #[test]
     fn candidates_round_trip_and_unusable_ones_are_skipped() {

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use super::SessionDescription;
 use super::codec::Formats;
-use super::policy::{AcceptedOffer, Local};
-use super::{Attributes, Candidate, Codec, Direction, Feedback, MediaDescription, Origin};
+use super::policy::{AcceptedOffer, Local, Setup};
+use super::{Attributes, Codec, Direction, Feedback, MediaDescription, Origin};
 use crate::extension::ExtensionIds;
 use crate::h264;
 use crate::rtp::MediaKind;
@@ -113,6 +113,35 @@ pub fn write_answer(
     session
 }
 
+/// Writes other names and candidates into an m-line of ours, as an offer.
+pub fn renew_transport(media: &mut MediaDescription, local: &Local, transport: usize) {
+    let Some(names) = local.transports.get(transport) else {
+        return;
+    };
+    let lines = &mut media.attributes.0;
+    lines.retain(|(name, _)| name != "candidate" && name != "end-of-candidates");
+    for (name, value) in lines {
+        match name.as_str() {
+            "ice-ufrag" => *value = Some(names.ufrag.clone()),
+            "ice-pwd" => *value = Some(names.password.clone()),
+            "setup" => *value = Some(Setup::ActPass.name().to_owned()),
+            _ => {}
+        }
+    }
+    let first = write_candidates(&mut media.attributes, local);
+    media.port = first.map_or(9, |first| first.port());
+    media.connection = first.map(|first| first.ip());
+}
+
+/// Gives the address for those who read no candidates.
+fn write_candidates(attributes: &mut Attributes, local: &Local) -> Option<SocketAddr> {
+    for candidate in &local.candidates {
+        attributes.push("candidate", candidate.to_value());
+    }
+    attributes.flag("end-of-candidates");
+    local.candidates.first().map(|first| first.address)
+}
+
 fn rejected(offered: &MediaDescription) -> MediaDescription {
     let mut attributes = Attributes::default();
     if let Some(mid) = offered.mid() {
@@ -134,7 +163,7 @@ fn new_session(local: &Local) -> SessionDescription {
         origin: Origin {
             id: local.session_id,
             version: local.version,
-            address: local.addresses.first().map(SocketAddr::ip),
+            address: local.candidates.first().map(|first| first.address.ip()),
         },
         ..SessionDescription::default()
     }
@@ -179,17 +208,13 @@ fn write_line(local: &Local, line: Line) -> MediaDescription {
         attributes.push("msid", format!("visavis visavis-{}", line.kind.name()));
         attributes.push("ssrc", format!("{ssrc} cname:{}", local.cname));
     }
-    for (index, address) in local.addresses.iter().enumerate() {
-        attributes.push("candidate", Candidate::host(*address, index).to_value());
-    }
-    attributes.flag("end-of-candidates");
-    let first = local.addresses.first();
+    let first = write_candidates(&mut attributes, local);
     MediaDescription {
         media: line.kind.name().to_owned(),
-        port: first.map_or(9, SocketAddr::port),
+        port: first.map_or(9, |first| first.port()),
         protocol: line.protocol,
         formats,
-        connection: first.map(SocketAddr::ip),
+        connection: first.map(|first| first.ip()),
         attributes,
     }
 }

@@ -6,8 +6,6 @@
 //! are not allowed: a description is taken whole or not at all, but for text, a second camera and
 //! what is neither, which are rejected in their place. Text comes last, because browsers reject it.
 
-use std::net::SocketAddr;
-
 use crate::error::{MediaError, Refusal};
 use crate::rtp::MediaKind;
 
@@ -16,10 +14,11 @@ use super::codec::{
 };
 use super::transport::Transports;
 use super::{
-    Allowed, Codec, MediaDescription, Negotiated, NegotiatedMedia, SessionDescription, rules,
+    Allowed, Candidate, Codec, MediaDescription, Negotiated, NegotiatedMedia, SessionDescription,
+    rules,
 };
 
-pub use super::describe::{write_answer, write_offer};
+pub use super::describe::{renew_transport, write_answer, write_offer};
 pub use super::transport::{LocalTransport, RemoteTransport, Setup, answer_setup};
 
 /// Everything of our side that goes into a description.
@@ -29,8 +28,8 @@ pub struct Local {
     pub session_id: u64,
     /// `o=` session version: grows with each description (RFC 3264 section 8).
     pub version: u64,
-    /// Host candidates, most wanted first; at least one.
-    pub addresses: Vec<SocketAddr>,
+    /// Our candidates, most wanted first; at least one.
+    pub candidates: Vec<Candidate>,
     /// `a=fingerprint`.
     pub fingerprint: String,
     /// RTCP canonical name: random, says nothing.
@@ -233,6 +232,26 @@ pub fn check_answer(
         0 => refuse(Refusal::NothingInCommon),
         _ => Ok(()),
     }
+}
+
+/// The transports of a further answer, as they are counted in what was agreed.
+///
+/// # Errors
+///
+/// [`MediaError::NotAcceptable`] when it leaves out an m-line or one of its transports is broken.
+pub fn transports_of(
+    answer: &SessionDescription,
+    agreed: &Negotiated,
+) -> Result<Vec<RemoteTransport>, MediaError> {
+    let mut transports = Transports::default();
+    for media in &agreed.media {
+        let line = answer.media.get(media.line);
+        let line = line.filter(|line| !line.is_rejected());
+        let found = line.ok_or(Refusal::AnswerMismatch);
+        let found = found.and_then(|line| transports.of_line(answer, line));
+        found.map_err(MediaError::NotAcceptable)?;
+    }
+    Ok(transports.found)
 }
 
 /// The transports of all m-lines that are not rejected.

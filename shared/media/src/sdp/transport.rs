@@ -54,6 +54,15 @@ impl RemoteTransport {
             && self.password == before.password
             && self.fingerprints == before.fingerprints
     }
+
+    /// Whether this restarts ICE for the same peer: both names are new (RFC 8839 section 4.4.1.1.1),
+    /// the certificate is not.
+    #[must_use]
+    pub fn restarts(&self, before: &Self) -> bool {
+        self.ufrag != before.ufrag
+            && self.password != before.password
+            && self.fingerprints == before.fingerprints
+    }
 }
 
 /// Our side of one transport, to be written.

@@ -1,4 +1,4 @@
-//! Settings: how it looks, which devices, which account.
+//! Settings: how it looks, which devices, which way calls take, which account.
 
 use egui::{Align, Layout, Ui, vec2};
 use egui_phosphor::bold as glyph;
@@ -32,6 +32,8 @@ pub struct Choices {
     pub microphone: Option<String>,
     /// The speaker's name; `None` is the system's choice.
     pub speaker: Option<String>,
+    /// Picture and sound pass only through the provider's relay.
+    pub relay_only: bool,
 }
 
 impl Default for Choices {
@@ -45,6 +47,7 @@ impl Default for Choices {
             camera: None,
             microphone: None,
             speaker: None,
+            relay_only: false,
         }
     }
 }
@@ -97,6 +100,7 @@ pub fn settings_page(
         section(ui, kit, "settings-devices", |ui| {
             devices(ui, kit, names, &mut new)
         });
+        section(ui, kit, "settings-network", |ui| network(ui, kit, &mut new));
         if let Some(account) = account {
             section(ui, kit, "settings-account", |ui| {
                 let line = kit.with("settings-signed-in", &[("account", account.into())]);
@@ -258,6 +262,24 @@ fn devices(ui: &mut Ui, kit: &Kit, names: &DeviceNames, new: &mut Choices) {
     words::plain(
         ui,
         &kit.t("settings-devices-about"),
+        size::META,
+        kit.palette.ink_2,
+    );
+}
+
+fn network(ui: &mut Ui, kit: &Kit, new: &mut Choices) {
+    let ways = [kit.t("settings-way-any"), kit.t("settings-way-relay")];
+    pick(
+        ui,
+        kit,
+        "settings-way",
+        &ways,
+        &[false, true],
+        &mut new.relay_only,
+    );
+    words::plain(
+        ui,
+        &kit.t("settings-way-about"),
         size::META,
         kit.palette.ink_2,
     );

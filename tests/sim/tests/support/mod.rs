@@ -125,6 +125,7 @@ impl Place {
             allow_md5: false,
             numbers: Numbers::default(),
             emergency: Emergency::of(DOMAIN),
+            turn: None,
             accounts: self.cast.accounts(),
             product: "sim".into(),
             stopping: CancellationToken::new(),

@@ -7,8 +7,8 @@ use vrs_sip::{CallHandle, Headers};
 
 use super::Driver;
 use super::calls::{ActiveCall, Place};
+use super::prepare::Purpose;
 use crate::engine::call::Phase;
-use crate::engine::media::MediaSession;
 
 /// The server keeps a place in the queue for this long.
 const PLACE_KEPT: Duration = Duration::from_secs(10);
@@ -38,6 +38,15 @@ impl Driver {
         let Some(active) = active.filter(|_| gone && current) else {
             return false;
         };
+        active.close_media(now);
+        active.media = None;
+        self.wait_for_line(now);
+        true
+    }
+
+    /// The current call is placed once there is a connection.
+    pub(super) fn wait_for_line(&mut self, now: Instant) {
+        let Some(active) = &mut self.call else { return };
         let kept = if active.call.is_emergency() {
             EMERGENCY_PLACE_KEPT
         } else {
@@ -45,11 +54,7 @@ impl Driver {
         };
         let until = now + kept;
         active.again = Some(Again { until, at: None });
-        if let Some(mut media) = active.media.take() {
-            media.close(now);
-        }
         self.tell_call();
-        true
     }
 
     /// There is a connection again.
@@ -78,22 +83,15 @@ impl Driver {
             });
         }
         let due = again.at.is_some_and(|at| at <= now);
-        let (Some(server), Some(flow), true) = (self.server_address(), self.flow, due) else {
+        if !due || self.server_address().is_none() || self.flow.is_none() {
             return;
-        };
-        let media = MediaSession::offer(now, server);
-        let (Some(sign_in), Some(active)) = (&self.sign_in, &mut self.call) else {
-            return;
-        };
-        let (Some(number), Ok(media)) = (active.call.number().cloned(), media) else {
-            return self.end_of(now, handle, |call| call.end_by_media(now, "no path"));
-        };
+        }
         tracing::info!("calling again on the new connection");
-        let id = uuid::Uuid::new_v4();
-        let invite = sign_in.invite(&number, media.local_sdp(), id);
-        active.call.handle = self.endpoint.invite(now, flow, invite);
-        active.media = Some(media);
-        active.again = None;
-        self.tell_call();
+        if let Some(active) = &mut self.call {
+            active.again = None;
+        }
+        if self.prepare(now, Place::Current, Purpose::Invite).is_err() {
+            self.end_of(now, handle, |call| call.end_by_media(now, "no path"));
+        }
     }
 }

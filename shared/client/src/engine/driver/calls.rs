@@ -7,6 +7,8 @@ use vrs_domain::{EndReason, PhoneNumber, ReliefReason, Seat, Sensitive};
 use vrs_sip::{Body, CallHandle, Headers, Method, Reason, Request, Response, TransactionHandle};
 
 use super::again::Again;
+use super::prepare::{NOT_PLACED, Preparing, Purpose};
+use super::restart::Restart;
 use super::{Driver, Line};
 use crate::capture::camera::Captured;
 use crate::engine::call::{Call, Phase};
@@ -15,6 +17,7 @@ use crate::engine::sign_in::recv_info;
 use crate::engine::status::{SEAT_PACKAGE, SessionHeaders, Status};
 use crate::engine::{CallEnd, CallView, Event, Role};
 use crate::newest::Newest;
+use crate::transport::network::Network;
 
 /// What we can be asked inside and outside calls (RFC 3261 section 20.5).
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, INFO, OPTIONS";
@@ -40,10 +43,14 @@ pub(super) struct ActiveCall {
     pub(super) media: Option<MediaSession>,
     /// Where the camera's pictures go once the encoder runs.
     pub(super) mailbox: Option<Newest<Captured>>,
+    /// Its next network, until that is gathered.
+    pub(super) preparing: Option<Preparing>,
+    /// Its search for another path.
+    pub(super) restart: Restart,
     /// The offer of a call that rings, empty when it came without one.
-    offer: Vec<u8>,
+    pub(super) offer: Vec<u8>,
     /// The ACK will bring the answer to our offer (RFC 3264 after an INVITE without one).
-    answer_comes_with_ack: bool,
+    pub(super) answer_comes_with_ack: bool,
     pub(super) captured_before: u64,
     pub(super) last_view: Option<CallView>,
     /// The server was lost: its media may fail and come back until then.
@@ -64,6 +71,8 @@ impl ActiveCall {
             call,
             media: None,
             mailbox: None,
+            preparing: None,
+            restart: Restart::default(),
             offer: Vec::new(),
             answer_comes_with_ack: false,
             captured_before,
@@ -75,14 +84,24 @@ impl ActiveCall {
             again: None,
         }
     }
+
+    /// Ends its media, and what was to become of it.
+    pub(super) fn close_media(&mut self, now: Instant) {
+        if let Some(mut preparing) = self.preparing.take() {
+            preparing.network.close(now);
+        }
+        if let Some(media) = &mut self.media {
+            media.close(now);
+        }
+    }
 }
 
-fn text_of(body: &[u8]) -> String {
+pub(super) fn text_of(body: &[u8]) -> String {
     String::from_utf8_lossy(body).into_owned()
 }
 
 /// A reason to tell the other end (RFC 3326), with our own word for it beside it.
-fn reason_headers(reason: EndReason) -> (Option<Reason>, Vec<(String, String)>) {
+pub(super) fn reason_headers(reason: EndReason) -> (Option<Reason>, Vec<(String, String)>) {
     let words = reason.word().replace('_', " ");
     (
         Some(Reason::sip(reason.sip_status(), words)),
@@ -129,9 +148,7 @@ impl Driver {
         if self.leaving.is_some() || !self.may_call() {
             return;
         }
-        let (Some(server), Some(flow), true) =
-            (self.server_address(), self.flow, self.sign_in.is_some())
-        else {
+        if self.server_address().is_none() || self.flow.is_none() || self.sign_in.is_none() {
             // Not connected: the window greys the button out, a late click lands here.
             let end = CallEnd {
                 reason: None,
@@ -141,32 +158,13 @@ impl Driver {
                 duration_s: 0,
             };
             return self.outlet.tell(Event::CallEnded(end));
-        };
-        match MediaSession::offer(now, server) {
-            Ok(media) => {
-                self.park(now);
-                let Some(sign_in) = &self.sign_in else { return };
-                let id = uuid::Uuid::new_v4();
-                tracing::info!(correlation = %id.simple(), "calling");
-                let invite = sign_in.invite(&number, media.local_sdp(), id);
-                let handle = self.endpoint.invite(now, flow, invite);
-                let call = Call::outgoing(now, handle, self.config.role, number);
-                let mut active = ActiveCall::new(call, self.camera.captured());
-                active.media = Some(media);
-                self.call = Some(active);
-                self.tell_call();
-            }
-            Err(problem) => {
-                let text = problem.to_string();
-                let reason = Some(EndReason::MediaFailed);
-                self.outlet.tell(Event::CallEnded(CallEnd {
-                    reason,
-                    status: None,
-                    by_us: false,
-                    text,
-                    duration_s: 0,
-                }));
-            }
+        }
+        self.park(now);
+        let call = Call::outgoing(now, NOT_PLACED, self.config.role, number);
+        self.call = Some(ActiveCall::new(call, self.camera.captured()));
+        self.tell_call();
+        if let Err(problem) = self.prepare(now, Place::Current, Purpose::Invite) {
+            self.end_by_media(now, NOT_PLACED, &problem.to_string());
         }
     }
 
@@ -206,39 +204,16 @@ impl Driver {
 
     pub(super) fn answer_call(&mut self, now: Instant) {
         self.make_way(now);
-        let server = self.server_address();
-        let Some(active) = self
-            .call
-            .as_mut()
-            .filter(|active| active.call.phase == Phase::Ringing)
-        else {
+        let connected = self.server_address().is_some();
+        let ringing = |active: &&ActiveCall| {
+            active.call.phase == Phase::Ringing && active.preparing.is_none()
+        };
+        let Some(active) = self.call.as_ref().filter(ringing).filter(|_| connected) else {
             return;
         };
         let handle = active.call.handle;
-        let Some(server) = server else { return };
-        let offer = text_of(&std::mem::take(&mut active.offer));
-        let media = if offer.is_empty() {
-            active.answer_comes_with_ack = true;
-            MediaSession::offer(now, server)
-        } else {
-            MediaSession::answer(now, server, &offer)
-        };
-        match media {
-            Ok(media) => {
-                let body = Body::sdp(media.local_sdp());
-                active.media = Some(media);
-                active.call.on_answered(now, &Headers::new());
-                self.endpoint.accept(now, handle, vec![recv_info()], body);
-                self.tell_call();
-            }
-            Err(problem) => {
-                let (reason, mut headers) = reason_headers(EndReason::MediaFailed);
-                headers.extend(reason.map(|reason| ("Reason".to_owned(), reason.to_string())));
-                self.endpoint.reject(now, handle, 488, headers);
-                self.end_of(now, handle, |call| {
-                    call.end_by_media(now, &problem.to_string())
-                });
-            }
+        if let Err(problem) = self.prepare(now, Place::Current, Purpose::Answer) {
+            self.cannot_take(now, handle, &problem);
         }
     }
 
@@ -262,9 +237,7 @@ impl Driver {
             return;
         };
         tracing::info!("called back into the call");
-        if let Some(media) = &mut old.media {
-            media.close(now);
-        }
+        old.close_media(now);
         self.endpoint.hang_up(now, old.call.handle, None);
         let mut active = ActiveCall::new(old.call.called_back(handle), old.captured_before);
         active.offer.clone_from(&request.body);
@@ -358,10 +331,8 @@ impl Driver {
         if let Some(stats) = self.stats() {
             self.outlet.tell(Event::Stats(stats));
         }
-        if let Some(mut active) = self.call.take()
-            && let Some(media) = &mut active.media
-        {
-            media.close(now);
+        if let Some(mut active) = self.call.take() {
+            active.close_media(now);
         }
         self.remote.clear();
         self.outlet.tell(Event::CallEnded(end));
@@ -480,10 +451,11 @@ impl Driver {
         }
     }
 
-    /// An offer that changes no more than directions is a refresh, or hold. Any other comes from a
-    /// server that was restarted, or moved the call: picture and sound begin anew with it.
+    /// An offer that changes no more than directions and path is a refresh, hold, or a restart of
+    /// ICE. Any other comes from a server that was restarted, or moved the call: picture and sound
+    /// begin anew with it.
     pub(super) fn on_reinvite(&mut self, now: Instant, handle: CallHandle, request: &Request) {
-        let server = self.server_address();
+        let connected = self.server_address().is_some();
         let Some(active) = self.call_of(handle) else {
             return;
         };
@@ -496,8 +468,25 @@ impl Driver {
             let body = Some(Body::sdp(&sdp));
             return self.endpoint.answer_reinvite(now, handle, 200, body);
         }
-        let media = server.map(|server| MediaSession::answer(now, server, &offer));
-        let Some(Ok(media)) = media else {
+        let place = self.place_of(handle).filter(|_| connected);
+        let prepared = place.map(|place| self.prepare(now, place, Purpose::Reanswer(offer)));
+        if !matches!(prepared, Some(Ok(()))) {
+            self.endpoint.answer_reinvite(now, handle, 488, None);
+        }
+    }
+
+    /// The network for an offer that begins anew is there.
+    pub(super) fn begin_anew(
+        &mut self,
+        now: Instant,
+        handle: CallHandle,
+        network: Network,
+        offer: &str,
+    ) {
+        let Some(active) = self.call_of(handle) else {
+            return;
+        };
+        let Ok(media) = MediaSession::answer(now, network, offer) else {
             return self.endpoint.answer_reinvite(now, handle, 488, None);
         };
         tracing::info!("picture and sound begin anew");
@@ -506,6 +495,7 @@ impl Driver {
             old.close(now);
         }
         active.mailbox = None;
+        active.restart = Restart::default();
         active.hold_agreed = false;
         active.call.set_media_connected(false);
         active.kept_until = Some(now + BACK_WITHIN);
@@ -589,6 +579,7 @@ impl Driver {
             }
         }
         self.tell_hold_again(now);
+        self.paths_on_new_line(now);
         self.line_is_back(now);
     }
 

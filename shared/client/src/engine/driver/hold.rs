@@ -10,12 +10,13 @@ use vrs_sip::{Body, CallHandle, Response};
 
 use super::Driver;
 use super::calls::{ActiveCall, Place};
+use super::restart::is_asked;
 use crate::engine::call::Phase;
 use crate::engine::{CallEnd, Event, Role};
 
 /// What the other end did not take is asked again after this time: it was away, or asked us
 /// something itself (RFC 3261 section 14.1).
-const ASK_AGAIN_AFTER: Duration = Duration::from_secs(3);
+pub(super) const ASK_AGAIN_AFTER: Duration = Duration::from_secs(3);
 
 impl Driver {
     /// Whether a call may be placed: there is none, or one that can be parked; and none waits.
@@ -115,7 +116,7 @@ impl Driver {
         };
         match media.hold(now, held) {
             // One question at a time; this one follows when that one is answered.
-            Ok(_) if active.hold_asked.is_some() => {}
+            Ok(_) if active.hold_asked.is_some() || active.restart.asked => {}
             Ok(offer) => {
                 active.hold_asked = Some(held);
                 active.hold_again = None;
@@ -175,9 +176,7 @@ impl Driver {
     fn tell_hold_where(&mut self, now: Instant, is_due: impl Fn(&ActiveCall) -> bool) {
         let calls = [&self.call, &self.parked].into_iter().flatten();
         let untold = |active: &&ActiveCall| {
-            active.hold_asked.is_none()
-                && active.hold_agreed != active.call.on_hold
-                && is_due(active)
+            !is_asked(active) && active.hold_agreed != active.call.on_hold && is_due(active)
         };
         let untold = calls
             .filter(untold)
@@ -207,10 +206,8 @@ impl Driver {
         call: Option<ActiveCall>,
         end: CallEnd,
     ) {
-        if let Some(mut active) = call
-            && let Some(media) = &mut active.media
-        {
-            media.close(now);
+        if let Some(mut active) = call {
+            active.close_media(now);
         }
         if place == Place::Parked {
             self.outlet.tell(Event::ParkedEnded(end));

@@ -1,6 +1,7 @@
 //! The connection to the server, registration on it, and trying again.
 
 use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,6 +13,7 @@ use super::place::Whereabouts;
 use super::{Driver, Input, LEAVE_WITHIN, Leaving};
 use crate::engine::sign_in::{SignIn, refusal};
 use crate::engine::{Connection, Event, SignInProblem};
+use crate::transport::ice_servers::IceServers;
 use crate::transport::wss::{self, ConnectError, Link};
 
 type Connecting = Pin<Box<dyn Future<Output = Result<Link, ConnectError>> + Send>>;
@@ -35,6 +37,14 @@ impl Line {
             Self::Idle | Self::Waiting(_) => std::future::pending().await,
             Self::Connecting(connecting) => Input::Connected(Box::new(connecting.await)),
             Self::Up(link) => Input::Link(link.next().await),
+        }
+    }
+
+    /// The server's end of an open connection, and our address when it was opened.
+    pub(super) fn ends(&self) -> Option<(SocketAddr, IpAddr)> {
+        match self {
+            Self::Up(link) => Some((link.server, link.local?)),
+            Self::Idle | Self::Connecting(_) | Self::Waiting(_) => None,
         }
     }
 
@@ -129,6 +139,17 @@ impl Driver {
                     },
                 );
             }
+        }
+    }
+
+    /// What the 200 to our REGISTER tells of STUN and TURN; each one tells it anew.
+    pub(super) fn learn_ice_servers(
+        &mut self,
+        registration: RegistrationHandle,
+        response: &Response,
+    ) {
+        if self.registration == Some(registration) && self.leaving.is_none() {
+            self.ice = IceServers::of(&response.headers);
         }
     }
 
@@ -244,6 +265,7 @@ impl Driver {
     /// Closes the line and forgets who was signed in.
     fn disconnect(&mut self, now: Instant) {
         self.sign_in = None;
+        self.ice = IceServers::default();
         self.whereabouts = Whereabouts::default();
         self.registration = None;
         if let Some(flow) = self.flow.take() {

@@ -19,11 +19,16 @@ impl Driver {
     }
 
     pub(super) fn on_media(&mut self, now: Instant, place: Place, input: MediaInput) {
+        if let MediaInput::Prepared(input) = input {
+            return self.on_prepared_input(now, place, input);
+        }
         let Some(media) = self.media_at(place) else {
             return;
         };
         match input {
-            MediaInput::Readable => media.receive(now),
+            MediaInput::Network(input) => media.receive(now, input, false),
+            MediaInput::Other(input) => media.receive(now, input, true),
+            MediaInput::Prepared(_) => {}
             MediaInput::Report(report) => {
                 if let Some(notice) = media.on_report(now, report) {
                     self.on_notice(now, place, notice);
@@ -64,6 +69,7 @@ impl Driver {
                     active.call.set_media_connected(false);
                 }
                 self.tell_call();
+                self.path_is_lost(now, place);
             }
             MediaNotice::Failed(reason) => self.on_media_failed(now, place, &reason),
             MediaNotice::Text(text) => self.outlet.tell(Event::TextReceived(text)),

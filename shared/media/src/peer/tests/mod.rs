@@ -7,7 +7,9 @@ mod hostile;
 mod keys;
 mod ours;
 mod rate;
+mod relays;
 mod reoffer;
+mod restart;
 mod tricks;
 
 use std::net::SocketAddr;
