@@ -17,14 +17,14 @@ fn sees_and_hears(aiortc: &Aiortc) {
     assert!(found["second"].as_u64() > Some(0));
 }
 
-fn end(service: Service) {
+fn end(mut service: Service) {
     service.telephone_report();
     service.stop_and_verify();
 }
 
 #[test]
 fn r44_aiortc_calls_through_an_interpreter_in_our_app() {
-    let mut service = ServiceBuilder::default().start();
+    let service = ServiceBuilder::default().start();
     service.add_account("caller", CALLER, PASSWORD, &[]);
     let mut interpreter = service.interpreter();
     let caller = (CALLER, PASSWORD);
@@ -44,7 +44,7 @@ fn r44_aiortc_calls_through_an_interpreter_in_our_app() {
 
 #[test]
 fn r44_aiortc_interprets_for_a_caller_in_our_app() {
-    let mut service = ServiceBuilder::default().start();
+    let service = ServiceBuilder::default().start();
     let languages = ["--languages", "ase/en"];
     service.add_account("interpreter", INTERPRETER, PASSWORD, &languages);
     let interpreter = (INTERPRETER, PASSWORD);

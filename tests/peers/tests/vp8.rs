@@ -20,7 +20,7 @@ fn service() -> Service {
 
 #[test]
 fn r44_two_chromiums_see_each_other_in_vp8_and_both_are_heard_at_the_telephone() {
-    let service = service();
+    let mut service = service();
     let vp8 = Some("VP8");
     let interpreter = Browser::with_video(&service, INTERPRETER, PASSWORD, None, vp8);
     interpreter.event("registered");
@@ -43,7 +43,7 @@ fn r44_two_chromiums_see_each_other_in_vp8_and_both_are_heard_at_the_telephone()
 
 #[test]
 fn a_chromium_without_the_apps_pictures_is_told_so_and_sees_no_black() {
-    let service = service();
+    let mut service = service();
     let mut interpreter = service.interpreter();
     let vp8 = Some("VP8");
     let caller = Browser::with_video(&service, CALLER, PASSWORD, Some(NUMBER), vp8);
