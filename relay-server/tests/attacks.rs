@@ -396,7 +396,7 @@ fn a36_plain_and_forged_media_gets_neither_in_nor_out() {
 }
 
 #[test]
-fn a37_a_hundred_thousand_packets_that_cannot_be_decrypted_end_no_call() {
+fn a37_packets_without_end_that_cannot_be_decrypted_end_no_call() {
     let mut scene = Scene::new(0);
     scene.call(2);
     scene.connect(|_| {});

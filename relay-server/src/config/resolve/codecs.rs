@@ -129,10 +129,9 @@ impl Resolver<'_> {
 
 /// `3.1` is 31.
 fn level_idc(text: &str) -> Option<u8> {
-    let known = LEVELS.iter().find(|level| {
-        let whole = text.strip_suffix(".0").unwrap_or(text);
-        **level == whole
-    })?;
+    let known = LEVELS
+        .iter()
+        .find(|level| **level == text || (!level.contains('.') && text == format!("{level}.0")))?;
     let (whole, part) = known.split_once('.').unwrap_or((known, "0"));
     format!("{whole}{part}").parse().ok()
 }
