@@ -43,5 +43,7 @@ pub use peer::{
 };
 pub use picture::{Picture, Slot};
 pub use rtp::{MediaKind, RtpPacket, RtpView};
-pub use sdp::{Direction, Feedback, KeyFormat, Negotiated, NegotiatedMedia};
+pub use sdp::{
+    Direction, Feedback, KeyFormat, Negotiated, NegotiatedChannel, NegotiatedMedia, TextChannel,
+};
 pub use trunk::{TrunkConfig, TrunkLeg, TrunkOutput, TrunkStats};

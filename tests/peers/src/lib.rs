@@ -68,12 +68,29 @@ impl Browser {
     /// When node, npm or Chromium are missing or do not start.
     #[must_use]
     pub fn start(service: &Service, user: &str, password: &str, call: Option<&str>) -> Self {
+        Self::writing(service, user, password, call, None)
+    }
+
+    /// The same, with a channel for real-time text in its calls: `open`ed in the association,
+    /// named in the descriptions by the number of its stream, or awaited (`wait`).
+    ///
+    /// # Panics
+    /// As [`Browser::start`].
+    #[must_use]
+    pub fn writing(
+        service: &Service,
+        user: &str,
+        password: &str,
+        call: Option<&str>,
+        text: Option<&str>,
+    ) -> Self {
         Self::open(&json!({
             "server": format!("wss://{}/sip", service.secure()),
             "domain": "localhost",
             "user": user,
             "password": password,
             "call": call,
+            "text": text,
             "chromium": chromium(),
         }))
     }
@@ -132,6 +149,16 @@ impl Browser {
     /// Presses telephone keys, each for so long.
     pub fn press(&mut self, keys: &str, held_ms: u32) {
         self.program.say(&format!("press {keys} {held_ms}"));
+    }
+
+    /// Writes on the channel for real-time text.
+    pub fn write(&mut self, text: &str) {
+        self.program.say(&format!("write {text}"));
+    }
+
+    /// Waits until all that was read from it is `text`.
+    pub fn read(&self, text: &str) {
+        self.event_where("text", |event| event["read"] == text);
     }
 
     /// Ends the call from the page.

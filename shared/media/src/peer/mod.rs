@@ -1,7 +1,8 @@
 //! One WebRTC connection: offer or answer in, datagrams in and out, frames or packets out.
 //!
 //! What it is: the composition of ICE (rtc-ice), DTLS 1.2 (rtc-dtls), SRTP (rtc-srtp) and RTCP
-//! (rtc-rtcp) under our own SDP, so that sound, picture and real-time text share one bundle. The
+//! (rtc-rtcp) under our own SDP, so that sound, picture and real-time text share one bundle; for
+//! peers that know no `m=text`, text is on a data channel (sctp-proto, [`channel`]). The
 //! same machine serves the relay ([`Receive::Packets`]: forwards packets as they come) and the
 //! apps ([`Receive::Frames`]: whole pictures in order).
 //! What it is not: it opens no socket, reads no clock and knows no SIP. Names, passwords, SSRCs
@@ -14,13 +15,17 @@
 //! decrypted are counted and change nothing (A37).
 //! Start reading at [`Peer`].
 
+mod allowance;
+mod channel;
 mod config;
+mod dcep;
 mod drive;
 mod dtls;
 mod hello;
 mod ice;
 mod receive;
 mod reoffer;
+mod sctp;
 mod send;
 mod stats;
 
@@ -43,6 +48,7 @@ use crate::srtp::Srtp;
 pub use config::{PeerConfig, Receive, stun_ufrag};
 pub use stats::{KindStats, PeerStats};
 
+use channel::Channels;
 use config::Secrets;
 use dtls::Dtls;
 use ice::Ice;
@@ -182,6 +188,8 @@ pub struct Peer {
     local: Vec<LocalTransport>,
     transports: Vec<Transport>,
     streams: Vec<Stream>,
+    /// Text of a peer that knows no `m=text`.
+    channels: Option<Channels>,
     negotiated: Negotiated,
     offered: Option<Vec<MediaKind>>,
     /// We have put the call on hold.
@@ -250,7 +258,7 @@ impl Peer {
             let client = remote.setup == Setup::Passive;
             peer.start_transport(now, index, remote, remote.ice_lite, client)?;
         }
-        peer.agree(now, accepted.negotiated);
+        peer.agree(now, accepted.negotiated, false);
         peer.remote = accepted.transports;
         peer.advance(now);
         Ok((peer, answer))
@@ -274,7 +282,7 @@ impl Peer {
         let client = remote.setup == Setup::Passive;
         self.start_transport(now, 0, &remote, true, client)?;
         self.offered = None;
-        self.agree(now, negotiated);
+        self.agree(now, negotiated, true);
         // From now on our role in the handshake is settled (RFC 8842 section 5.5).
         for local in &mut self.local {
             local.setup = policy::answer_setup(remote.setup);
@@ -302,6 +310,7 @@ impl Peer {
             local: Vec::new(),
             transports: Vec::new(),
             streams: Vec::new(),
+            channels: None,
             negotiated: Negotiated::default(),
             offered: None,
             held: false,
@@ -362,7 +371,7 @@ impl Peer {
         Ok(())
     }
 
-    fn agree(&mut self, now: Instant, negotiated: Negotiated) {
+    fn agree(&mut self, now: Instant, negotiated: Negotiated, offerer: bool) {
         for media in &negotiated.media {
             let sender = StreamSender::new(now, media, self.secrets.stream(media.kind));
             self.streams.push(Stream {
@@ -372,6 +381,11 @@ impl Peer {
                 receiver: StreamReceiver::new(media, self.config.receive),
             });
         }
+        self.channels = negotiated.channel.as_ref().and_then(|terms| {
+            let dtls = self.transports.get_mut(terms.transport)?.dtls.as_mut()?;
+            let client = dtls.carry_data();
+            Some(Channels::new(now, terms, offerer, client))
+        });
         self.negotiated = negotiated;
     }
 
@@ -454,6 +468,7 @@ impl Peer {
             note(transport.ice.poll_timeout());
             note(transport.dtls.as_ref().and_then(Dtls::poll_timeout));
         }
+        note(self.channels.as_ref().and_then(Channels::poll_timeout));
         for stream in &self.streams {
             note(stream.receiver.poll_timeout());
             note(stream.receiver.feedback_timeout().filter(|_| ready));

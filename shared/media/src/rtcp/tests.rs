@@ -146,9 +146,12 @@ fn others_read_what_we_tell_of_arrivals_as_it_was() {
     let bytes = tell(&mut sources, 9_800);
     let both: Vec<_> = parse(&bytes)
         .into_iter()
-        .filter_map(|incoming| match incoming {
-            Incoming::Arrivals(fates) => Some((fates.ssrc, fates.packets().count())),
-            _ => None,
+        .filter_map(|incoming| {
+            if let Incoming::Arrivals(fates) = incoming {
+                Some((fates.ssrc, fates.packets().count()))
+            } else {
+                None
+            }
         })
         .collect();
     assert_eq!(both, [(7, 1), (8, 1)]);

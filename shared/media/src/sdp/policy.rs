@@ -2,13 +2,15 @@
 //! DTLS-SRTP with rtcp-mux.
 //!
 //! Peers that know no BUNDLE get one transport per m-line. Peers without rtcp-mux, ICE or
-//! DTLS-SRTP are refused with the reason. Text comes last, because browsers reject it.
+//! DTLS-SRTP are refused with the reason. Text comes last, because browsers reject it; behind it
+//! comes the data channel that they take instead ([`super::channel`]). Text has one line per peer.
 
 use std::net::SocketAddr;
 
 use crate::error::{MediaError, Refusal};
 use crate::rtp::MediaKind;
 
+use super::channel;
 use super::codec::{
     agreed_keys, choose, codec_name, extensions, feedback, kind_of, payload_types, remote_ssrcs,
 };
@@ -74,6 +76,12 @@ pub fn accept_offer(
             reason.unwrap_or(Refusal::NothingInCommon),
         ));
     }
+    if willing.contains(&MediaKind::Text)
+        && let Some(line) = offer.media.iter().position(channel::is_channel)
+    {
+        let known = |media: &_| transports.known(offer, media);
+        negotiated.channel = channel::accept(offer, line, known, &negotiated);
+    }
     Ok(AcceptedOffer {
         negotiated,
         transports: transports.found,
@@ -127,13 +135,22 @@ pub fn accept_answer(
 ) -> Result<(Negotiated, RemoteTransport), MediaError> {
     let refuse = |refusal| Err(MediaError::NotAcceptable(refusal));
     // An answer must name every m-line (RFC 3264 section 6); some leave unknown kinds out at the
-    // end, which is why text is last.
-    if answer.media.len() > offered.len() {
+    // end, which is why text is last, and its other form, the data channel, behind it. Those that
+    // know that one may leave text out before it.
+    let mid = offered.len().to_string();
+    let is_ours =
+        |media: &MediaDescription| channel::is_channel(media) && media.mid() == Some(mid.as_str());
+    let channel_line = answer.media.iter().position(is_ours);
+    let has_channel = offered.contains(&MediaKind::Text);
+    if answer.media.len() > offered.len() + usize::from(has_channel) {
         return refuse(Refusal::AnswerMismatch);
     }
     let mut negotiated = Negotiated::default();
     let mut transports = Transports::default();
     for (line, (media, kind)) in answer.media.iter().zip(offered).enumerate() {
+        if channel_line == Some(line) {
+            break;
+        }
         if media.media != kind.name() {
             return refuse(Refusal::AnswerMismatch);
         }
@@ -172,6 +189,14 @@ pub fn accept_answer(
             remote_ssrcs: remote_ssrcs(media),
             transport,
         });
+    }
+    let further = answer.media.get(offered.len());
+    if further.is_some_and(|line| !channel::is_channel(line)) {
+        return refuse(Refusal::AnswerMismatch);
+    }
+    if let Some(line) = channel_line.filter(|_| has_channel) {
+        let known = |media: &_| transports.known(answer, media);
+        negotiated.channel = channel::accept(answer, line, known, &negotiated);
     }
     let mut found = transports.found.into_iter();
     match (found.next(), found.next()) {

@@ -42,7 +42,8 @@ fn a_refresh_changes_the_version_alone_and_media_goes_on() {
             for name in ["ice-ufrag", "ice-pwd", "fingerprint", "mid", "ssrc"] {
                 assert_eq!(new.attributes.get(name), old.attributes.get(name), "{name}");
             }
-            assert_eq!(new.attributes.get("setup"), Some(role));
+            let taken = new.port != 0;
+            assert_eq!(new.attributes.get("setup"), taken.then_some(role));
         }
         assert!(pictures_arrive(&mut world, 0) && pictures_arrive(&mut world, 1));
     }
