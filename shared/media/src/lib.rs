@@ -44,5 +44,8 @@ pub use peer::{
 };
 pub use picture::{Picture, Slot};
 pub use rtp::{MediaKind, RtpPacket, RtpView};
-pub use sdp::{Allowed, Codec, Direction, Feedback, KeyFormat, Negotiated, NegotiatedMedia};
+pub use sdp::{
+    Allowed, Codec, Direction, Feedback, KeyFormat, Negotiated, NegotiatedChannel, NegotiatedMedia,
+    TextChannel,
+};
 pub use trunk::{TrunkConfig, TrunkLeg, TrunkOutput, TrunkStats};

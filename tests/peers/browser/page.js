@@ -17,7 +17,36 @@ const restrict = (video) => {
   }
 };
 
-window.start = ({ server, domain, user, password, call, video, relay }) => {
+// Real-time text on a data channel (RFC 8865): "open" creates one that is opened in the
+// association (RFC 8832), a number one that is named in the descriptions (RFC 8864), "wait" takes
+// the one that the other side opens.
+const TEXT = { protocol: "t140", ordered: true };
+let channel;
+let read = "";
+const converse = (opened) => {
+  channel = opened;
+  channel.onopen = () => said("textOpen", { id: channel.id });
+  channel.onmessage = ({ data }) => said("text", { read: (read += data) });
+  if (channel.readyState === "open") channel.onopen();
+};
+const offerText = (session, text) => {
+  const id = Number(text);
+  const meet = (connection) => {
+    connection.ondatachannel = ({ channel }) => channel.protocol === "t140" && converse(channel);
+    if (text === "open") converse(connection.createDataChannel("text", TEXT));
+    if (id) converse(connection.createDataChannel("text", { ...TEXT, negotiated: true, id }));
+  };
+  // Whoever calls has a connection before there is a session.
+  if (session.connection) meet(session.connection);
+  else session.on("peerconnection", ({ peerconnection }) => meet(peerconnection));
+  session.on("sdp", (description) => {
+    if (id && description.originator === "local")
+      description.sdp += `a=dcmap:${id} label="text";subprotocol="t140"\r\na=dcsa:${id} fmtp:t140 cps=60\r\n`;
+  });
+};
+window.write = (...words) => channel.send(words.join(" "));
+
+window.start = ({ server, domain, user, password, call, video, relay, text }) => {
   if (video) restrict(video);
   const agent = new JsSIP.UA({
     sockets: [new JsSIP.WebSocketInterface(server)],
@@ -39,6 +68,7 @@ window.start = ({ server, domain, user, password, call, video, relay }) => {
   });
   agent.on("registrationFailed", ({ cause }) => said("registrationFailed", { cause }));
   agent.on("newRTCSession", ({ originator, session, request }) => {
+    if (text) offerText(session, text);
     const header = (name) => request.getHeader(name);
     if (originator === "remote") {
       said("invited", { number: header("VRS-Called-Number"), languages: header("VRS-Languages") });

@@ -1,6 +1,6 @@
 // Starts headless Chromium with the page and prints what it reports, a JSON object a line.
-// A line on standard input: "hold", "unhold", "restart", "press KEYS MILLISECONDS" and "hangup" are for the
-// call; anything else or the end of input ends the browser.
+// A line on standard input: "hold", "unhold", "restart", "press KEYS MILLISECONDS", "write TEXT"
+// and "hangup" are for the call; anything else or the end of input ends the browser.
 import { createServer } from "node:http";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -58,7 +58,7 @@ await page.exposeFunction("report", (line) => console.log(line));
 await page.goto(`http://127.0.0.1:${server.address().port}/`);
 await page.evaluate((options) => window.start(options), options);
 const lines = createInterface({ input: process.stdin });
-const actions = { hold: "hold", unhold: "unhold", restart: "restart", press: "press", hangup: "hangUp" };
+const actions = { hold: "hold", unhold: "unhold", restart: "restart", press: "press", write: "write", hangup: "hangUp" };
 lines.on("line", (line) => {
   const [word, ...values] = line.split(" ");
   if (!actions[word]) return end();

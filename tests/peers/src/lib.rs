@@ -90,6 +90,22 @@ impl Browser {
         Self::signed_in(service, user, password, call, json!({ "video": video }))
     }
 
+    /// The same, with a channel for real-time text in its calls: `open`ed in the association,
+    /// named in the descriptions by the number of its stream, or awaited (`wait`).
+    ///
+    /// # Panics
+    /// As [`Browser::start`].
+    #[must_use]
+    pub fn writing(
+        service: &Service,
+        user: &str,
+        password: &str,
+        call: Option<&str>,
+        text: Option<&str>,
+    ) -> Self {
+        Self::signed_in(service, user, password, call, json!({ "text": text }))
+    }
+
     /// The same with a browser that may use nothing but the TURN server it is told when it
     /// registers.
     ///
@@ -97,17 +113,17 @@ impl Browser {
     /// As [`Browser::start`].
     #[must_use]
     pub fn start_relayed(service: &Service, user: &str, password: &str, call: &str) -> Self {
-        let limits = json!({ "relay": true });
-        Self::signed_in(service, user, password, Some(call), limits)
+        let special = json!({ "relay": true });
+        Self::signed_in(service, user, password, Some(call), special)
     }
 
-    /// `limits`: what the browser may not do otherwise, as the page takes it.
+    /// `special`: how it is otherwise than others, as the page takes it.
     fn signed_in(
         service: &Service,
         user: &str,
         password: &str,
         call: Option<&str>,
-        mut limits: Value,
+        mut special: Value,
     ) -> Self {
         let mut options = json!({
             "server": format!("wss://{}/sip", service.secure()),
@@ -117,8 +133,8 @@ impl Browser {
             "call": call,
             "chromium": chromium(),
         });
-        if let (Some(options), Some(limits)) = (options.as_object_mut(), limits.as_object_mut()) {
-            options.append(limits);
+        if let (Some(options), Some(special)) = (options.as_object_mut(), special.as_object_mut()) {
+            options.append(special);
         }
         Self::open(&options)
     }
@@ -179,6 +195,16 @@ impl Browser {
     /// Presses telephone keys, each for so long.
     pub fn press(&mut self, keys: &str, held_ms: u32) {
         self.program.say(&format!("press {keys} {held_ms}"));
+    }
+
+    /// Writes on the channel for real-time text.
+    pub fn write(&mut self, text: &str) {
+        self.program.say(&format!("write {text}"));
+    }
+
+    /// Waits until all that was read from it is `text`.
+    pub fn read(&self, text: &str) {
+        self.event_where("text", |event| event["read"] == text);
     }
 
     /// Ends the call from the page.

@@ -1,7 +1,7 @@
 //! An ordinary browser with an ordinary SIP library is enough to call and to interpret.
 
 use serde_json::Value;
-use vrs_client::Command;
+use vrs_client::{Command, Event};
 use vrs_domain::SessionState;
 use vrs_e2e::{NUMBER, Party, Service, ServiceBuilder};
 use vrs_peers::Browser;
@@ -162,5 +162,67 @@ fn r43_keys_that_chromium_presses_arrive_at_the_telephone_however_long_they_are_
     caller.send(Command::HangUp);
     browser.event("ended");
     assert_eq!(service.telephone_report()["digits"], "1905*#880");
+    service.stop_and_verify();
+}
+
+/// The two of a call write to each other: one in a browser, one in our app.
+fn converse(browser: &mut Browser, app: &mut Party) {
+    browser.event("textOpen");
+    for sign in "hola á".chars() {
+        app.send(Command::SendText(sign.to_string()));
+    }
+    browser.read("hola á");
+    browser.write("and the browser's words: ¿qué?");
+    let mut text = String::new();
+    app.wait("the browser's text", |event| {
+        if let Event::TextReceived(more) = event {
+            text.push_str(more);
+        }
+        (text == "and the browser's words: ¿qué?").then_some(())
+    });
+    app.send(Command::SendText("\u{8}!".into()));
+    browser.read("hola á\u{8}!");
+}
+
+#[test]
+fn r40_a_caller_in_chromium_and_our_interpreter_read_each_other() {
+    let mut service = service();
+    service.add_account("caller", "+15550100002", PASSWORD, &["--digest", "md5"]);
+    let mut interpreter: Party = service.interpreter();
+    // Opened in the association, and named in the descriptions.
+    for text in ["open", "4"] {
+        let number = Some(NUMBER);
+        let user = "+15550100002";
+        let mut browser = Browser::writing(&service, user, PASSWORD, number, Some(text));
+        browser.event("registered");
+        interpreter.invited();
+        interpreter.send(Command::Answer);
+        browser.event("confirmed");
+        interpreter.state(SessionState::RelayActive);
+        converse(&mut browser, &mut interpreter);
+        browser.hang_up();
+        interpreter.ended();
+    }
+    service.stop_and_verify();
+}
+
+#[test]
+fn r40_an_interpreter_in_chromium_and_our_caller_read_each_other() {
+    let mut service = service();
+    service.add_account(
+        "interpreter",
+        "3456",
+        PASSWORD,
+        &["--languages", "ase/en", "--digest", "md5"],
+    );
+    let mut browser = Browser::writing(&service, "3456", PASSWORD, None, Some("wait"));
+    browser.event("registered");
+    let mut caller = service.caller();
+    caller.call(NUMBER);
+    caller.state(SessionState::RelayActive);
+    converse(&mut browser, &mut caller);
+    caller.send(Command::HangUp);
+    browser.event("ended");
+    service.telephone_report();
     service.stop_and_verify();
 }

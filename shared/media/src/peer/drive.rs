@@ -138,7 +138,11 @@ impl Peer {
             .streams
             .iter_mut()
             .find(|stream| stream.kind == MediaKind::Text);
-        let taken = stream.is_some_and(|stream| stream.sender.type_text(text));
+        let taken = match (stream, &mut self.channels) {
+            (Some(stream), _) => stream.sender.type_text(text),
+            (None, Some(channels)) => channels.type_text(text),
+            (None, None) => false,
+        };
         if taken {
             self.advance(now);
         }
@@ -430,6 +434,7 @@ impl Peer {
                 dtls.start(now);
             }
         }
+        self.drive_channels(now);
         self.flush();
         self.announce(now);
         for stream in &mut self.streams {

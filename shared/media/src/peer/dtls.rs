@@ -1,6 +1,7 @@
 //! DTLS of one transport: rtc-dtls's endpoint with exactly one association, the check of the
 //! peer's certificate against its announced fingerprint, and the keys for SRTP (RFC 5764).
 
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ use rtc_shared::error::Error;
 use rtc_srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
 use rtc_srtp::protection_profile::ProtectionProfile;
 
+use super::allowance::Allowance;
 use super::hello::{Hello, Look};
 use crate::certificate::{Certificate, Fingerprint, is_announced};
 use crate::error::MediaError;
@@ -27,8 +29,14 @@ const FLIGHT_INTERVAL: Duration = Duration::from_secs(1);
 /// The handshake must be done within this time from its first datagram.
 const HANDSHAKE_LIMIT: Duration = vrs_domain::limit::HANDSHAKE_TIMEOUT;
 /// Most bytes of DTLS taken from the peer in the life of a transport (A35): a handshake needs
-/// three to ten thousand, and nothing but alerts comes after it.
+/// three to ten thousand, and nothing but alerts comes after it, unless there are data channels.
 const BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of data channels at once, and each second after that. People type thirty characters
+/// a second at most; this is for what they paste.
+const DATA_BURST_BYTES: u64 = 64 * 1024;
+const DATA_BYTES_PER_SECOND: u64 = 16 * 1024;
+/// Records of data channels that wait to be taken: one datagram has no more.
+const DATA_WAITING_MAX: usize = 64;
 
 /// Datagrams that may wait for the rest of a hello.
 const HELD_MAX: usize = 8;
@@ -78,6 +86,9 @@ pub(super) struct Dtls {
     announced: Vec<Fingerprint>,
     deadline: Option<Instant>,
     bytes_left: usize,
+    /// There are data channels, and what came for them.
+    data_allowance: Option<Allowance>,
+    data: VecDeque<BytesMut>,
     cipher_suite: Option<String>,
     /// Datagrams that meant nothing to the handshake.
     pub(super) refused: u64,
@@ -172,6 +183,8 @@ impl Dtls {
             announced,
             deadline: None,
             bytes_left: BYTES_MAX,
+            data_allowance: None,
+            data: VecDeque::new(),
             cipher_suite: None,
             refused: 0,
         })
@@ -209,11 +222,10 @@ impl Dtls {
             DtlsState::Idle | DtlsState::Handshaking | DtlsState::Done => false,
             DtlsState::Closed | DtlsState::Failed(_) => true,
         };
-        if over || bytes.len() > self.bytes_left {
+        if over || !self.takes(now, bytes.len()) {
             self.refused += 1;
             return None;
         }
-        self.bytes_left -= bytes.len();
         if self.state == DtlsState::Idle && !self.client {
             self.start(now); // the peer found its path before we found ours
         }
@@ -222,6 +234,35 @@ impl Dtls {
             keys = self.read(now, bytes).or(keys);
         }
         keys
+    }
+
+    fn takes(&mut self, now: Instant, bytes: usize) -> bool {
+        if self.state == DtlsState::Done
+            && let Some(allowance) = &mut self.data_allowance
+        {
+            return allowance.take(now, bytes);
+        }
+        let left = self.bytes_left.checked_sub(bytes);
+        self.bytes_left = left.unwrap_or(self.bytes_left);
+        left.is_some()
+    }
+
+    /// There are data channels on this transport. Says whether we are the client.
+    pub(super) fn carry_data(&mut self) -> bool {
+        self.data_allowance = Some(Allowance::new(DATA_BURST_BYTES, DATA_BYTES_PER_SECOND));
+        self.client
+    }
+
+    /// The next packet that came for the data channels.
+    pub(super) fn take_data(&mut self) -> Option<BytesMut> {
+        self.data.pop_front()
+    }
+
+    /// Sends a packet of the data channels; it is lost unless the handshake is done.
+    pub(super) fn send(&mut self, now: Instant, packet: &[u8]) {
+        if self.endpoint.write(now, PEER, packet).is_err() {
+            self.refused += 1;
+        }
     }
 
     /// What the endpoint may be given now. Everything waits for the hello, and of a client that
@@ -270,7 +311,11 @@ impl Dtls {
                 EndpointEvent::PeerClosed if self.client => {
                     self.state = DtlsState::Failed("the peer ended the DTLS handshake");
                 }
-                // Data channels are not ours.
+                EndpointEvent::ApplicationData(packet)
+                    if self.data_allowance.is_some() && self.data.len() < DATA_WAITING_MAX =>
+                {
+                    self.data.push_back(packet);
+                }
                 EndpointEvent::ApplicationData(_) | EndpointEvent::PeerClosed | _ => {}
             }
         }

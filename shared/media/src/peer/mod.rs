@@ -1,7 +1,8 @@
 //! One WebRTC connection: offer or answer in, datagrams in and out, frames or packets out.
 //!
 //! What it is: the composition of ICE (rtc-ice), DTLS 1.2 (rtc-dtls), SRTP (rtc-srtp) and RTCP
-//! (rtc-rtcp) under our own SDP, so that sound, picture and real-time text share one bundle. The
+//! (rtc-rtcp) under our own SDP, so that sound, picture and real-time text share one bundle; for
+//! peers that know no `m=text`, text is on a data channel (sctp-proto, [`channel`]). The
 //! same machine serves the relay ([`Receive::Packets`]: forwards packets as they come) and the
 //! apps ([`Receive::Frames`]: whole pictures in order).
 //! What it is not: it opens no socket, reads no clock and knows no SIP. Names, passwords, SSRCs
@@ -14,7 +15,10 @@
 //! decrypted are counted and change nothing (A37).
 //! Start reading at [`Peer`].
 
+mod allowance;
+mod channel;
 mod config;
+mod dcep;
 mod drive;
 mod dtls;
 mod hello;
@@ -24,6 +28,7 @@ mod ice;
 mod receive;
 mod reoffer;
 mod restart;
+mod sctp;
 mod send;
 mod stats;
 
@@ -46,6 +51,7 @@ use crate::srtp::Srtp;
 pub use config::{Lent, PeerConfig, Receive, stun_ufrag};
 pub use stats::{KindStats, PeerStats};
 
+use channel::Channels;
 use config::Secrets;
 use dtls::Dtls;
 use ice::Ice;
@@ -248,6 +254,8 @@ pub struct Peer {
     transports: Vec<Transport>,
     streams: Vec<Stream>,
     finder: Finder,
+    /// Text of a peer that knows no `m=text`.
+    channels: Option<Channels>,
     negotiated: Negotiated,
     offered: Option<Vec<MediaKind>>,
     /// We have put the call on hold.
@@ -318,7 +326,7 @@ impl Peer {
             let client = remote.setup == Setup::Passive;
             peer.start_transport(now, index, remote, remote.ice_lite, client)?;
         }
-        peer.agree(now, accepted.negotiated);
+        peer.agree(now, accepted.negotiated, false);
         peer.remote = accepted.transports;
         peer.advance(now);
         Ok((peer, answer))
@@ -342,7 +350,7 @@ impl Peer {
         let client = remote.setup == Setup::Passive;
         self.start_transport(now, 0, &remote, true, client)?;
         self.offered = None;
-        self.agree(now, negotiated);
+        self.agree(now, negotiated, true);
         // From now on our role in the handshake is settled (RFC 8842 section 5.5).
         for local in &mut self.local {
             local.setup = policy::answer_setup(remote.setup);
@@ -367,6 +375,7 @@ impl Peer {
             transports: Vec::new(),
             streams: Vec::new(),
             finder: Finder::default(),
+            channels: None,
             negotiated: Negotiated::default(),
             offered: None,
             held: false,
@@ -425,7 +434,7 @@ impl Peer {
         Ok(())
     }
 
-    fn agree(&mut self, now: Instant, negotiated: Negotiated) {
+    fn agree(&mut self, now: Instant, negotiated: Negotiated, offerer: bool) {
         let kinds = negotiated.media.iter().map(|media| media.kind);
         self.finder = Finder::new(kinds);
         for media in &negotiated.media {
@@ -437,6 +446,11 @@ impl Peer {
                 receiver: StreamReceiver::new(media, self.config.receive),
             });
         }
+        self.channels = negotiated.channel.as_ref().and_then(|terms| {
+            let dtls = self.transports.get_mut(terms.transport)?.dtls.as_mut()?;
+            let client = dtls.carry_data();
+            Some(Channels::new(now, terms, offerer, client))
+        });
         self.negotiated = negotiated;
     }
 
@@ -523,6 +537,7 @@ impl Peer {
             note(transport.ice_timeout());
             note(transport.dtls.as_ref().and_then(Dtls::poll_timeout));
         }
+        note(self.channels.as_ref().and_then(Channels::poll_timeout));
         for stream in &self.streams {
             note(stream.receiver.poll_timeout());
             note(stream.receiver.feedback_timeout().filter(|_| ready));

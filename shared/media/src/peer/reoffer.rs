@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use super::Peer;
 use crate::error::{MediaError, Refusal};
-use crate::sdp::policy;
 use crate::sdp::{Direction, MediaDescription, Negotiated, NegotiatedMedia, SessionDescription};
+use crate::sdp::{channel, policy};
 
 impl Peer {
     /// Answers a further offer of the peer (a re-INVITE): a refresh of the session, hold and its
@@ -49,6 +49,8 @@ impl Peer {
             };
         }
         self.renew_for(now, &accepted.transports)?;
+        let offered = accepted.negotiated.channel.take();
+        accepted.negotiated.channel = offered.and_then(|new| new.continuing(&self.negotiated));
         self.version += 1;
         let answer = policy::write_answer(&self.description(), &offer, &accepted).to_string();
         self.description.clone_from(&answer);
@@ -125,6 +127,10 @@ impl Peer {
             stream.receiver.set_direction(media.direction);
             stream.receiver.set_keys(&media.keys);
         }
+        if let Some(channels) = &mut self.channels {
+            let agreed = negotiated.channel.as_ref().filter(|_| !self.held);
+            channels.set_direction(agreed.map_or(Direction::Inactive, |agreed| agreed.direction()));
+        }
         self.negotiated = negotiated;
         self.advance(now);
     }
@@ -142,6 +148,8 @@ fn set_direction(media: &mut MediaDescription, direction: Direction) {
     for (name, value) in &mut media.attributes.0 {
         if directions.iter().any(|known| known.name() == name) {
             direction.name().clone_into(name);
+        } else if name == "dcsa" {
+            channel::set_direction(value, direction);
         } else if name == "setup" {
             *value = Some(policy::Setup::ActPass.name().to_owned());
         }

@@ -259,9 +259,12 @@ impl Peer {
         offer.origin.version = self.version;
         let local = self.description();
         offer.origin.address = local.candidates.first().map(|first| first.address.ip());
-        for agreed in &self.negotiated.media {
-            if let Some(media) = offer.media.get_mut(agreed.line) {
-                policy::renew_transport(media, &local, agreed.transport);
+        for (line, media) in offer.media.iter_mut().enumerate() {
+            let mut agreed = self.negotiated.media.iter();
+            // What was not agreed is in the bundle of the others.
+            let agreed = agreed.find(|agreed| agreed.line == line);
+            if !media.is_rejected() {
+                policy::renew_transport(media, &local, agreed.map_or(0, |it| it.transport));
             }
         }
         self.description = offer.to_string();

@@ -57,7 +57,7 @@ pub struct PeerStats {
     pub audio: KindStats,
     /// Picture.
     pub video: KindStats,
-    /// Real-time text.
+    /// Real-time text; of a data channel, its messages.
     pub text: KindStats,
     /// Round trip time, in milliseconds: from the peer's last report, else from ICE.
     pub rtt_ms: Option<f32>,
@@ -137,6 +137,9 @@ impl Peer {
             };
             stream.sender.count(counters);
             stream.receiver.count(counters);
+        }
+        if let Some(channels) = &self.channels {
+            channels.count(&mut stats.text);
         }
         stats
     }

@@ -3,7 +3,7 @@
 use crate::extension::ExtensionIds;
 use crate::rtp::MediaKind;
 
-use super::{Codec, Direction};
+use super::{Codec, Direction, NegotiatedChannel};
 
 /// RTCP feedback both sides can do (RFC 4585, RFC 5104).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,6 +74,8 @@ pub struct NegotiatedMedia {
 pub struct Negotiated {
     /// At most one of each kind, in the order of the m-lines.
     pub media: Vec<NegotiatedMedia>,
+    /// Data channels for text, where there is no `m=text`.
+    pub channel: Option<NegotiatedChannel>,
 }
 
 impl Negotiated {

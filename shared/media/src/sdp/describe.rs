@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::SessionDescription;
+use super::channel;
 use super::codec::Formats;
 use super::policy::{AcceptedOffer, Local, Setup};
 use super::{Attributes, Codec, Direction, Feedback, MediaDescription, Origin};
@@ -16,15 +17,18 @@ const PROTOCOL: &str = "UDP/TLS/RTP/SAVPF";
 /// Constrained baseline with the highest level, which the limits bring down.
 const OFFERED_PROFILE: &str = "42e0ff";
 
-/// Writes an offer of these kinds in one bundle; text is put last.
+/// Writes an offer of these kinds in one bundle; text is put last, in both of its
+/// forms.
 #[must_use]
 pub fn write_offer(local: &Local, kinds: &[MediaKind]) -> SessionDescription {
     let mut session = new_session(local);
-    let mids: Vec<String> = (0..kinds.len()).map(|n| n.to_string()).collect();
+    let has_text = kinds.contains(&MediaKind::Text);
+    let lines = kinds.len() + usize::from(has_text);
+    let mids: Vec<String> = (0..lines).map(|n| n.to_string()).collect();
     session
         .attributes
         .push("group", format!("BUNDLE {}", mids.join(" ")));
-    for (mid, kind) in mids.into_iter().zip(kinds) {
+    for (mid, kind) in mids.iter().cloned().zip(kinds) {
         let feedback = Feedback {
             nack: true,
             pli: true,
@@ -50,6 +54,9 @@ pub fn write_offer(local: &Local, kinds: &[MediaKind]) -> SessionDescription {
         };
         session.media.push(write_line(local, line));
     }
+    if let Some(mid) = mids.get(kinds.len()) {
+        session.media.push(channel::write_offer(local, mid));
+    }
     session
 }
 
@@ -71,7 +78,10 @@ pub fn write_answer(
     };
     let is_taken = |mid: &&str| {
         let media = &accepted.negotiated.media;
-        media.iter().any(|media| media.mid.as_deref() == Some(*mid))
+        let channel = accepted.negotiated.channel.iter();
+        let channel = channel.filter_map(|channel| channel.mid.as_deref());
+        let media = media.iter().filter_map(|media| media.mid.as_deref());
+        media.chain(channel).any(|taken| taken == *mid)
     };
     for bundle in offer.bundles() {
         let taken: Vec<&str> = bundle.into_iter().filter(is_taken).collect();
@@ -81,7 +91,12 @@ pub fn write_answer(
                 .push("group", format!("BUNDLE {}", taken.join(" ")));
         }
     }
+    let channel = accepted.negotiated.channel.as_ref();
     for (number, media) in offer.media.iter().enumerate() {
+        if let Some(channel) = channel.filter(|channel| channel.line == number) {
+            session.media.push(channel::write_answer(local, channel));
+            continue;
+        }
         let Some(agreed) = agreed(number) else {
             session.media.push(rejected(media));
             continue;
@@ -134,7 +149,7 @@ pub fn renew_transport(media: &mut MediaDescription, local: &Local, transport: u
 }
 
 /// Gives the address for those who read no candidates.
-fn write_candidates(attributes: &mut Attributes, local: &Local) -> Option<SocketAddr> {
+pub(super) fn write_candidates(attributes: &mut Attributes, local: &Local) -> Option<SocketAddr> {
     for candidate in &local.candidates {
         attributes.push("candidate", candidate.to_value());
     }

@@ -9,6 +9,7 @@
 mod agreed;
 mod allowed;
 mod candidate;
+pub(crate) mod channel;
 mod codec;
 mod describe;
 mod parse;
@@ -22,6 +23,7 @@ use std::net::IpAddr;
 pub use agreed::{Feedback, KeyFormat, Negotiated, NegotiatedMedia};
 pub use allowed::{Allowed, Codec, H264Limits};
 pub use candidate::{Candidate, CandidateKind};
+pub use channel::{NegotiatedChannel, TextChannel};
 pub use parse::SdpError;
 
 /// A whole session description.
@@ -174,10 +176,13 @@ impl SessionDescription {
     }
 
     /// Whether the writer wants nothing sent to it (RFC 3264 section 8.4): every line says so, by
-    /// its direction or in the old way by the address 0.0.0.0.
+    /// its direction or in the old way by the address 0.0.0.0. Lines of data channels say nothing
+    /// about it (RFC 8865 section 4.2.3).
     #[must_use]
     pub fn is_hold(&self) -> bool {
-        let mut taken = self.media.iter().filter(|media| !media.is_rejected());
+        let is_media =
+            |media: &&MediaDescription| !media.is_rejected() && !channel::is_channel(media);
+        let mut taken = self.media.iter().filter(is_media);
         let deaf = |media: &MediaDescription| {
             let address = media.connection.or(self.connection);
             let nowhere = address.is_some_and(|ip| ip.is_unspecified());

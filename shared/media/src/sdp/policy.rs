@@ -4,11 +4,14 @@
 //! Peers that know no BUNDLE get one transport per m-line. Peers without rtcp-mux, ICE or
 //! DTLS-SRTP are refused with the reason, and so is who offers sound or picture in formats that
 //! are not allowed: a description is taken whole or not at all, but for text, a second camera and
-//! what is neither, which are rejected in their place. Text comes last, because browsers reject it.
+//! what is neither, which are rejected in their place. Text comes last, because browsers reject it;
+//! behind it comes the data channel that they take instead ([`super::channel`]). Text has one line
+//! per peer.
 
 use crate::error::{MediaError, Refusal};
 use crate::rtp::MediaKind;
 
+use super::channel;
 use super::codec::{
     Chosen, Formats, Side, agreed_keys, choose, extensions, feedback, kind_of, remote_ssrcs,
 };
@@ -87,6 +90,12 @@ pub fn accept_offer(
         return Err(MediaError::NotAcceptable(Refusal::NothingInCommon));
     }
     check_numbers(&negotiated)?;
+    if willing.contains(&MediaKind::Text)
+        && let Some(line) = offer.media.iter().position(channel::is_channel)
+    {
+        let known = |media: &_| transports.known(offer, media);
+        negotiated.channel = channel::accept(offer, line, known, &negotiated);
+    }
     Ok(AcceptedOffer {
         negotiated,
         transports: transports.found,
@@ -150,14 +159,23 @@ pub fn accept_answer(
 ) -> Result<(Negotiated, RemoteTransport), MediaError> {
     let refuse = |refusal| Err(MediaError::NotAcceptable(refusal));
     // An answer must name every m-line (RFC 3264 section 6); some leave unknown kinds out at the
-    // end, which is why text is last.
-    if answer.media.len() > offered.len() {
+    // end, which is why text is last, and its other form, the data channel, behind it. Those that
+    // know that one may leave text out before it.
+    let mid = offered.len().to_string();
+    let is_ours =
+        |media: &MediaDescription| channel::is_channel(media) && media.mid() == Some(mid.as_str());
+    let channel_line = answer.media.iter().position(is_ours);
+    let has_channel = offered.contains(&MediaKind::Text);
+    if answer.media.len() > offered.len() + usize::from(has_channel) {
         return refuse(Refusal::AnswerMismatch);
     }
     rules::check(answer).map_err(MediaError::NotAcceptable)?;
     let mut negotiated = Negotiated::default();
     let mut transports = Transports::default();
     for (line, (media, kind)) in answer.media.iter().zip(offered).enumerate() {
+        if channel_line == Some(line) {
+            break;
+        }
         if media.media != kind.name() {
             return refuse(Refusal::AnswerMismatch);
         }
@@ -182,6 +200,14 @@ pub fn accept_answer(
             keys,
             ..of_offer(answer, (line, media), chosen, transport)
         });
+    }
+    let further = answer.media.get(offered.len());
+    if further.is_some_and(|line| !channel::is_channel(line)) {
+        return refuse(Refusal::AnswerMismatch);
+    }
+    if let Some(line) = channel_line.filter(|_| has_channel) {
+        let known = |media: &_| transports.known(answer, media);
+        negotiated.channel = channel::accept(answer, line, known, &negotiated);
     }
     let mut found = transports.found.into_iter();
     match (found.next(), found.next()) {

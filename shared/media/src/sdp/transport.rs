@@ -166,6 +166,18 @@ pub(super) struct Transports {
 }
 
 impl Transports {
+    /// The transport of an m-line in a bundle that has one.
+    pub(super) fn known(
+        &self,
+        session: &SessionDescription,
+        media: &MediaDescription,
+    ) -> Option<usize> {
+        let mid = media.mid()?;
+        let bundles = session.bundles();
+        let group = bundles.iter().position(|bundle| bundle.contains(&mid))?;
+        self.groups.iter().position(|known| *known == Some(group))
+    }
+
     pub(super) fn of_line(
         &mut self,
         session: &SessionDescription,

@@ -1,14 +1,19 @@
 //! Real-time text: T.140 characters over RTP (RFC 4103) with redundancy (RFC 2198).
 //!
 //! What it is: a sender that gathers characters for 300 ms and repeats each block in the next two
-//! packets, and a receiver that puts them in order, once each, with U+FFFD where some are lost.
+//! packets, and a receiver that puts them in order, once each, with U+FFFD where some are lost;
+//! and a sender for reliable data channels (RFC 8865), which need neither.
 //! What it is not: an editor; backspace (U+0008) and line separators pass as they are.
 //! Start reading at [`Sender`].
 
+mod channel;
+mod rate;
 mod receiver;
 mod red;
 mod sender;
 
+pub use channel::ChannelSender;
+pub(crate) use channel::readable;
 pub use receiver::Receiver;
 pub use red::{RedBlocks, parse_red, write_red};
 pub use sender::{Sender, TextPacket};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::red::parse_red;
-use super::{BYTE_ORDER_MARK, MISSING_TEXT};
+use super::{MISSING_TEXT, readable};
 
 /// How long a gap that redundancy cannot fill may still be filled by late packets.
 const REORDER_WAIT: Duration = Duration::from_millis(700);
@@ -107,14 +107,6 @@ impl Receiver {
         }
         *next != before
     }
-}
-
-/// Byte order marks carry nothing; bytes that are not UTF-8 are shown as lost.
-fn readable(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .filter(|c| *c != BYTE_ORDER_MARK)
-        .collect()
 }
 
 #[cfg(test)]

@@ -75,19 +75,32 @@ fn r44_a_browsers_offer_is_answered_with_its_own_payload_types() {
 }
 
 #[test]
-fn a_data_channel_and_a_second_camera_are_rejected_in_their_place() {
+fn r40_a_data_channel_is_taken_for_text_and_a_second_camera_is_rejected_in_its_place() {
     let second = CHROMIUM[CHROMIUM.find("m=video").unwrap()..].replace("a=mid:1", "a=mid:2");
     let offer = format!(
         "{}{second}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\n\
-         a=mid:3\r\na=sctp-port:5000\r\n",
+         a=mid:3\r\na=sctp-port:5000\r\na=max-message-size:262144\r\n",
         CHROMIUM.replace("a=group:BUNDLE 0 1", "a=group:BUNDLE 0 1 2 3")
     );
-    let (_, answer) = answer(&offer).unwrap();
+    let (peer, answer) = answer(&offer).unwrap();
     let ports: Vec<u16> = answer.media.iter().map(|media| media.port).collect();
-    assert_eq!(ports, [5000, 5000, 0, 0]);
-    assert_eq!(answer.bundles(), [["0", "1"]]);
-    assert_eq!(answer.media[3].protocol, "UDP/DTLS/SCTP");
-    assert_eq!(answer.media[3].formats, ["webrtc-datachannel"]);
+    assert_eq!(ports, [5000, 5000, 0, 5000]);
+    assert_eq!(answer.bundles(), [["0", "1", "3"]]);
+    let line = &answer.media[3];
+    assert_eq!(line.protocol, "UDP/DTLS/SCTP");
+    assert_eq!(line.formats, ["webrtc-datachannel"]);
+    assert_eq!(line.attributes.get("sctp-port"), Some("5000"));
+    assert_eq!(line.attributes.get("max-message-size"), Some("4096"));
+    assert_eq!(line.attributes.get("setup"), Some("passive"));
+    assert!(!line.attributes.has("dcmap"), "nobody named a channel");
+    let channel = peer.negotiated().channel.as_ref().unwrap();
+    assert_eq!(channel.agreed, None);
+    assert_eq!(channel.message_bytes_max, 262_144);
+    // A line that is not of WebRTC is none of ours.
+    let further = offer.replace("webrtc-datachannel", "another");
+    let net = Network::new(1);
+    let (peer, _) = Peer::answerer(config(BOB, 7), net.now, &further).unwrap();
+    assert_eq!(peer.negotiated().channel, None);
 }
 
 #[test]
@@ -134,7 +147,7 @@ fn r43_a_rejected_text_line_survives() {
         Peer::answerer(config, net.now, &offer).unwrap()
     };
     let parsed = SessionDescription::parse(&answer).unwrap();
-    assert_eq!(parsed.media.len(), 3);
+    assert_eq!(parsed.media.len(), 4);
     assert_eq!(
         (parsed.media[2].media.as_str(), parsed.media[2].port),
         ("text", 0)
@@ -163,8 +176,8 @@ fn our_offer_puts_text_last_and_names_our_codecs_and_feedback() {
         .iter()
         .map(|media| media.media.as_str())
         .collect();
-    assert_eq!(kinds, ["audio", "video", "text"]);
-    assert_eq!(parsed.bundles(), [["0", "1", "2"]]);
+    assert_eq!(kinds, ["audio", "video", "text", "application"]);
+    assert_eq!(parsed.bundles(), [["0", "1", "2", "3"]]);
     for needed in [
         "a=rtpmap:111 opus/48000/2\r\n",
         "a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n",
@@ -172,6 +185,7 @@ fn our_offer_puts_text_last_and_names_our_codecs_and_feedback() {
         " UDP/TLS/RTP/SAVPF 99 98\r\n",
         "a=rtpmap:98 t140/1000\r\n",
         "a=fmtp:99 98/98/98\r\n",
+        "a=dcmap:1 subprotocol=\"t140\"\r\na=dcsa:1 fmtp:t140 cps=30\r\n",
         "a=setup:actpass\r\n",
         "a=end-of-candidates\r\n",
     ] {
@@ -200,6 +214,7 @@ fn a_peer_without_bundles_gets_a_transport_per_line() {
             PeerConfig::new(vec![address(local)], certificate.clone(), [index as u8; 32]);
         config.media = vec![kind];
         let (peer, offer) = Peer::offerer(config, net.now).unwrap();
+        let (offer, _) = offer.split_once("m=application").unwrap_or((&offer, ""));
         let media = &offer[offer.find("m=").unwrap()..];
         lines += &media.replace("a=mid:0\r\n", "");
         phone.push(peer);

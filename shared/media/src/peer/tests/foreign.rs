@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use str0m::change::{SdpAnswer, SdpOffer};
+use str0m::channel::{ChannelConfig, ChannelId};
 use str0m::format::Codec;
 use str0m::media::{Direction, KeyframeRequestKind, MediaTime, Mid};
 use str0m::net::{Protocol, Receive as Datagram};
@@ -20,6 +21,8 @@ struct Foreign {
     received: Vec<(Codec, Vec<u8>)>,
     keyframe_requests: usize,
     mids: Vec<Mid>,
+    channels: Vec<ChannelId>,
+    read: String,
     heard: Heard,
 }
 
@@ -39,6 +42,11 @@ fn str0m(now: Instant) -> Rtc {
 impl Foreign {
     /// str0m offers sound and picture; ours answers.
     fn offers(seed: u64) -> Self {
+        Self::offers_with(seed, None)
+    }
+
+    /// The same, and a channel for text.
+    fn offers_with(seed: u64, channel: Option<ChannelConfig>) -> Self {
         let net = Network::new(seed);
         let mut rtc = str0m(net.now);
         let mut api = rtc.sdp_api();
@@ -56,6 +64,9 @@ impl Foreign {
             None,
             None,
         );
+        if let Some(channel) = channel {
+            api.add_channel_with_config(channel);
+        }
         let (offer, pending) = api.apply().unwrap();
         let (ours, answer) =
             Peer::answerer(config(BOB, 3), net.now, &offer.to_sdp_string()).unwrap();
@@ -81,6 +92,8 @@ impl Foreign {
             rtc,
             ours,
             mids,
+            channels: Vec::new(),
+            read: String::new(),
             connected: false,
             received: Vec::new(),
             keyframe_requests: 0,
@@ -111,6 +124,7 @@ impl Foreign {
                 PeerOutput::Event(PeerEvent::KeyframeRequested) => {
                     self.heard.keyframe_requests += 1;
                 }
+                PeerOutput::Event(PeerEvent::Text(text)) => self.heard.text.push_str(&text),
                 PeerOutput::Event(PeerEvent::Failed(reason)) => panic!("failed: {reason}"),
                 PeerOutput::Event(_) => {}
             }
@@ -131,6 +145,10 @@ impl Foreign {
                             .push((data.params.spec().codec, data.data.to_vec()));
                     }
                     Event::KeyframeRequest(_) => self.keyframe_requests += 1,
+                    Event::ChannelOpen(id, _) => self.channels.push(id),
+                    Event::ChannelData(data) => {
+                        self.read.push_str(std::str::from_utf8(&data.data).unwrap());
+                    }
                     _ => {}
                 },
             }
@@ -344,4 +362,64 @@ fn the_handshake_with_a_foreign_peer_survives_loss() {
         (call.net.loss, call.net.reorder, call.net.repeat) = (10, 10, 5);
         call.connect();
     }
+}
+
+/// Both write, and both read it all, whatever the network loses.
+fn assert_text_flows(call: &mut Foreign) {
+    call.connect();
+    for _ in 0..100 {
+        if !call.channels.is_empty() {
+            break;
+        }
+        call.run(Duration::from_millis(100));
+    }
+    let [channel] = *call.channels else {
+        panic!("one channel: {:?}", call.channels)
+    };
+    (call.net.loss, call.net.reorder) = (10, 10);
+    for n in 0..20 {
+        let now = call.net.now;
+        assert!(call.ours.send_text(now, &format!("{n}\u{1f44b} ")));
+        let theirs = format!("{n}\u{8}\u{2028}");
+        let mut channel = call.rtc.channel(channel).unwrap();
+        assert!(channel.write(false, theirs.as_bytes()).unwrap());
+        call.drain();
+        call.run(Duration::from_millis(400));
+    }
+    call.net.loss = 0;
+    call.run(Duration::from_secs(10));
+    let all = |of: fn(u32) -> String| (0..20).map(of).collect::<String>();
+    assert_eq!(call.read, all(|n| format!("{n}\u{1f44b} ")));
+    assert_eq!(call.heard.text, all(|n| format!("{n}\u{8}\u{2028}")));
+}
+
+#[test]
+fn r40_a_foreign_peer_writes_text_on_a_channel_that_it_opens() {
+    let channel = |protocol: &str| ChannelConfig {
+        label: "any name".into(),
+        protocol: protocol.into(),
+        ..ChannelConfig::default()
+    };
+    assert_text_flows(&mut Foreign::offers_with(20, Some(channel("t140"))));
+    let mut call = Foreign::offers_with(21, Some(channel("chat")));
+    call.connect();
+    call.run(Duration::from_secs(3));
+    let now = call.net.now;
+    call.ours.send_text(now, "for nobody");
+    if let [chat] = *call.channels
+        && let Some(mut channel) = call.rtc.channel(chat)
+    {
+        // Closed already, or about to be.
+        let _taken = channel.write(false, b"no text");
+    }
+    call.run(Duration::from_secs(3));
+    assert_eq!((call.read.as_str(), call.heard.text.as_str()), ("", ""));
+}
+
+#[test]
+fn r40_a_foreign_peer_that_takes_our_line_gets_a_channel_from_us() {
+    let mut call = Foreign::answers(22);
+    let agreed = call.ours.negotiated().channel.as_ref().unwrap();
+    assert_eq!(agreed.agreed, None, "it names no channel");
+    assert_text_flows(&mut call);
 }

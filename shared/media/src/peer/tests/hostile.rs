@@ -315,7 +315,7 @@ fn offers_that_lack_a_needed_part_are_refused_with_the_reason() {
             "{prefix}"
         );
     }
-    let whole = offer().replace("BUNDLE 0 1 2", "BUNDLE");
+    let whole = offer().replace("BUNDLE 0 1 2 3", "BUNDLE");
     assert_eq!(
         refused(&whole[..whole.find("m=").unwrap()]),
         MediaError::NotAcceptable(Refusal::NothingInCommon)

@@ -1,6 +1,7 @@
 //! Promises of the peer, kept in virtual time over an in-memory network.
 
 mod browser;
+mod channel;
 #[allow(clippy::too_many_lines, clippy::wildcard_enum_match_arm)] // foreign enums grow
 mod foreign;
 mod hostile;

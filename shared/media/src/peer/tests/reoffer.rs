@@ -39,10 +39,12 @@ fn a_refresh_changes_the_version_alone_and_media_goes_on() {
         assert_eq!(new.origin.version, old.origin.version + 1);
         let role = if other == 1 { "passive" } else { "active" };
         for (old, new) in old.media.iter().zip(&new.media) {
+            let taken = new.port != 0;
             for name in ["ice-ufrag", "ice-pwd", "fingerprint", "mid", "ssrc"] {
-                assert_eq!(new.attributes.get(name), old.attributes.get(name), "{name}");
+                let kept = old.attributes.get(name).filter(|_| taken || name == "mid");
+                assert_eq!(new.attributes.get(name), kept, "{name}");
             }
-            assert_eq!(new.attributes.get("setup"), Some(role));
+            assert_eq!(new.attributes.get("setup"), taken.then_some(role));
         }
         assert!(pictures_arrive(&mut world, 0) && pictures_arrive(&mut world, 1));
     }
@@ -81,7 +83,7 @@ fn another_transport_certificate_codec_or_kind_is_refused_and_nothing_changes() 
     let ufrag = value("a=ice-ufrag:");
     let fingerprint = value("a=fingerprint:sha-256 ");
     let other_print = format!("00:00:{}", &fingerprint[6..]);
-    let no_text = offer[..offer.find("m=text").unwrap()].replace("BUNDLE 0 1 2", "BUNDLE 0 1");
+    let no_text = offer[..offer.find("m=text").unwrap()].replace("BUNDLE 0 1 2 3", "BUNDLE 0 1");
     for changed in [
         offer.replace(&ufrag, "restarted"),
         offer.replace(&fingerprint, &other_print),
