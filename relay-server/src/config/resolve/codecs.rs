@@ -147,7 +147,7 @@ mod tests {
         for level in LEVELS {
             let read = level_idc(level).unwrap();
             assert!(level.starts_with(&(read / 10).to_string()), "{level}");
-            assert_eq!(read % 10 == 0, !level.contains('.'), "{level}");
+            assert_eq!(read.is_multiple_of(10), !level.contains('.'), "{level}");
         }
         assert_eq!(level_idc("3.0"), Some(30));
         assert_eq!(level_idc("3.1"), Some(h264::LEVEL_IDC));
