@@ -11,6 +11,7 @@
 
 pub mod bridge;
 mod demux;
+mod ear;
 mod forwarder;
 mod line;
 mod lines;

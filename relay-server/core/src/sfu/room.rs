@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use vrs_domain::{Leg, Sensitive};
+use vrs_domain::{Leg, LineReport, Sensitive};
 use vrs_media::{Batch, MediaKind, Peer, PeerEvent, PeerOutput, PeerStats, RtpView};
 
 /// What happened to one peer.
@@ -19,6 +19,8 @@ pub enum PeerNews {
     Disconnected,
     /// It will not work; the text says why.
     Failed(String),
+    /// What the line sounds like now: of a telephone only, and never from a room.
+    Line(LineReport),
 }
 
 /// What the driver must do.
