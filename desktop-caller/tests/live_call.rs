@@ -3,7 +3,7 @@
 use desktop_caller as app;
 use vrs_client::{Command, Event, Role};
 use vrs_domain::{EndReason, SessionState};
-use vrs_e2e::{CALLER, CALLER_PASSWORD, Service};
+use vrs_e2e::{CALLER, CALLER_PASSWORD, Service, ServiceBuilder};
 
 #[path = "../../shared/ui/glue/live.rs"]
 mod live;
@@ -58,4 +58,21 @@ fn a_call_without_any_interpreter_ends_with_a_sentence() {
     caller.press("Call");
     caller.wait_containing("interpreter");
     caller.wait("Call again");
+}
+
+#[test]
+fn a_busy_tone_before_the_answer_is_read_in_the_callers_window() {
+    let busy = ["--behaviour", "no-answer", "--early", "busy"];
+    let mut service = ServiceBuilder::default().telephone(&busy).start();
+    let mut interpreter = service.interpreter();
+    let mut caller: Live<app::Model> = Live::start(&service, Role::Caller, 660.0);
+    caller.sign_in(&service, "Your number", CALLER, CALLER_PASSWORD);
+    caller.fill("Number to call", "5550100199");
+    caller.press("Call");
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    caller.wait("Busy tone: the line is busy.");
+    caller.press("Hang up");
+    interpreter.ended();
+    service.stop_and_verify();
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use relay_core::clock::Now;
 use relay_core::queue::{Match, QueueRules};
 use relay_core::session::{Input, Rules, Session, State};
+use relay_core::sfu::PeerNews;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -255,6 +256,10 @@ async fn mend(journal: Arc<Journal>, stop: CancellationToken) {
 /// Brings news of legs to their sessions.
 async fn hand_out(mut news: mpsc::Receiver<MediaNews>, directory: Directory) {
     while let Some(MediaNews { session, leg, news }) = news.recv().await {
-        directory.tell(session, Message::Media { leg, news });
+        if let PeerNews::Line(_) = &news {
+            directory.mention(session, Message::Media { leg, news });
+        } else {
+            directory.tell(session, Message::Media { leg, news });
+        }
     }
 }

@@ -56,6 +56,7 @@ fn strip(kit: &Kit, model: &Model) -> Strip {
             name: kit.t("signed-in"),
             value,
             clock: false,
+            spare: false,
         });
     }
     resting_strip(kit, model.desk.link, model.desk.account.is_some(), ready)

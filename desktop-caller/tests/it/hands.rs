@@ -1,14 +1,19 @@
 //! What a caller does, by the names of the controls and by keys alone.
 
-use crate::rig::{CONTRAST, DARK_ES, ES_200, LIGHT, SOMEBODY};
+use crate::rig::{CONTRAST, DARK_ES, ES_200, LIGHT, Rig, SOMEBODY};
 use crate::script::{
     ADDRESS_EN, ANOTHER, ME, end_busy, fill_in_address, incoming, located, now_it_is, parked,
     reach_and_press, ringing, signed_in, signed_out, talking, waiting, waiting_call,
 };
+use desktop_caller::Model;
 use egui::Key;
+use egui::accesskit::Role;
 use egui_kittest::kittest::{By, NodeT, Queryable};
 use vrs_client::{CallEnd, Command, Event, SignInProblem};
-use vrs_domain::{CallKind, CivicLocation, EndReason, Leg, LocationRefusal, Sensitive, Urgency};
+use vrs_domain::{
+    CallKind, CivicLocation, EndReason, Leg, LineReport, LineSignal, LocationRefusal, Loudness,
+    Sensitive, TelephoneState, Urgency,
+};
 
 #[test]
 fn signing_in_takes_the_three_fields_and_tells_what_went_wrong() {
@@ -40,6 +45,61 @@ fn u17_a_number_is_dialled_and_the_call_ended_by_keys_alone() {
         Command::HangUp,
     ];
     assert_eq!(rig.twin.take_asked(), expected);
+}
+
+#[test]
+fn u2_each_sound_of_a_line_is_a_sentence_in_both_languages_for_a_screen_reader_too() {
+    for skin in [LIGHT, DARK_ES] {
+        let mut rig = signed_in(skin);
+        talking(&mut rig);
+        let strip = |rig: &Rig<Model>| {
+            let status = rig.harness.get_all_by_role(Role::Status).next().unwrap();
+            status.accesskit_node().label().unwrap()
+        };
+        let mut said = vec![strip(&rig)];
+        for signal in LineSignal::ALL {
+            now_it_is(&mut rig, |call| call.line.signal = Some(*signal));
+            said.push(strip(&rig));
+        }
+        said.sort();
+        said.dedup();
+        assert_eq!(said.len(), LineSignal::ALL.len() + 1, "{said:?}");
+        assert!(
+            said.iter().all(|words| !words.contains("line-")),
+            "{said:?}"
+        );
+        now_it_is(&mut rig, |call| call.line = LineReport::default());
+        assert!(said.contains(&strip(&rig)));
+    }
+}
+
+#[test]
+fn u2_who_does_not_hear_sees_that_the_telephone_speaks() {
+    let mut rig = signed_in(LIGHT);
+    talking(&mut rig);
+    rig.harness.get_by_label("Telephone quiet");
+    now_it_is(&mut rig, |call| {
+        call.line.from = Loudness::Normal;
+        call.line.to = Loudness::Soft;
+    });
+    rig.harness.get_by_label("Telephone sound");
+    rig.harness.get_by_label("To telephone soft");
+}
+
+#[test]
+fn u2_ringing_that_is_only_heard_rings_as_well() {
+    let mut rig = signed_in(LIGHT);
+    ringing(&mut rig);
+    now_it_is(&mut rig, |call| call.telephone = TelephoneState::Dialing);
+    assert!(
+        rig.harness
+            .query_by_label("The telephone is ringing.")
+            .is_none()
+    );
+    now_it_is(&mut rig, |call| {
+        call.line.signal = Some(LineSignal::Ringback)
+    });
+    rig.harness.get_by_label("The telephone is ringing.");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use vrs_ui::situation::{
     telephone_words,
 };
 use vrs_ui::theme::size;
-use vrs_ui::widgets::{BarItem, icon, level_meter, words};
+use vrs_ui::widgets::{BarItem, icon, level_meter, loudness_dbfs, words};
 use vrs_ui::{Kit, glyph, screen_opened};
 
 use super::{own_picture, seats};
@@ -171,6 +171,7 @@ fn telephone_column(ui: &mut Ui, kit: &Kit, model: &Model, facts: &CallFacts) {
     ui.add_space(size::SPACE_XL);
     level_meter(ui, kit, &kit.t("level-them"), model.levels.them_dbfs);
     level_meter(ui, kit, &kit.t("level-me"), model.levels.me_dbfs);
+    level_meter(ui, kit, &kit.t("level-line"), loudness_dbfs(facts.line.to));
     seats::list(ui, kit, model);
     if let Some(pair) = model.announced.languages {
         ui.add_space(size::SPACE_XL);

@@ -59,12 +59,14 @@ fn strip(kit: &Kit, model: &Model) -> Strip {
         name: kit.t("wrap-up-left"),
         value: clock_words(left),
         clock: true,
+        spare: false,
     }));
     let id = model.desk.account.as_ref();
     ready.facts.extend(id.map(|id| Fact {
         name: kit.t("signed-in-ca"),
         value: id.clone(),
         clock: false,
+        spare: false,
     }));
     resting_strip(kit, model.desk.link, id.is_some(), ready)
 }

@@ -200,6 +200,14 @@ impl Directory {
         }
     }
 
+    /// As [`Self::tell`], for what may be lost: a session that is behind does not hear it.
+    pub fn mention(&self, session: SessionId, message: Message) {
+        let sender = self.lock().get(&session).cloned();
+        if let Some(sender) = sender.filter(|sender| sender.capacity() > INBOX_MAX / 2) {
+            let _ended = sender.try_send(message);
+        }
+    }
+
     /// Every running session.
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionId> {

@@ -32,6 +32,8 @@ pub enum BridgeError {
 
 /// What one tick of 20 ms gives out.
 pub struct Mix {
+    /// The 160 samples at 8 kHz that came from the telephone, silence where none did.
+    pub heard: [i16; TELEPHONE_BLOCK],
     /// 160 samples at 8 kHz for the telephone.
     pub telephone: [i16; TELEPHONE_BLOCK],
     /// One Opus packet for each leg that listens.
@@ -109,13 +111,16 @@ impl Bridge {
 
     /// Mixes the next 20 ms for those who listen.
     pub fn tick(&mut self, listeners: impl IntoIterator<Item = Leg>) -> Mix {
-        let mut line = [0_i16; TELEPHONE_BLOCK];
+        let mut heard = [0_i16; TELEPHONE_BLOCK];
         if self.telephone.len() >= TELEPHONE_BLOCK {
-            for (slot, sample) in line.iter_mut().zip(self.telephone.drain(..TELEPHONE_BLOCK)) {
+            for (slot, sample) in heard
+                .iter_mut()
+                .zip(self.telephone.drain(..TELEPHONE_BLOCK))
+            {
                 *slot = sample;
             }
         }
-        let line: [i16; BLOCK] = self.up.convert(&line);
+        let line: [i16; BLOCK] = self.up.convert(&heard);
         let said: Vec<(Leg, [i16; BLOCK])> = self
             .voices
             .iter_mut()
@@ -124,13 +129,14 @@ impl Bridge {
         let mut packets = Vec::new();
         for leg in listeners {
             let backstage = leg.seat().is_some();
-            let heard = |from: Leg| from != leg && (backstage || is_on_air(from));
-            let block = sum(line, &said, heard);
+            let hears = |from: Leg| from != leg && (backstage || is_on_air(from));
+            let block = sum(line, &said, hears);
             if let Some(packet) = self.encode(leg, &block) {
                 packets.push((leg, packet));
             }
         }
         Mix {
+            heard,
             telephone: self.down.convert(&sum([0; BLOCK], &said, is_on_air)),
             packets,
         }

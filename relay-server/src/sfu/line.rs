@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use vrs_domain::{Leg, Sensitive, SessionId};
+use vrs_domain::{Leg, LineReport, Sensitive, SessionId};
 use vrs_media::trunk::{TrunkConfig, TrunkLeg, TrunkOutput, TrunkStats};
 
 use super::bridge::Bridge;
+use super::ear::Ear;
 use super::{LinePlan, SfuError};
 
 /// The bridge mixes this often.
@@ -42,6 +43,9 @@ pub(super) struct Line {
     timestamp: u32,
     silent: bool,
     keys: Vec<Sensitive<char>>,
+    ear: Ear,
+    /// What the line is like, until it was told.
+    report: Option<LineReport>,
 }
 
 impl Line {
@@ -83,6 +87,8 @@ impl Line {
             timestamp: 0,
             silent: false,
             keys: Vec::new(),
+            ear: Ear::default(),
+            report: None,
         };
         Ok((line, sdp))
     }
@@ -148,6 +154,11 @@ impl Line {
         std::mem::take(&mut self.keys)
     }
 
+    /// What the line is like, when that has changed since this was last asked.
+    pub(super) fn take_report(&mut self) -> Option<LineReport> {
+        self.report.take()
+    }
+
     /// When [`Line::handle_timeout`] wants to be called.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.next_tick
@@ -174,6 +185,8 @@ impl Line {
                 break;
             }
             let mix = self.bridge.tick(listeners.iter().copied());
+            let report = self.ear.hear(&mix.heard, &mix.telephone);
+            self.report = report.or(self.report);
             self.trunk.send_pcm(now, &mix.telephone);
             self.timestamp = self.timestamp.wrapping_add(OPUS_TICKS);
             for (leg, opus) in mix.packets {

@@ -253,7 +253,8 @@ impl Lines {
         }
     }
 
-    /// Tells of silence and of keys, and notes when a line wants to be woken.
+    /// Tells of silence, of what the line is like and of keys, and notes when a line wants to be
+    /// woken.
     fn settle(&mut self, session: SessionId) {
         let Some(slot) = self.slots.get_mut(&session) else {
             return;
@@ -263,6 +264,13 @@ impl Lines {
                 session,
                 leg: Leg::Hearing,
                 news: PeerNews::Failed("nothing comes from the telephone".into()),
+            });
+        }
+        if let Some(report) = slot.line.as_mut().and_then(Line::take_report) {
+            self.news.tell(MediaNews {
+                session,
+                leg: Leg::Hearing,
+                news: PeerNews::Line(report),
             });
         }
         for key in slot.line.as_mut().map(Line::take_keys).unwrap_or_default() {

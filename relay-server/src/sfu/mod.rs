@@ -13,6 +13,7 @@ pub mod bridge;
 mod codecs;
 mod deadlines;
 mod demux;
+mod ear;
 mod forwarder;
 mod line;
 mod lines;

@@ -9,7 +9,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::MediaNews;
 
 /// Tells news in order. What cannot be told at once waits, of each leg only the latest, so that
-/// a failure is never lost and no more waits than there are legs.
+/// a failure is never lost and no more waits than there are legs; what a telephone's line is like
+/// is beside that, and never in its place.
 pub(super) struct Teller {
     sender: mpsc::Sender<MediaNews>,
     waiting: VecDeque<MediaNews>,
@@ -35,7 +36,11 @@ impl Teller {
     }
 
     fn keep(&mut self, news: MediaNews) {
-        let same = |kept: &MediaNews| (kept.session, kept.leg) == (news.session, news.leg);
+        let about = |one: &MediaNews| {
+            let line = matches!(one.news, PeerNews::Line(_));
+            (one.session, one.leg, line)
+        };
+        let same = |kept: &MediaNews| about(kept) == about(&news);
         let minor = matches!(news.news, PeerNews::Silent | PeerNews::Heard);
         if minor && self.waiting.iter().any(same) {
             return;
@@ -73,7 +78,7 @@ impl Teller {
 
 #[cfg(test)]
 mod tests {
-    use vrs_domain::{Leg, SessionId};
+    use vrs_domain::{Leg, LineReport, SessionId};
 
     use super::*;
 
@@ -97,6 +102,11 @@ mod tests {
         teller.tell(news(Leg::Caller, PeerNews::Disconnected));
         teller.tell(news(Leg::Caller, PeerNews::Silent));
         teller.tell(news(Leg::Interpreter, PeerNews::Failed("silent".into())));
+        teller.tell(news(Leg::Hearing, PeerNews::Failed("silent".into())));
+        for _ in 0..100 {
+            let line = PeerNews::Line(LineReport::default());
+            teller.tell(news(Leg::Hearing, line));
+        }
         let mut told = Vec::new();
         while teller.is_behind() {
             told.push(listener.recv().await.unwrap());
@@ -113,6 +123,8 @@ mod tests {
                 (Leg::Caller, PeerNews::Connected),
                 (Leg::Caller, PeerNews::Disconnected),
                 (Leg::Interpreter, PeerNews::Failed("silent".into())),
+                (Leg::Hearing, PeerNews::Failed("silent".into())),
+                (Leg::Hearing, PeerNews::Line(LineReport::default())),
             ]
         );
     }

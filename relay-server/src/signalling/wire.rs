@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use vrs_domain::{Activity, EndReason, LocationRefusal};
+use vrs_domain::{Activity, EndReason, LineReport, LineSignal, LocationRefusal};
 use vrs_sip::Headers;
 
 use crate::session::queue::Chosen;
@@ -91,6 +91,9 @@ pub struct Status {
     pub urgency: &'static str,
     /// What the called party's leg is doing.
     pub telephone: &'static str,
+    /// What its line sounds like, unless there is nothing to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<LineStatus>,
     /// The interpreter's CA id, while there is one.
     pub interpreter: Option<String>,
     /// Of who stands ready to take over.
@@ -126,6 +129,31 @@ pub struct Status {
     /// What this party asked for and does not get.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
+}
+
+/// What a telephone's line sounds like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LineStatus {
+    /// What kind of sound comes from it, where there is a word for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<&'static str>,
+    /// How loud the telephone is.
+    pub from: &'static str,
+    /// How loud those are who speak to it.
+    pub to: &'static str,
+}
+
+impl LineStatus {
+    /// `None` for a line on which nothing happens.
+    #[must_use]
+    pub fn of(report: LineReport) -> Option<Self> {
+        let status = Self {
+            signal: report.signal.map(LineSignal::word),
+            from: report.from.word(),
+            to: report.to.word(),
+        };
+        (report != LineReport::default()).then_some(status)
+    }
 }
 
 /// A request that was refused.

@@ -21,6 +21,7 @@ pub mod nack;
 mod pace;
 pub mod peer;
 pub mod picture;
+pub mod progress;
 pub mod reorder;
 mod rtcp;
 pub mod rtp;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use vrs_client::{CallEnd, CallStats, CallView, Command, Direction, Event, Invitation};
-use vrs_domain::{Activity, SessionState, TelephoneState};
+use vrs_domain::{Activity, LineSignal, SessionState, TelephoneState};
 use vrs_ui::automation::Scene;
 use vrs_ui::desk::{Desk, DeskMessage};
 use vrs_ui::host::Effect;
@@ -120,7 +120,8 @@ impl Ongoing {
         if view.direction == Direction::Incoming && !view.connected && !self.answered {
             return false;
         }
-        if view.telephone == TelephoneState::Ringing {
+        let heard = view.line.signal == Some(LineSignal::Ringback);
+        if view.telephone == TelephoneState::Ringing || heard {
             self.ringing_since.get_or_insert(now);
         } else {
             self.ringing_since = None;

@@ -85,6 +85,7 @@ pub fn facts(call: &CallView, ringing_since: Option<Instant>, now: Instant) -> C
         state: call.state,
         connected: call.connected,
         telephone: Some(call.telephone),
+        line: call.line,
         rings: ringing_since.map_or(0, |since| rings(passed(since))),
         direct: call.kind == Some(CallKind::PointToPoint),
         on_hold: call.on_hold,

@@ -178,6 +178,7 @@ impl<P: Program<Command = Command, Event = Event> + 'static> Rig<P> {
             connected: state != SessionState::RequestReceived,
             media_connected: true,
             telephone,
+            line: vrs_domain::LineReport::default(),
             interpreter: Some("1234".parse().unwrap()),
             number: Some(SOMEBODY.parse().unwrap()),
             queue_position: None,

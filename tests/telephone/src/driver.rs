@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
+use vrs_domain::LineSignal;
 use vrs_sip::{
     Body, CallHandle, Endpoint, EndpointConfig, Event, FlowAddress, FlowId, InviteParams, Method,
     NameAddr, Output, Request, Role, TransactionHandle, Uri,
@@ -14,6 +15,7 @@ use crate::line::Line;
 use crate::network::{Input, Outbox};
 use crate::phone::{Behaviour, Happening, Settings, Wish};
 use crate::report::Report;
+use crate::signals::Signal;
 use crate::told::{self, Told};
 
 /// Calls at once; the telephone is busy for more.
@@ -112,6 +114,7 @@ impl Driver {
                 wish = wishes.recv() => match wish {
                     Some(Wish::HangUp) => self.hang_up_all(Instant::now()),
                     Some(Wish::Press(keys)) => self.press(Instant::now(), &keys),
+                    Some(Wish::Play(signal)) => self.play(signal),
                     Some(Wish::Call { to, from, at }) => {
                         self.waiting.push(Outgoing { to, from, at });
                         // Whoever takes it is the telephone itself.
@@ -279,6 +282,13 @@ impl Driver {
         }
     }
 
+    fn play(&mut self, signal: Option<LineSignal>) {
+        for call in self.calls.values_mut() {
+            let plan = self.settings.plan;
+            call.line.play(signal.map(|kind| Signal::new(kind, plan)));
+        }
+    }
+
     fn on_deadline(&mut self, now: Instant) {
         self.endpoint.handle_timeout(now);
         let mut over = Vec::new();
@@ -385,8 +395,15 @@ impl Driver {
         let voice = self.settings.voice.clone();
         let (host, inputs) = (self.address.ip(), self.inputs.clone());
         match Line::open(now, handle, host, &offer, voice, inputs).await {
-            Ok((line, answer)) => {
-                self.endpoint.progress(now, handle, 180, Vec::new(), None);
+            Ok((mut line, answer)) => {
+                if let Some(kind) = self.settings.early {
+                    line.preview(now, Signal::new(kind, self.settings.plan));
+                    let body = Body::sdp(&answer);
+                    self.endpoint
+                        .progress(now, handle, 183, Vec::new(), Some(body));
+                } else {
+                    self.endpoint.progress(now, handle, 180, Vec::new(), None);
+                }
                 let at = match self.settings.behaviour {
                     Behaviour::Answer => Some(now + self.settings.ring),
                     Behaviour::NoAnswer | Behaviour::Busy | Behaviour::Reject => None,

@@ -1,5 +1,5 @@
-//! A small SIP telephone: answers, rings, is busy or never answers; plays speech or a tone and
-//! reports what it heard.
+//! A small SIP telephone: answers, rings, is busy or never answers; plays speech, a tone or
+//! the signals of a telephone network and reports what it heard.
 //!
 //! What it is: a user agent server on `vrs-sip` and `vrs-media`'s trunk leg, over UDP, TCP or TLS,
 //! with G.711 sound; the far end of a trunk in tests and in the demo.
@@ -13,10 +13,12 @@ pub mod line;
 pub mod network;
 pub mod phone;
 pub mod report;
+pub mod signals;
 pub mod told;
 pub mod voice;
 
 pub use phone::{Behaviour, Happening, Settings, Telephone, TelephoneError, Wish};
 pub use report::Report;
+pub use signals::TonePlan;
 pub use told::Told;
 pub use voice::Voice;

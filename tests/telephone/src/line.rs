@@ -14,6 +14,7 @@ use vrs_sip::CallHandle;
 use crate::ear::Ear;
 use crate::network::{Input, read_sound};
 use crate::report::Report;
+use crate::signals::Signal;
 use crate::voice::Voice;
 
 /// One packet of sound is sent this often.
@@ -136,8 +137,22 @@ impl Line {
         Ok(self.leg.handle_offer(now, offer)?)
     }
 
+    /// The network plays something before the answer.
+    pub(crate) fn preview(&mut self, now: Instant, signal: Signal) {
+        self.voice.play(Some(signal));
+        self.next_tick.get_or_insert(now + TICK);
+    }
+
+    /// Plays a signal, or again what was played before.
+    pub(crate) fn play(&mut self, signal: Option<Signal>) {
+        self.voice.play(signal);
+    }
+
     /// The receiver was lifted: sound goes out from now on.
     pub(crate) fn talk(&mut self, now: Instant) {
+        if self.answered.is_none() {
+            self.voice.play(None);
+        }
         self.answered.get_or_insert(now);
         self.next_tick.get_or_insert(now + TICK);
     }

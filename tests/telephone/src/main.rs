@@ -1,7 +1,8 @@
 //! The simulated telephone as a program: `telephone --listen 127.0.0.1:5070 --play speech.wav`.
 //!
 //! It prints `listening on ADDRESS` and one line for each thing that happens, and reads what the
-//! person at it does: `call NUMBER at ADDRESS from NUMBER`, `press KEYS`, `hang up`.
+//! person at it does: `call NUMBER at ADDRESS from NUMBER`, `press KEYS`, `play SIGNAL`, `play nothing`,
+//! `hang up`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,8 @@ use std::time::Duration;
 use clap::Parser;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use vrs_telephone::{Behaviour, Happening, Settings, Telephone, Voice, Wish};
+use vrs_domain::LineSignal;
+use vrs_telephone::{Behaviour, Happening, Settings, Telephone, TonePlan, Voice, Wish};
 
 /// A small SIP telephone that answers, rings, plays and reports what it heard.
 #[derive(Parser)]
@@ -36,6 +38,13 @@ struct Arguments {
     /// Say nothing at all (the default without --play and --tone)
     #[arg(long, conflicts_with_all = ["play", "tone"])]
     silence: bool,
+    /// What the network plays while it rings (183 with an answer): ringback, busy, congestion,
+    /// announcement, music, silence
+    #[arg(long)]
+    early: Option<LineSignal>,
+    /// In which country's manner signals are played: american or european
+    #[arg(long, default_value = "american")]
+    plan: TonePlan,
     /// Hang up this many seconds after answering
     #[arg(long)]
     hang_up_after_s: Option<f32>,
@@ -100,7 +109,7 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// What is typed: `call NUMBER at ADDRESS from NUMBER`, `press KEYS`, `hang up`.
+/// What is typed; [`Wish`] knows the words.
 fn read_wishes() -> tokio::sync::mpsc::Receiver<Wish> {
     let (sender, wishes) = tokio::sync::mpsc::channel(1);
     std::thread::spawn(move || {
@@ -134,6 +143,8 @@ fn settings(arguments: Arguments) -> Result<Settings, Box<dyn std::error::Error>
         behaviour: arguments.behaviour,
         ring: seconds(arguments.ring_s)?,
         voice,
+        early: arguments.early,
+        plan: arguments.plan,
         hang_up_after: arguments.hang_up_after_s.map(seconds).transpose()?,
         report: arguments.report,
         tls,

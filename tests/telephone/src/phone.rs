@@ -10,10 +10,12 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+use vrs_domain::LineSignal;
 
 use crate::driver::Driver;
 use crate::network::{accept_streams, read_datagrams};
 use crate::report::Report;
+use crate::signals::TonePlan;
 use crate::voice::Voice;
 
 /// Inputs that may wait for the loop.
@@ -63,6 +65,10 @@ pub struct Settings {
     pub ring: Duration,
     /// What it says once it has answered.
     pub voice: Voice,
+    /// What the network plays before that (a 183 with an answer, early media).
+    pub early: Option<LineSignal>,
+    /// In which country's manner signals are played.
+    pub plan: TonePlan,
     /// Hangs up by itself this long after answering.
     pub hang_up_after: Option<Duration>,
     /// Where the report of the latest call goes, as JSON.
@@ -79,6 +85,8 @@ impl Default for Settings {
             behaviour: Behaviour::Answer,
             ring: Duration::from_millis(200),
             voice: Voice::tone(440.0),
+            early: None,
+            plan: TonePlan::default(),
             hang_up_after: None,
             report: None,
             tls: None,
@@ -93,6 +101,8 @@ pub enum Wish {
     HangUp,
     /// Presses these keys in every call.
     Press(String),
+    /// Plays a signal in every call, or again what was played before.
+    Play(Option<LineSignal>),
     /// Calls somebody, over UDP.
     Call {
         /// The number.
@@ -107,7 +117,7 @@ pub enum Wish {
 impl FromStr for Wish {
     type Err = String;
 
-    /// `hang up`, `press KEYS`, `call NUMBER at ADDRESS from NUMBER`, `call NUMBER at ADDRESS anonymously`.
+    /// `hang up`, `press KEYS`, `play SIGNAL`, `play nothing`, `call NUMBER at ADDRESS from NUMBER`, `call NUMBER at ADDRESS anonymously`.
     fn from_str(line: &str) -> Result<Self, String> {
         let words: Vec<_> = line.split_whitespace().collect();
         let address = |text: &str| {
@@ -117,6 +127,11 @@ impl FromStr for Wish {
         match words[..] {
             ["hang", "up"] => Ok(Self::HangUp),
             ["press", keys] => Ok(Self::Press(keys.to_owned())),
+            ["play", "nothing"] => Ok(Self::Play(None)),
+            ["play", signal] => match signal.parse() {
+                Ok(signal) => Ok(Self::Play(Some(signal))),
+                Err(error) => Err(error.to_string()),
+            },
             ["call", to, "at", at, "from", from] => Ok(Self::Call {
                 to: to.to_owned(),
                 from: Some(from.to_owned()),
@@ -128,7 +143,7 @@ impl FromStr for Wish {
                 at: address(at)?,
             }),
             _ => Err(format!(
-                "'{line}' is neither 'hang up' nor 'press KEYS' nor 'call NUMBER at ADDRESS from NUMBER'"
+                "'{line}' is neither 'hang up' nor 'press KEYS' nor 'play SIGNAL' nor 'call NUMBER at ADDRESS from NUMBER'"
             )),
         }
     }

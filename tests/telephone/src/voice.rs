@@ -1,7 +1,10 @@
-//! What the telephone says: speech from a WAV file, then a tone, or silence.
+//! What the telephone says: speech from a WAV file, then a tone, or silence; or a signal of the
+//! network.
 
 use std::f32::consts::TAU;
 use std::path::Path;
+
+use crate::signals::Signal;
 
 /// The telephone network's sample rate, in Hz.
 pub const RATE_HZ: u32 = 8_000;
@@ -38,6 +41,8 @@ pub struct Voice {
     spoken: usize,
     tone_hz: Option<f32>,
     phase: f32,
+    /// Played instead of all that.
+    signal: Option<Signal>,
 }
 
 impl Voice {
@@ -84,6 +89,11 @@ impl Voice {
         })
     }
 
+    /// Plays a signal of the network from now on, or what was played before.
+    pub fn play(&mut self, signal: Option<Signal>) {
+        self.signal = signal;
+    }
+
     /// The next 20 ms.
     pub fn frame(&mut self) -> [i16; FRAME_SAMPLES] {
         let mut frame = [0; FRAME_SAMPLES];
@@ -94,6 +104,9 @@ impl Voice {
     }
 
     fn next_sample(&mut self) -> i16 {
+        if let Some(signal) = &mut self.signal {
+            return (signal.sample() * f32::from(i16::MAX)) as i16;
+        }
         if let Some(sample) = self.speech.get(self.spoken) {
             self.spoken += 1;
             return *sample;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use vrs_domain::{Leg, Sensitive};
+use vrs_domain::{Leg, LineReport, Sensitive};
 use vrs_media::{Batch, Codec, MediaKind, Peer, PeerEvent, PeerOutput, PeerStats, RtpView};
 
 /// What happened to one peer.
@@ -24,6 +24,8 @@ pub enum PeerNews {
     Silent,
     /// Something came again.
     Heard,
+    /// What the line sounds like now: of a telephone only, and never from a room.
+    Line(LineReport),
 }
 
 /// What the driver must do.

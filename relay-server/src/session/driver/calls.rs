@@ -5,7 +5,7 @@ use std::time::Duration;
 use relay_core::queue::Match;
 use relay_core::session::{Input, State};
 use tracing::{error, info};
-use vrs_domain::{CallKind, EndReason, Leg, PhoneNumber, Urgency};
+use vrs_domain::{CallKind, EndReason, Leg, LineReport, PhoneNumber, Urgency};
 use vrs_media::sdp::SessionDescription;
 
 use super::{Driver, Later};
@@ -119,6 +119,7 @@ impl Driver {
             .ok_or(EndReason::TrunkUnavailable)?;
         let number = self.telephone().ok_or(EndReason::NumberUnknown)?;
         let session = self.id;
+        self.line = LineReport::default();
         let sdp = self
             .services
             .sfu

@@ -22,7 +22,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, error, info, info_span, warn};
-use vrs_domain::{CaId, EndReason, Leg, Seat, SessionId, SessionState, Urgency};
+use vrs_domain::{
+    CaId, EndReason, Leg, LineReport, LineSignal, Seat, SessionId, SessionState, Urgency,
+};
 use vrs_media::Codec;
 
 use super::clock::Clock;
@@ -33,7 +35,7 @@ use super::{Directory, Message, News, Place, Speaker};
 use crate::config::Trunk;
 use crate::journal::{AppendError, Entry, Journal};
 use crate::sfu::Sfu;
-use crate::signalling::wire::{Refused, Status};
+use crate::signalling::wire::{LineStatus, Refused, Status};
 use crate::signalling::{Command, Signalling};
 
 /// What every session needs of the server.
@@ -154,6 +156,8 @@ struct Driver {
     /// Legs that are there and send neither picture nor sound.
     silent: BTreeSet<Leg>,
     pending: VecDeque<Input>,
+    /// What the telephone's line is like.
+    line: LineReport,
     /// A few at most: each leg has one try under way.
     later: Vec<(Instant, Later)>,
     /// Nothing more is to be done: its end could not be recorded.
@@ -180,6 +184,7 @@ impl Driver {
             offered_anew: BTreeMap::new(),
             silent: BTreeSet::new(),
             pending: VecDeque::new(),
+            line: LineReport::default(),
             later: Vec::new(),
             abandoned: false,
             written: None,
@@ -384,6 +389,7 @@ impl Driver {
                     self.tell_parties().await;
                 }
             }
+            PeerNews::Line(report) => self.line_changed(report).await,
             // A telephone that rings need not be heard.
             PeerNews::Failed(_) if leg == Leg::Hearing && !self.is_telephone_there() => {}
             PeerNews::Failed(why) => {
@@ -397,6 +403,31 @@ impl Driver {
                 let input = self.media_failed(leg);
                 self.pending.extend(input);
             }
+        }
+    }
+
+    /// The parties see what the line sounds like. It is no event: nothing of it is recorded.
+    async fn line_changed(&mut self, report: LineReport) {
+        let before = self.shown_line();
+        self.line = report;
+        if self.shown_line() != before {
+            self.tell_parties().await;
+        }
+    }
+
+    /// What of the line means something now: silence and beeps do only once somebody answered.
+    fn shown_line(&self) -> LineReport {
+        let silent = |signal: &LineSignal| matches!(signal, LineSignal::Silence | LineSignal::Beep);
+        match self.session.state() {
+            _ if self.is_missing(Leg::Hearing) => LineReport::default(),
+            State::RelayActive { .. } => self.line,
+            State::HearingPartyDialing { .. } => LineReport {
+                signal: self.line.signal.filter(|signal| !silent(signal)),
+                ..self.line
+            },
+            State::RequestReceived { .. }
+            | State::InterpreterAssigned { .. }
+            | State::CallEnded { .. } => LineReport::default(),
         }
     }
 
@@ -635,6 +666,7 @@ impl Driver {
             kind: view.kind.word(),
             urgency: view.urgency.word(),
             telephone: view.telephone.word(),
+            line: LineStatus::of(self.shown_line()),
             interpreter: view.interpreter.as_ref().map(CaId::to_string),
             relief: seat(Seat::Relief),
             team: seat(Seat::Team),

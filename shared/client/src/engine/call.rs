@@ -9,8 +9,8 @@
 use std::time::{Duration, Instant};
 
 use vrs_domain::{
-    CaId, CallKind, EndReason, Leg, PhoneNumber, Seat, SessionId, SessionState, TelephoneState,
-    Urgency,
+    CaId, CallKind, EndReason, Leg, LineReport, PhoneNumber, Seat, SessionId, SessionState,
+    TelephoneState, Urgency,
 };
 use vrs_sip::{CallHandle, Headers, Request};
 
@@ -77,6 +77,7 @@ pub(super) struct Call {
     wrap_up: Option<Duration>,
     media_connected: bool,
     telephone: TelephoneState,
+    line: LineReport,
     interpreter: Option<CaId>,
     /// Who called us.
     from: Option<String>,
@@ -180,6 +181,7 @@ impl Call {
             wrap_up: None,
             media_connected: false,
             telephone: TelephoneState::Idle,
+            line: LineReport::default(),
             interpreter: None,
             from: None,
             number,
@@ -222,6 +224,7 @@ impl Call {
         self.interpreter = status.interpreter.or_else(|| self.interpreter.take());
         self.number = status.number.or_else(|| self.number.take());
         self.telephone = status.telephone.unwrap_or(self.telephone);
+        self.line = status.line;
         self.queue_position = status.queue_position;
         self.kind = status.kind.or(self.kind);
         self.urgency = status.urgency.or(self.urgency);
@@ -316,6 +319,7 @@ impl Call {
             connected: self.phase == Phase::Up,
             media_connected: self.media_connected,
             telephone: self.telephone,
+            line: self.line,
             kind: self.kind,
             urgency: self.urgency,
             seats: self.seats.clone(),

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use vrs_domain::{
-    Activity, CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, LocationRefusal, PhoneNumber,
-    Seat, Sensitive, SessionId, SessionState, TelephoneState, Urgency,
+    Activity, CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, LineReport, LocationRefusal,
+    PhoneNumber, Seat, Sensitive, SessionId, SessionState, TelephoneState, Urgency,
 };
 
 /// Something the window should know.
@@ -182,6 +182,8 @@ pub struct CallView {
     pub media_connected: bool,
     /// What the telephone is doing.
     pub telephone: TelephoneState,
+    /// What its line sounds like, as the server tells it.
+    pub line: LineReport,
     /// Who interprets.
     pub interpreter: Option<CaId>,
     /// What kind of call it is, as far as the server told us.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use vrs_domain::{
-    CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, LocationRefusal, PhoneNumber, Seat,
-    SessionId, SessionState, TelephoneState, Urgency,
+    CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, LineReport, LocationRefusal, Loudness,
+    PhoneNumber, Seat, SessionId, SessionState, TelephoneState, Urgency,
 };
 use vrs_sip::Headers;
 
@@ -53,6 +53,8 @@ pub(super) struct Status {
     pub(super) session: Option<SessionId>,
     pub(super) state: Option<SessionState>,
     pub(super) telephone: Option<TelephoneState>,
+    /// What the telephone's line sounds like.
+    pub(super) line: LineReport,
     pub(super) interpreter: Option<CaId>,
     pub(super) number: Option<PhoneNumber>,
     /// How long the session has lasted, in milliseconds.
@@ -83,6 +85,7 @@ struct Written {
     session: Option<String>,
     state: Option<String>,
     telephone: Option<String>,
+    line: Option<WrittenLine>,
     interpreter: Option<String>,
     number: Option<String>,
     session_ms: Option<u64>,
@@ -98,6 +101,24 @@ struct Written {
     silent: Vec<String>,
     wrap_up_s: Option<u64>,
     refused: Option<WrittenRefusal>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct WrittenLine {
+    signal: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+}
+
+impl From<WrittenLine> for LineReport {
+    fn from(written: WrittenLine) -> Self {
+        Self {
+            signal: known(written.signal),
+            from: known(written.from).unwrap_or(Loudness::Silent),
+            to: known(written.to).unwrap_or(Loudness::Silent),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -130,6 +151,7 @@ impl Status {
             session: known(written.session),
             state: known(written.state),
             telephone: known(written.telephone),
+            line: written.line.unwrap_or_default().into(),
             interpreter: known(written.interpreter),
             number: known(written.number),
             session_ms: written.session_ms,
@@ -208,6 +230,8 @@ pub(super) fn end_reason(headers: &Headers) -> (Option<EndReason>, Option<u16>, 
 
 #[cfg(test)]
 mod tests {
+    use vrs_domain::LineSignal;
+
     use super::*;
 
     fn info(body: &str) -> Option<Status> {
@@ -233,6 +257,25 @@ mod tests {
             (Some(12345), None)
         );
         assert_eq!(info(r#"{"state":"sixth_state"}"#), Some(Status::default()));
+    }
+
+    #[test]
+    fn u2_what_a_line_sounds_like_is_read_as_far_as_we_know_the_words() {
+        let line = |text: &str| info(&format!("{{\"line\":{text}}}")).map(|status| status.line);
+        let busy = LineReport {
+            signal: Some(LineSignal::Busy),
+            from: Loudness::Normal,
+            to: Loudness::Silent,
+        };
+        let told = r#"{"signal":"busy","from":"normal","to":"silent"}"#;
+        assert_eq!(line(told), Some(busy));
+        let strange = r#"{"signal":"whale","from":"deafening","more":1}"#;
+        assert_eq!(line(strange), Some(LineReport::default()));
+        assert_eq!(
+            info("{}").map(|status| status.line),
+            Some(LineReport::default())
+        );
+        assert_eq!(line("7"), None);
     }
 
     #[test]

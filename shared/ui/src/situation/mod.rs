@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use vrs_domain::{CaId, EndReason, LanguagePair, Leg, PhoneNumber, SessionState, TelephoneState};
+use vrs_domain::{
+    CaId, EndReason, LanguagePair, Leg, LineReport, PhoneNumber, SessionState, TelephoneState,
+};
 
 use crate::kit::Kit;
 
@@ -53,6 +55,8 @@ pub struct CallFacts {
     pub connected: bool,
     /// What the telephone does.
     pub telephone: Option<TelephoneState>,
+    /// What its line sounds like.
+    pub line: LineReport,
     /// How often it rang so far.
     pub rings: u32,
     /// Two subscribers sign to each other: no interpreter, no telephone.

@@ -1,7 +1,7 @@
 //! The sentence over a call: what is going on, and its clocks.
 
 use egui_phosphor::bold as glyph;
-use vrs_domain::{Leg, PhoneNumber, SessionState, TelephoneState};
+use vrs_domain::{Leg, LineSignal, Loudness, PhoneNumber, SessionState, TelephoneState};
 
 use super::{CallFacts, Link, Seat, clock_words, number_words};
 use crate::kit::Kit;
@@ -50,7 +50,8 @@ pub fn call_strip(kit: &Kit, seat: Seat, call: &CallFacts, link: Link) -> Strip 
     let above = link_strip(kit, link)
         .or_else(|| missing_strip(kit, seat, call))
         .or_else(|| hold_strip(kit, seat, call))
-        .or_else(|| silent_strip(kit, seat, call));
+        .or_else(|| silent_strip(kit, seat, call))
+        .or_else(|| line_strip(kit, call));
     match above {
         Some(above) => Strip {
             facts: strip.facts,
@@ -97,6 +98,44 @@ fn silent_strip(kit: &Kit, seat: Seat, call: &CallFacts) -> Option<Strip> {
     Some(Strip::new(Form::Problem, icon, kit.t(key)))
 }
 
+/// What the telephone's line sounds like, when that is more than people who talk.
+fn line_strip(kit: &Kit, call: &CallFacts) -> Option<Strip> {
+    let active = call.state == Some(SessionState::RelayActive);
+    let (form, icon, key) = match call.line.signal? {
+        // While it is being called, the strip says so with more words.
+        LineSignal::Ringback if !active => return None,
+        LineSignal::Ringback => (Form::Working, glyph::BELL_RINGING, "line-ringback"),
+        LineSignal::Busy => (Form::Problem, glyph::PHONE_X, "line-busy"),
+        LineSignal::Congestion => (Form::Problem, glyph::PHONE_X, "line-congestion"),
+        LineSignal::Announcement => (Form::Problem, glyph::MEGAPHONE, "line-announcement"),
+        LineSignal::Silence => (Form::Waiting, glyph::SPEAKER_NONE, "line-silence"),
+        LineSignal::Music if active => (Form::Waiting, glyph::MUSIC_NOTES, "line-music"),
+        LineSignal::Music => (Form::Working, glyph::MUSIC_NOTES, "line-music-ringing"),
+        LineSignal::Beep => (Form::Working, glyph::VOICEMAIL, "line-beep"),
+        LineSignal::Fax => (Form::Problem, glyph::PRINTER, "line-fax"),
+        LineSignal::TextTelephone => (Form::Working, glyph::KEYBOARD, "line-text-telephone"),
+    };
+    let mut strip = Strip::new(form, icon, kit.t(key));
+    // Whoever waits for it has to act at once.
+    strip.urgent = call.line.signal == Some(LineSignal::Beep);
+    Some(strip)
+}
+
+/// How loud it is on the telephone's line, for those who do not hear it.
+fn loudness_facts(kit: &Kit, call: &CallFacts) -> Vec<Fact> {
+    if call.state != Some(SessionState::RelayActive) {
+        return Vec::new();
+    }
+    let fact = |name, loudness: Loudness| {
+        let value = kit.t(&format!("loudness-{}", loudness.word()));
+        Fact::spare(kit.t(name), value)
+    };
+    vec![
+        fact("loudness-from", call.line.from),
+        fact("loudness-to", call.line.to),
+    ]
+}
+
 /// The strip of a call from subscriber to subscriber.
 fn direct_strip(kit: &Kit, call: &CallFacts) -> Strip {
     let (look, key) = match call.state {
@@ -119,15 +158,14 @@ fn time_fact(kit: &Kit, call: &CallFacts) -> Fact {
 
 /// The strip of a call that is being made or held, for the caller.
 fn caller_strip(kit: &Kit, call: &CallFacts) -> Strip {
+    let ringing = is_ringing(call);
     let mut strip = match call.state {
         None if call.connected => Strip::new(Form::Live, glyph::PHONE_CALL, kit.t("active-direct")),
         None | Some(SessionState::RequestReceived) => waiting(kit, call),
         Some(SessionState::InterpreterAssigned) => {
             told(kit, (Form::Working, glyph::HAND_WAVING, "assigned"), call)
         }
-        Some(SessionState::HearingPartyDialing)
-            if call.telephone == Some(TelephoneState::Ringing) =>
-        {
+        Some(SessionState::HearingPartyDialing) if ringing => {
             let mut strip = told(kit, (Form::Working, glyph::BELL_RINGING, "ringing"), call);
             strip.spoken = Some(kit.t("ringing-spoken"));
             strip
@@ -144,8 +182,15 @@ fn caller_strip(kit: &Kit, call: &CallFacts) -> Strip {
             Strip::new(Form::Over, glyph::PHONE_DISCONNECT, kit.t("ended"))
         }
     };
+    strip.facts.extend(loudness_facts(kit, call));
     strip.facts.push(time_fact(kit, call));
     strip
+}
+
+/// The network says that it rings, or it is heard.
+fn is_ringing(call: &CallFacts) -> bool {
+    call.telephone == Some(TelephoneState::Ringing)
+        || call.line.signal == Some(LineSignal::Ringback)
 }
 
 /// A working or live strip about the number called; a screen reader spells the number in groups.
@@ -192,7 +237,7 @@ fn about(kit: &Kit, key: &str, call: &CallFacts, number: String) -> String {
 
 /// The strip of a call, for the interpreter: two clocks, always.
 fn interpreter_strip(kit: &Kit, call: &CallFacts) -> Strip {
-    let ringing = call.telephone == Some(TelephoneState::Ringing);
+    let ringing = is_ringing(call);
     let mut strip = match call.state {
         None | Some(SessionState::RequestReceived) => {
             Strip::new(Form::Waiting, glyph::HOURGLASS_MEDIUM, kit.t("ca-joining"))

@@ -2,6 +2,7 @@
 
 use egui::accesskit::Role;
 use egui::{CornerRadius, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
+use vrs_domain::Loudness;
 
 use crate::kit::Kit;
 use crate::theme::{self, size};
@@ -60,6 +61,17 @@ pub fn level_meter(ui: &mut Ui, kit: &Kit, name: &str, level_dbfs: f32) {
                 StrokeKind::Inside,
             );
         }
+    }
+}
+
+/// A level in dBFS that stands for a step of loudness.
+#[must_use]
+pub const fn loudness_dbfs(loudness: Loudness) -> f32 {
+    match loudness {
+        Loudness::Silent => -60.0,
+        Loudness::Soft => -42.0,
+        Loudness::Normal => -25.0,
+        Loudness::Loud => -10.0,
     }
 }
 

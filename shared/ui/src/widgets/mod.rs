@@ -32,7 +32,7 @@ pub use dial_pad::{dial_pad, dial_rows};
 pub use field::Field;
 pub use flash::{FLASH_HZ, flash_border, thin_flash_border};
 pub use journey::{Reach, Station, journey};
-pub use meter::level_meter;
+pub use meter::{level_meter, loudness_dbfs};
 pub use notice::{Notice, NoticeAction, notice};
 pub use paint::{focus_ring, icon};
 pub use rail::{Page, rail};

@@ -48,6 +48,8 @@ pub struct Fact {
     pub value: String,
     /// It counts time.
     pub clock: bool,
+    /// It is left out where there is little room.
+    pub spare: bool,
 }
 
 impl Fact {
@@ -58,6 +60,18 @@ impl Fact {
             name,
             value,
             clock: true,
+            spare: false,
+        }
+    }
+
+    /// Something that is good to know where there is room for it.
+    #[must_use]
+    pub const fn spare(name: String, value: String) -> Self {
+        Self {
+            name,
+            value,
+            clock: false,
+            spare: true,
         }
     }
 }
@@ -104,9 +118,9 @@ pub fn state_strip(ui: &mut Ui, kit: &Kit, strip: &Strip) -> bool {
     let narrow = width < size::NARROW;
     let points = if narrow { size::BODY } else { size::LEAD };
     let named = width >= size::TINY;
-    let facts_width: f32 = strip
-        .facts
-        .iter()
+    let facts = strip.facts.iter().filter(|fact| !(narrow && fact.spare));
+    let facts_width: f32 = facts
+        .clone()
         .map(|fact| fact_size(ui, fact, points, named) + size::SPACE_XL)
         .sum();
     let action_width = strip.action.as_ref().map_or(0.0, |(word, key)| {
@@ -159,7 +173,7 @@ pub fn state_strip(ui: &mut Ui, kit: &Kit, strip: &Strip) -> bool {
         palette.ink,
     );
     let mut right = rect.right() - size::SPACE_L - action_width;
-    for fact in strip.facts.iter().rev() {
+    for fact in facts.rev() {
         right -= draw_fact(ui, palette, pos2(right, middle), fact, points, named) + size::SPACE_XL;
     }
     let Some((word, key)) = &strip.action else {

@@ -126,6 +126,25 @@ language-en = English
 language-es = Spanish
 language-fr = French
 
+# What is heard on the telephone's line
+line-ringback = The telephone is ringing.
+line-busy = Busy tone: the line is busy.
+line-congestion = Fast busy tone: the telephone cannot be reached.
+line-announcement = The telephone network plays an announcement. The call may not get through.
+line-silence = Nothing has been heard from the telephone for a while.
+line-music = Music on the line: you may be on hold.
+line-music-ringing = Music is played while the telephone rings.
+line-beep = A machine has beeped. It is recording now.
+line-fax = A fax machine is on the line.
+line-text-telephone = A text telephone (TTY) is on the line.
+loudness-from = Telephone
+loudness-to = To telephone
+loudness-silent = quiet
+loudness-soft = soft
+loudness-normal = sound
+loudness-loud = loud
+level-line = To line
+
 # In a call
 microphone = Voice
 microphone-turn-on = Turn your voice on

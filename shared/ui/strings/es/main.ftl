@@ -126,6 +126,25 @@ language-en = Inglés
 language-es = Español
 language-fr = Francés
 
+# Lo que se oye en la línea del teléfono
+line-ringback = El teléfono está sonando.
+line-busy = Tono de ocupado: la línea está ocupada.
+line-congestion = Tono de ocupado rápido: no se puede llegar al teléfono.
+line-announcement = La red telefónica da un aviso. Puede que la llamada no llegue.
+line-silence = Hace rato que no se oye nada del teléfono.
+line-music = Música en la línea: puede que esté en espera.
+line-music-ringing = Se oye música mientras el teléfono suena.
+line-beep = Una máquina ha dado la señal. Ahora graba.
+line-fax = Hay un fax en la línea.
+line-text-telephone = Hay un teléfono de texto (TTY) en la línea.
+loudness-from = Teléfono
+loudness-to = Al teléfono
+loudness-silent = silencio
+loudness-soft = bajo
+loudness-normal = sonido
+loudness-loud = fuerte
+level-line = A línea
+
 # Durante una llamada
 microphone = Voz
 microphone-turn-on = Activar su voz
