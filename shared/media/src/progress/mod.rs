@@ -134,9 +134,9 @@ impl Detector {
             Sound::Mixed => self.mixed.saturating_add(1),
             Sound::Tone(_) => 0,
             // Speech has gaps.
-            Sound::Quiet | Sound::Beginning => {
-                self.mixed.saturating_sub(u32::from(self.at % 4 == 0))
-            }
+            Sound::Quiet | Sound::Beginning => self
+                .mixed
+                .saturating_sub(u32::from(self.at.is_multiple_of(4))),
         };
         self.spoken = self.spoken * SPOKEN_FADES + f32::from(u8::from(mixed && !typed));
     }
