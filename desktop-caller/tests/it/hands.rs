@@ -77,7 +77,6 @@ fn u2_each_sound_of_a_line_is_a_sentence_in_both_languages_for_a_screen_reader_t
 fn u2_who_does_not_hear_sees_that_the_telephone_speaks() {
     let mut rig = signed_in(LIGHT);
     talking(&mut rig);
-    rig.harness.get_by_label("Telephone quiet");
     now_it_is(&mut rig, |call| {
         call.line.from = Loudness::Normal;
         call.line.to = Loudness::Soft;

@@ -7,8 +7,6 @@ use crate::script::{
 };
 use egui::Key;
 use egui_kittest::SnapshotResults;
-use vrs_client::CallView;
-use vrs_domain::{LineReport, LineSignal, Loudness};
 
 #[test]
 fn home_looks_as_it_should() {
@@ -91,34 +89,6 @@ fn a_call_looks_as_it_should() {
     talking(&mut rig);
     rig.press("Hide text");
     rig.snapshot(&mut results, "talking_without_text");
-}
-
-#[test]
-fn a_line_that_is_busy_or_plays_music_looks_as_it_should() {
-    let mut results = SnapshotResults::new();
-    let sounds = |call: &mut CallView, signal| {
-        call.line = LineReport {
-            signal: Some(signal),
-            from: Loudness::Normal,
-            to: Loudness::Silent,
-        };
-    };
-    for (name, skin) in [("line_busy", LIGHT), ("line_busy_es_200", ES_200)] {
-        let mut rig = signed_in(skin);
-        ringing(&mut rig);
-        now_it_is(&mut rig, |call| sounds(call, LineSignal::Busy));
-        rig.snapshot(&mut results, name);
-    }
-    for (name, skin) in [("line_music", LIGHT), ("line_music_contrast", CONTRAST)] {
-        let mut rig = signed_in(skin);
-        talking(&mut rig);
-        now_it_is(&mut rig, |call| sounds(call, LineSignal::Music));
-        rig.snapshot(&mut results, name);
-    }
-    let mut rig = signed_in(DARK_ES);
-    talking(&mut rig);
-    now_it_is(&mut rig, |call| sounds(call, LineSignal::Beep));
-    rig.snapshot(&mut results, "line_beep_dark_es");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A call: the caller large, the telephone at the left, two clocks above.
 
 use egui::{Align, Key, Layout, Ui, vec2};
-use vrs_domain::TelephoneState;
+use vrs_domain::{LineReport, TelephoneState};
 use vrs_ui::host::Seen;
 use vrs_ui::screens::{Beside, Shown, Stage, StagePress, call_stage};
 use vrs_ui::situation::{
@@ -171,7 +171,10 @@ fn telephone_column(ui: &mut Ui, kit: &Kit, model: &Model, facts: &CallFacts) {
     ui.add_space(size::SPACE_XL);
     level_meter(ui, kit, &kit.t("level-them"), model.levels.them_dbfs);
     level_meter(ui, kit, &kit.t("level-me"), model.levels.me_dbfs);
-    level_meter(ui, kit, &kit.t("level-line"), loudness_dbfs(facts.line.to));
+    if facts.line != LineReport::default() {
+        let to_dbfs = loudness_dbfs(facts.line.to);
+        level_meter(ui, kit, &kit.t("level-line"), to_dbfs);
+    }
     seats::list(ui, kit, model);
     if let Some(pair) = model.announced.languages {
         ui.add_space(size::SPACE_XL);

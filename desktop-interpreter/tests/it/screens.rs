@@ -5,7 +5,7 @@ use crate::script::{invite_to, invited, now_it_is, ringing, signed_in, talking};
 use egui::Key;
 use egui_kittest::SnapshotResults;
 use vrs_client::Event;
-use vrs_domain::{EndReason, LineReport, LineSignal, Loudness, Sensitive, Urgency};
+use vrs_domain::{EndReason, Sensitive, Urgency};
 
 #[test]
 fn before_a_call_it_looks_as_it_should() {
@@ -58,22 +58,6 @@ fn a_call_looks_as_it_should() {
     rig.snapshot(&mut results, "talking");
     rig.end(EndReason::HearingHungUp);
     rig.snapshot(&mut results, "after_a_call");
-}
-
-#[test]
-fn a_line_with_music_looks_as_it_should() {
-    let mut results = SnapshotResults::new();
-    for (name, skin) in [("line_music", LIGHT), ("line_music_es_200", ES_200)] {
-        let mut rig = talking(skin);
-        now_it_is(&mut rig, |call| {
-            call.line = LineReport {
-                signal: Some(LineSignal::Music),
-                from: Loudness::Normal,
-                to: Loudness::Soft,
-            };
-        });
-        rig.snapshot(&mut results, name);
-    }
 }
 
 #[test]

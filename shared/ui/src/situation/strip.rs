@@ -1,7 +1,9 @@
 //! The sentence over a call: what is going on, and its clocks.
 
 use egui_phosphor::bold as glyph;
-use vrs_domain::{Leg, LineSignal, Loudness, PhoneNumber, SessionState, TelephoneState};
+use vrs_domain::{
+    Leg, LineReport, LineSignal, Loudness, PhoneNumber, SessionState, TelephoneState,
+};
 
 use super::{CallFacts, Link, Seat, clock_words, number_words};
 use crate::kit::Kit;
@@ -123,7 +125,8 @@ fn line_strip(kit: &Kit, call: &CallFacts) -> Option<Strip> {
 
 /// How loud it is on the telephone's line, for those who do not hear it.
 fn loudness_facts(kit: &Kit, call: &CallFacts) -> Vec<Fact> {
-    if call.state != Some(SessionState::RelayActive) {
+    // Where nothing has been heard in either direction, there is nothing to say.
+    if call.state != Some(SessionState::RelayActive) || call.line == LineReport::default() {
         return Vec::new();
     }
     let fact = |name, loudness: Loudness| {
