@@ -172,7 +172,7 @@ fn pieces(kind: LineSignal, plan: TonePlan) -> (Pieces, Pieces) {
         }
         LineSignal::Beep => {
             let greeting = [
-                (Piece::Babble, 4_000),
+                (Piece::Babble, 8_000),
                 (NOTHING, 400),
                 tone(&[1_000.0], 400),
             ];
