@@ -112,14 +112,15 @@ mod tests {
     #[test]
     fn n3_both_directions_are_told_by_themselves_and_only_when_they_change() {
         let (quiet, mut ear) = ([0; BLOCK], Ear::default());
-        assert_eq!(told(&mut ear, 300, |_| quiet, |_| quiet), []);
+        // Ten seconds without a sound from there would be told as silence.
+        assert_eq!(told(&mut ear, 200, |_| quiet, |_| quiet), []);
         let speaks = |n| sine(&[700.0], n, 2_000.0);
         let report = |from, to| LineReport {
             signal: None,
             from,
             to,
         };
-        let first = told(&mut ear, 300, |_| quiet, speaks);
+        let first = told(&mut ear, 200, |_| quiet, speaks);
         assert_eq!(first, [report(Loudness::Silent, Loudness::Normal)]);
         let both = told(&mut ear, 300, |n| sine(&[900.0], n, 9_000.0), speaks);
         assert_eq!(both, [report(Loudness::Loud, Loudness::Normal)]);
