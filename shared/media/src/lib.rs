@@ -41,7 +41,8 @@ pub use error::{MediaError, Refusal};
 pub use extension::{ExtensionIds, Orientation};
 pub use forward::Rewriter;
 pub use peer::{
-    KindStats, Lent, Peer, PeerConfig, PeerEvent, PeerOutput, PeerStats, Receive, stun_ufrag,
+    KindStats, Lent, Missed, Peer, PeerConfig, PeerEvent, PeerOutput, PeerStats, Receive,
+    stun_ufrag,
 };
 pub use picture::{Picture, Slot};
 pub use rtp::{MediaKind, RtpPacket, RtpView};

@@ -170,6 +170,20 @@ impl<'a> RtpView<'a> {
         }
     }
 
+    /// The same header with nothing after it.
+    pub(crate) const fn without_payload(&self) -> RtpView<'static> {
+        RtpView {
+            kind: self.kind,
+            ssrc: self.ssrc,
+            payload_type: self.payload_type,
+            sequence: self.sequence,
+            timestamp: self.timestamp,
+            marker: self.marker,
+            orientation: self.orientation,
+            payload: &[],
+        }
+    }
+
     /// Appends the wire form: a 12-byte header, the extensions that were agreed, the payload.
     pub(crate) fn write(&self, ids: ExtensionIds, out: &mut impl BufMut) {
         let said = Extensions {

@@ -355,6 +355,14 @@ impl<L: Party> Room<L> {
                 self.limit_source_of(now, leg);
             }
             PeerEvent::KeyframeRequested => self.ask_source_for_keyframe(now, leg),
+            PeerEvent::Missed(missed) => {
+                let source = leg.watched().and_then(|source| self.peers.get(&source));
+                let kept = source.and_then(|source| source.kept(missed.ssrc, missed.sequence));
+                let payload = kept.map(<[u8]>::to_vec);
+                if let (Some(payload), Some(peer)) = (payload, self.peers.get_mut(&leg)) {
+                    peer.send_again(missed, &payload);
+                }
+            }
             PeerEvent::Text(text) => {
                 let mut taken = false;
                 for viewer in leg.viewers() {

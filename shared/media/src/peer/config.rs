@@ -117,10 +117,24 @@ pub(super) struct StreamSeed {
     pub(super) first_timestamp: u32,
 }
 
+/// The same, and those of the stream in which lost packets go out again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seeds {
+    pub(super) seed: StreamSeed,
+    pub(super) repair: StreamSeed,
+}
+
+/// Streams of sound, picture and text, and of pictures that go out again.
+const STREAMS: usize = 4;
+const AUDIO: usize = 0;
+const VIDEO: usize = 1;
+const TEXT: usize = 2;
+const REPAIR: usize = 3;
+
 /// What only the peer may know of us.
 pub(super) struct Secrets {
     random: StdRng,
-    streams: [StreamSeed; 3],
+    streams: [StreamSeed; STREAMS],
     pub(super) session_id: u64,
     pub(super) cname: String,
 }
@@ -128,7 +142,7 @@ pub(super) struct Secrets {
 impl Secrets {
     pub(super) fn new(seed: [u8; 32]) -> Self {
         let mut random = StdRng::from_seed(seed);
-        let ssrcs: [u32; 3] = [random.random(), random.random(), random.random()];
+        let ssrcs: [u32; STREAMS] = std::array::from_fn(|_| random.random());
         let mut streams = ssrcs.map(|ssrc| StreamSeed {
             ssrc,
             // Below half of the range, so that the rollover counter is never in doubt
@@ -149,11 +163,15 @@ impl Secrets {
         }
     }
 
-    pub(super) fn stream(&self, kind: MediaKind) -> StreamSeed {
-        match kind {
-            MediaKind::Audio => self.streams[0],
-            MediaKind::Video => self.streams[1],
-            MediaKind::Text => self.streams[2],
+    pub(super) fn stream(&self, kind: MediaKind) -> Seeds {
+        let at = match kind {
+            MediaKind::Audio => AUDIO,
+            MediaKind::Video => VIDEO,
+            MediaKind::Text => TEXT,
+        };
+        Seeds {
+            seed: self.streams[at],
+            repair: self.streams[REPAIR],
         }
     }
 

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use super::dtls::DtlsState;
 use super::ice::IceState;
 use super::send::Forwarded;
-use super::{Announced, Dtls, Peer, PeerEvent, PeerOutput, stun_ufrag};
+use super::{Announced, Dtls, Missed, Peer, PeerEvent, PeerOutput, stun_ufrag};
 use crate::batch::Batch;
 use crate::extension::Extensions;
+use crate::nack::{Again, Held};
 use crate::rtcp::{self, Compound, Incoming};
 use crate::rtp::{MediaKind, Peek, RtpPacket, RtpView, extension_of, is_rtcp};
 #[cfg(doc)]
@@ -90,7 +91,7 @@ impl Peer {
         };
         let mut batch = Batch::default();
         for packet in self.streams[index].sender.frame(now, timestamp, payload) {
-            self.send_packet(now, index, packet.view(), &mut batch);
+            self.send_own(now, index, &packet, &mut batch);
         }
         self.put_out(&batch);
     }
@@ -107,7 +108,7 @@ impl Peer {
         };
         let stream = &mut self.streams[index];
         match stream.sender.forward(now, packet) {
-            Forwarded::As(packet) => self.send_packet(now, index, packet, batch),
+            Forwarded::As(packet, held) => self.send_packet(now, index, packet, held, batch),
             Forwarded::Dropped => {}
             Forwarded::AwaitsKeyframe => return true,
         }
@@ -279,13 +280,17 @@ impl Peer {
             self.finder.note(index, peek, found);
         }
         let stream = &mut self.streams[found];
-        let said = extension_of(plain).map_or_else(Extensions::default, |data| {
+        let mut said = extension_of(plain).map_or_else(Extensions::default, |data| {
             stream.receiver.extensions.read(data)
         });
-        let packet = RtpView {
+        let mut packet = RtpView {
             orientation: said.orientation,
             ..RtpView::parse(stream.kind, plain)?
         };
+        if stream.receiver.is_repair(packet.payload_type) {
+            self.moved = true;
+            packet = stream.receiver.restored(now, packet, &mut said)?;
+        }
         let taken = stream
             .receiver
             .receive(now, packet, said, &mut self.outputs);
@@ -379,15 +384,63 @@ impl Peer {
 
     fn resend(&mut self, now: Instant, index: usize, sequences: &[u16]) {
         for sequence in sequences {
-            let stream = &mut self.streams[index];
-            if let Some(bytes) = stream.sender.resend(now, *sequence).map(<[u8]>::to_vec) {
-                let transport = stream.transport;
-                self.transmit(transport, bytes);
+            let again = self.streams[index].sender.asked_again(now, *sequence);
+            let Some(Again { header, held }) = again else {
+                continue;
+            };
+            match held {
+                Held::Here(payload) => self.repeat(index, header, &payload),
+                Held::Source { ssrc, sequence } => self.event(PeerEvent::Missed(Missed {
+                    ssrc,
+                    sequence,
+                    header,
+                })),
             }
         }
     }
 
-    fn send_packet(&mut self, now: Instant, index: usize, packet: RtpView<'_>, batch: &mut Batch) {
+    /// Sends a packet of another peer again; `payload` is what that one [kept](Self::kept) of it.
+    pub fn send_again(&mut self, missed: Missed, payload: &[u8]) {
+        if let Some(index) = self.ready(missed.header.kind) {
+            self.repeat(index, missed.header, payload);
+        }
+    }
+
+    /// The payload of a picture's packet that came from this peer within the last 1.5 s
+    /// ([`crate::peer::Receive::Packets`]).
+    #[must_use]
+    pub fn kept(&self, ssrc: u32, sequence: u16) -> Option<&[u8]> {
+        let index = self.finder.of_kind(MediaKind::Video)?;
+        self.streams[index].receiver.kept(ssrc, sequence)
+    }
+
+    fn repeat(&mut self, index: usize, header: RtpView<'static>, payload: &[u8]) {
+        let stream = &mut self.streams[index];
+        let transport = stream.transport;
+        let Some(srtp) = &mut self.transports[transport].srtp else {
+            return;
+        };
+        let mut bytes = Vec::with_capacity(DATAGRAM_BYTES_MAX);
+        stream.sender.write_again(header, payload, &mut bytes);
+        let sealed = srtp.seal_rtp(&mut bytes, 0);
+        if sealed && stream.sender.may_repeat(header.sequence, &bytes) {
+            self.transmit(transport, bytes);
+        }
+    }
+
+    fn send_own(&mut self, now: Instant, index: usize, packet: &RtpPacket, batch: &mut Batch) {
+        let held = Held::Here(packet.payload.clone());
+        self.send_packet(now, index, packet.view(), held, batch);
+    }
+
+    fn send_packet(
+        &mut self,
+        now: Instant,
+        index: usize,
+        packet: RtpView<'_>,
+        held: Held,
+        batch: &mut Batch,
+    ) {
         let stream = &mut self.streams[index];
         let transport = &mut self.transports[stream.transport];
         let (Some(srtp), Some(path)) = (&mut transport.srtp, transport.ice.path()) else {
@@ -399,7 +452,7 @@ impl Peer {
             srtp.seal_rtp(buffer, start)
         });
         if let Some(sealed) = sealed {
-            stream.sender.sent(now, &packet, sealed);
+            stream.sender.sent(now, &packet, sealed, held);
         }
     }
 
@@ -524,7 +577,7 @@ impl Peer {
         for index in 0..self.streams.len() {
             if let Some(packet) = self.streams[index].sender.text_packet(now) {
                 let mut batch = Batch::default();
-                self.send_packet(now, index, packet.view(), &mut batch);
+                self.send_own(now, index, &packet, &mut batch);
                 self.put_out(&batch);
             }
             self.send_keys(now, index);
@@ -538,7 +591,7 @@ impl Peer {
     fn send_keys(&mut self, now: Instant, index: usize) {
         let mut batch = Batch::default();
         while let Some(packet) = self.streams[index].sender.key_packet(now) {
-            self.send_packet(now, index, packet.view(), &mut batch);
+            self.send_own(now, index, &packet, &mut batch);
         }
         self.put_out(&batch);
     }

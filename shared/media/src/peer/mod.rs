@@ -43,7 +43,7 @@ use vrs_domain::limit::TEXT_INTERVAL;
 use crate::certificate::provider;
 use crate::error::{MediaError, Refusal};
 use crate::extension::Orientation;
-use crate::rtp::{MediaKind, Peek, RtpPacket};
+use crate::rtp::{MediaKind, Peek, RtpPacket, RtpView};
 use crate::sdp::policy::{self, Local, LocalTransport, RemoteTransport, Setup};
 use crate::sdp::{Negotiated, SessionDescription};
 use crate::srtp::Srtp;
@@ -117,6 +117,20 @@ pub enum PeerEvent {
     PathRate(u32),
     /// The peer needs a key frame of ours; at most one such event per 500 ms.
     KeyframeRequested,
+    /// The peer lost a packet that came from elsewhere: [`Peer::send_again`] with the payload that
+    /// the source [kept](Peer::kept).
+    Missed(Missed),
+}
+
+/// A packet of another peer's that this one lost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Missed {
+    /// Whose it was.
+    pub ssrc: u32,
+    /// The sequence number that it had there.
+    pub sequence: u16,
+    /// As it went out.
+    header: RtpView<'static>,
 }
 
 impl std::fmt::Debug for PeerEvent {
@@ -144,6 +158,7 @@ impl std::fmt::Debug for PeerEvent {
             Self::Dtmf(_) => f.write_str("Dtmf(«redacted»)"),
             Self::PathRate(bps) => write!(f, "PathRate({bps})"),
             Self::KeyframeRequested => f.write_str("KeyframeRequested"),
+            Self::Missed(missed) => write!(f, "Missed({missed:?})"),
         }
     }
 }
@@ -464,8 +479,9 @@ impl Peer {
             cname: self.secrets.cname.clone(),
             ssrcs: kinds
                 .iter()
-                .map(|kind| (*kind, self.secrets.stream(*kind).ssrc))
+                .map(|kind| (*kind, self.secrets.stream(*kind).seed.ssrc))
                 .collect(),
+            repair_ssrc: self.secrets.stream(MediaKind::Video).repair.ssrc,
             transports: self.local.clone(),
             allowed: self.config.allowed.clone(),
         }

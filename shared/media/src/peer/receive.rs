@@ -12,7 +12,7 @@ use super::config::Receive;
 use super::stats::KindStats;
 use super::{PeerEvent, PeerOutput};
 use crate::extension::{ExtensionIds, Extensions, Orientation};
-use crate::nack::NackGenerator;
+use crate::nack::{Kept, NackGenerator};
 use crate::pace::Pace;
 use crate::reorder::VideoBuffer;
 use crate::rtcp::{Arrivals, Compound, Reception};
@@ -38,6 +38,7 @@ struct Source {
     nack: NackGenerator,
     /// Told by the numbers of this source.
     arrivals: Option<Arrivals>,
+    kept: Kept,
     video: VideoBuffer,
     pace: Pace,
     text: t140::Receiver,
@@ -151,10 +152,46 @@ impl StreamReceiver {
     pub(super) fn fits(&self, payload_type: u8, ssrc: u32) -> u8 {
         let red = self.media.red.map(|(_, receive)| receive);
         let known = payload_type == self.media.receive_payload_type || red == Some(payload_type);
-        if !known && !self.is_key(payload_type) {
+        if !known && !self.is_key(payload_type) && !self.is_repair(payload_type) {
             return 0;
         }
         1 + u8::from(self.media.remote_ssrcs.contains(&ssrc))
+    }
+
+    /// Whether packets of this type are others that come again (RFC 4588).
+    pub(super) fn is_repair(&self, payload_type: u8) -> bool {
+        let repair = self.media.repair;
+        repair.is_some_and(|(_, receive)| receive == payload_type)
+    }
+
+    /// The packet that came again in another, as it was. `None` where nobody waits for it: browsers
+    /// send old ones to find out what a path takes.
+    pub(super) fn restored<'a>(
+        &mut self,
+        now: Instant,
+        packet: RtpView<'a>,
+        said: &mut Extensions,
+    ) -> Option<RtpView<'a>> {
+        if let Some(sequence) = said.transport_sequence.take() {
+            self.transport_arrivals.note(now, sequence);
+            self.arrivals_due.get_or_insert(now + ARRIVALS_INTERVAL);
+        }
+        let (sequence, payload) = packet.payload.split_first_chunk()?;
+        let sequence = u16::from_be_bytes(*sequence);
+        let mut repairs = self.media.repairs.iter();
+        let of = repairs.find(|(repair, _)| *repair == packet.ssrc);
+        let mut waiting = self.sources.iter().filter(|source| {
+            of.is_none_or(|(_, ssrc)| *ssrc == source.ssrc) && source.nack.waits_for(sequence)
+        });
+        let ssrc = waiting.next()?.ssrc;
+        self.counters.repaired += 1;
+        Some(RtpView {
+            payload_type: self.media.receive_payload_type,
+            ssrc,
+            sequence,
+            payload,
+            ..packet
+        })
     }
 
     /// Takes a decrypted packet, and what its extensions say.
@@ -215,7 +252,10 @@ impl StreamReceiver {
                     .is_some_and(|(_, red)| red == packet.payload_type);
                 source.text.receive(now, sequence, red, packet.payload);
             }
-            (_, Receive::Packets) => {
+            (kind, Receive::Packets) => {
+                if kind == MediaKind::Video {
+                    source.kept.push(now, packet.sequence, packet.payload);
+                }
                 if nack {
                     is_busy |= source.nack.is_waiting();
                     source.nack.received(now, sequence);
@@ -253,6 +293,13 @@ impl StreamReceiver {
         }
     }
 
+    /// The payload of a packet that came of late.
+    pub(super) fn kept(&self, ssrc: u32, sequence: u16) -> Option<&[u8]> {
+        let mut sources = self.sources.iter();
+        let source = sources.find(|source| source.ssrc == ssrc)?;
+        source.kept.get(sequence)
+    }
+
     fn source(&mut self, ssrc: u32) -> usize {
         if let Some(known) = self.sources.iter().position(|source| source.ssrc == ssrc) {
             return known;
@@ -267,6 +314,7 @@ impl StreamReceiver {
             reception: Reception::new(ssrc, self.media.clock_rate),
             nack: NackGenerator::default(),
             arrivals: self.media.feedback.arrivals.then(Arrivals::default),
+            kept: Kept::default(),
             video: VideoBuffer::new(),
             pace: Pace::default(),
             text: t140::Receiver::new(self.media.receive_payload_type),
@@ -433,6 +481,7 @@ impl StreamReceiver {
         counters.nacks_sent = own.nacks_sent;
         counters.plis_sent = own.plis_sent;
         counters.arrivals_told = own.arrivals_told;
+        counters.repaired = own.repaired;
         let lost: u64 = self
             .sources
             .iter()

@@ -3,19 +3,19 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
 use rtc_rtcp::reception_report::ReceptionReport;
 use vrs_domain::limit::{
     FORWARDED_DATAGRAM_BYTES_MAX, KEYFRAME_INTERVAL_MIN, MEDIA_DATAGRAM_BYTES_MAX,
 };
 
-use super::config::StreamSeed;
+use super::config::Seeds;
 use super::stats::KindStats;
 use crate::congestion::Congestion;
 use crate::extension::{EXTENSION_BYTES_MAX, ExtensionIds};
 use crate::forward::{Rewriter, Rewritten};
 use crate::h264;
-use crate::nack::ResendCache;
+use crate::nack::{Again, Held, SentLog};
 use crate::rtcp::{Fates, Sent, TransportFates};
 use crate::rtp::{MediaKind, RTP_HEADER_BYTES, RtpPacket, RtpView};
 use crate::sdp::{Codec, Direction, KeyFormat, NegotiatedMedia};
@@ -26,16 +26,18 @@ use crate::telephone_event::EventSender;
 const SRTP_TAG_BYTES_MAX: usize = 16;
 /// Bytes of a packet besides its payload, at most.
 const OVERHEAD_BYTES_MAX: usize = RTP_HEADER_BYTES + EXTENSION_BYTES_MAX + SRTP_TAG_BYTES_MAX;
+/// Before the payload of a packet that goes out again: its number (RFC 4588 section 4).
+const REPAIR_BYTES: usize = 2;
 /// Most payload bytes of a packet of ours.
-const PAYLOAD_BYTES_MAX: usize = MEDIA_DATAGRAM_BYTES_MAX - OVERHEAD_BYTES_MAX;
+const PAYLOAD_BYTES_MAX: usize = MEDIA_DATAGRAM_BYTES_MAX - OVERHEAD_BYTES_MAX - REPAIR_BYTES;
 /// The same for a packet that is passed on, which others have cut: browsers fill 1200 bytes
 /// before the authentication tag.
 const FORWARDED_PAYLOAD_BYTES_MAX: usize = FORWARDED_DATAGRAM_BYTES_MAX - OVERHEAD_BYTES_MAX;
 
 /// What became of a packet that was to be passed on.
 pub(super) enum Forwarded<'a> {
-    /// It goes out like this.
-    As(RtpView<'a>),
+    /// It goes out like this; there it can be had again.
+    As(RtpView<'a>, Held),
     /// It is too late, too long, or not wanted.
     Dropped,
     /// The source is new, and this packet begins no key frame: what comes after it could not be
@@ -51,6 +53,13 @@ struct Keys {
     timestamp: u32,
 }
 
+/// The stream in which lost packets go out again (RFC 4588).
+struct Repair {
+    ssrc: u32,
+    payload_type: u8,
+    next_sequence: u16,
+}
+
 /// The sending half of one stream.
 pub(super) struct StreamSender {
     kind: MediaKind,
@@ -63,7 +72,8 @@ pub(super) struct StreamSender {
     pub(super) extensions: ExtensionIds,
     pub(super) full_intra_only: bool,
     rewriter: Rewriter,
-    cache: ResendCache,
+    log: SentLog,
+    repair: Option<Repair>,
     congestion: Option<Congestion>,
     text: t140::Sender,
     keys: Option<Keys>,
@@ -75,7 +85,8 @@ pub(super) struct StreamSender {
 }
 
 impl StreamSender {
-    pub(super) fn new(now: Instant, media: &NegotiatedMedia, seed: StreamSeed) -> Self {
+    pub(super) fn new(now: Instant, media: &NegotiatedMedia, seeds: Seeds) -> Self {
+        let Seeds { seed, repair } = seeds;
         let first = (seed.first_sequence, seed.first_timestamp);
         Self {
             kind: media.kind,
@@ -88,7 +99,12 @@ impl StreamSender {
             extensions: media.extensions,
             full_intra_only: media.feedback.fir && !media.feedback.pli,
             rewriter: Rewriter::new(media.clock_rate, first.0, first.1),
-            cache: ResendCache::default(),
+            log: SentLog::default(),
+            repair: media.repair.map(|(payload_type, _)| Repair {
+                ssrc: repair.ssrc,
+                payload_type,
+                next_sequence: repair.first_sequence,
+            }),
             congestion: (media.kind == MediaKind::Video).then(|| {
                 Congestion::new(media.feedback.arrivals || media.extensions.has_sequence())
             }),
@@ -197,14 +213,17 @@ impl StreamSender {
             return Forwarded::AwaitsKeyframe;
         }
         match self.rewriter.rewrite(now, ssrc, sequence, timestamp) {
-            Some(numbers) => Forwarded::As(RtpView {
-                kind: self.kind,
-                ssrc: self.ssrc,
-                payload_type: self.payload_type,
-                sequence: numbers.sequence,
-                timestamp: numbers.timestamp,
-                ..packet
-            }),
+            Some(numbers) => {
+                let packet = RtpView {
+                    kind: self.kind,
+                    ssrc: self.ssrc,
+                    payload_type: self.payload_type,
+                    sequence: numbers.sequence,
+                    timestamp: numbers.timestamp,
+                    ..packet
+                };
+                Forwarded::As(packet, Held::Source { ssrc, sequence })
+            }
             None => Forwarded::Dropped,
         }
     }
@@ -238,20 +257,20 @@ impl StreamSender {
         }
     }
 
-    /// Notes that a packet went out, sealed as `bytes`.
-    pub(super) fn sent(&mut self, now: Instant, packet: &RtpView<'_>, bytes: &[u8]) {
+    /// Notes that a packet went out, sealed as `bytes`, and where its payload can be had again.
+    pub(super) fn sent(&mut self, now: Instant, packet: &RtpView<'_>, bytes: &[u8], held: Held) {
         if let Some(congestion) = &mut self.congestion {
             congestion.sent(now, packet.sequence, bytes.len());
         }
         self.counters.packets_sent += 1;
         self.counters.bytes_sent += packet.payload.len() as u64;
         if self.kind == MediaKind::Video {
-            self.cache.push(now, packet.sequence, bytes);
+            self.log.push(now, packet, bytes, held);
         }
     }
 
-    /// A packet the peer lost, as it went out.
-    pub(super) fn resend(&mut self, now: Instant, sequence: u16) -> Option<&[u8]> {
+    /// The peer lost a packet; `None` if it gets it no more.
+    pub(super) fn asked_again(&mut self, now: Instant, sequence: u16) -> Option<Again> {
         self.counters.nacks_received += 1;
         if let Some(congestion) = &mut self.congestion {
             congestion.missed();
@@ -260,9 +279,39 @@ impl StreamSender {
                 return None;
             }
         }
-        let bytes = self.cache.resend(now, sequence)?;
+        self.log.again(now, sequence)
+    }
+
+    /// Appends a lost packet as it goes out again: in a stream of its own (RFC 4588 section 4)
+    /// where there is one, else as it was.
+    pub(super) fn write_again(
+        &mut self,
+        header: RtpView<'static>,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         self.counters.resent += 1;
-        Some(bytes)
+        let Some(repair) = &mut self.repair else {
+            RtpView { payload, ..header }.write(self.extensions, out);
+            return;
+        };
+        let sequence = repair.next_sequence;
+        repair.next_sequence = sequence.wrapping_add(1);
+        let again = RtpView {
+            ssrc: repair.ssrc,
+            payload_type: repair.payload_type,
+            sequence,
+            ..header
+        };
+        // The numbers of the transport are those of the first time, and used up.
+        again.write(self.extensions.without_sequence(), out);
+        out.put_u16(header.sequence);
+        out.put_slice(payload);
+    }
+
+    /// Whether a lost packet, encrypted anew, may go out.
+    pub(super) fn may_repeat(&self, sequence: u16, sealed: &[u8]) -> bool {
+        self.repair.is_some() || self.log.is_same(sequence, sealed)
     }
 
     /// The peer needs a key frame; `number`: of a full intra request, which may be repeated.

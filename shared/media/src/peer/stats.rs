@@ -34,6 +34,8 @@ pub struct KindStats {
     pub jitter_ms: f32,
     /// Packets we asked for again.
     pub nacks_sent: u64,
+    /// Packets that came again in a stream of their own (RFC 4588).
+    pub repaired: u64,
     /// Packets the peer asked for again.
     pub nacks_received: u64,
     /// Packets we sent again.

@@ -51,6 +51,9 @@ pub struct NegotiatedMedia {
     pub receive_payload_type: u8,
     /// RED around text: payload types sent and received.
     pub red: Option<(u8, u8)>,
+    /// Packets that go out again in a stream of their own (RFC 4588): payload types sent and
+    /// received.
+    pub repair: Option<(u8, u8)>,
     /// How telephone keys are sent, best first; empty where they are not.
     pub keys: Vec<KeyFormat>,
     /// RTP clock, in Hz.
@@ -65,6 +68,9 @@ pub struct NegotiatedMedia {
     pub remote_parameters: Option<String>,
     /// SSRCs the peer announced.
     pub remote_ssrcs: Vec<u32>,
+    /// Of these, the streams in which packets come again, each with the one they are of
+    /// (`FID`, RFC 5576 section 4.2).
+    pub repairs: Vec<(u32, u32)>,
     /// Which of the peer's transports: 0 unless it knows no bundles.
     pub transport: usize,
 }

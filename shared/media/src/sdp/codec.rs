@@ -20,6 +20,15 @@ const fn offered_as(codec: Codec) -> u8 {
     }
 }
 
+/// Payload types of pictures that go out again, in our offers.
+const fn repair_offered_as(codec: Codec) -> Option<u8> {
+    match codec {
+        Codec::H264 => Some(97),
+        Codec::Vp8 => Some(121),
+        Codec::Opus | Codec::Pcmu | Codec::Pcma | Codec::T140 => None,
+    }
+}
+
 const RED: u8 = 99;
 /// Payload types and clock rates of telephone keys, in Hz, best first: that of the sound they
 /// stand in (RFC 4733 section 2.1), and the one that every telephone knows.
@@ -34,6 +43,8 @@ pub(super) struct Formats {
     /// At least one, best first; exactly one once it was chosen.
     pub(super) codecs: Vec<(Codec, u8)>,
     pub(super) red: Option<u8>,
+    /// Packets that go out again (RFC 4588): their payload types, and those they are of.
+    pub(super) repairs: Vec<(u8, u8)>,
     /// Telephone keys: payload types and clock rates.
     pub(super) keys: Vec<(u8, u32)>,
 }
@@ -47,6 +58,10 @@ impl Formats {
         Self {
             red: (kind == MediaKind::Text && allowed.redundancy).then_some(RED),
             keys: keys.collect(),
+            repairs: codecs
+                .iter()
+                .filter_map(|(codec, of)| Some((repair_offered_as(*codec)?, *of)))
+                .collect(),
             codecs,
         }
     }
@@ -54,6 +69,13 @@ impl Formats {
     pub(super) fn payload_type(&self, codec: Codec) -> Option<u8> {
         let mut known = self.codecs.iter();
         known.find(|(one, _)| *one == codec).map(|(_, own)| *own)
+    }
+
+    /// The payload type of packets of this one that come again.
+    pub(super) fn repair_of(&self, payload_type: u8) -> Option<u8> {
+        let mut repairs = self.repairs.iter();
+        let found = repairs.find(|(_, of)| *of == payload_type);
+        found.map(|(repair, _)| *repair)
     }
 }
 
@@ -68,6 +90,7 @@ pub(super) struct Chosen {
     pub(super) codec: Codec,
     pub(super) payload_type: u8,
     pub(super) red: Option<u8>,
+    pub(super) repair: Option<u8>,
     pub(super) keys: Vec<(u8, u32)>,
 }
 
@@ -115,8 +138,22 @@ pub(super) fn choose(
         codec,
         payload_type,
         red: red.filter(|_| kind == MediaKind::Text && allowed.redundancy),
+        repair: repair(media, payload_type),
         keys: keys.collect(),
     })
+}
+
+/// The payload type of packets of this one that go out again (RFC 4588 section 8.6).
+fn repair(media: &MediaDescription, payload_type: u8) -> Option<u8> {
+    let is_repair = |(_, format): &(u8, &str)| {
+        let map = media.rtpmap(format);
+        let of = media.fmtp_parameter(format, "apt");
+        map.is_some_and(|map| map.encoding.eq_ignore_ascii_case("rtx") && map.clock_rate == 90_000)
+            && of.and_then(|of| of.parse().ok()) == Some(payload_type)
+    };
+    let usable = |number: &u8| !RTCP_LIKE.contains(number);
+    let found = media.payload_types().find(is_repair)?;
+    Some(found.0).filter(usable)
 }
 
 fn find(media: &MediaDescription, codec: Codec, h264: H264Limits, side: Side) -> Option<u8> {
@@ -216,6 +253,18 @@ pub(super) fn remote_ssrcs(media: &MediaDescription) -> Vec<u32> {
         }
     }
     ssrcs
+}
+
+/// Streams in which packets come again, each with the one they are of (RFC 5576 section 4.2).
+pub(super) fn remote_repairs(media: &MediaDescription) -> Vec<(u32, u32)> {
+    let groups = media.attributes.all("ssrc-group").filter_map(|group| {
+        let mut words = group.split_whitespace();
+        let is_repair = words.next() == Some("FID");
+        let mut numbers = words.map_while(|word| word.parse().ok());
+        let (of, repair) = (numbers.next()?, numbers.next()?);
+        is_repair.then_some((repair, of))
+    });
+    groups.take(SSRCS_MAX).collect()
 }
 
 /// Theirs that are ours, too.

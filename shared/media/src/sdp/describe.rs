@@ -110,6 +110,11 @@ pub fn write_answer(
             formats: Formats {
                 codecs: vec![(agreed.codec, agreed.payload_type)],
                 red: agreed.red.map(|(red, _)| red),
+                repairs: agreed
+                    .repair
+                    .map(|(_, repair)| (repair, agreed.receive_payload_type))
+                    .into_iter()
+                    .collect(),
                 keys: agreed
                     .keys
                     .iter()
@@ -222,6 +227,11 @@ fn write_line(local: &Local, line: Line) -> MediaDescription {
     {
         attributes.push("msid", format!("visavis visavis-{}", line.kind.name()));
         attributes.push("ssrc", format!("{ssrc} cname:{}", local.cname));
+        if !line.formats.repairs.is_empty() {
+            let repair = local.repair_ssrc;
+            attributes.push("ssrc", format!("{repair} cname:{}", local.cname));
+            attributes.push("ssrc-group", format!("FID {ssrc} {repair}"));
+        }
     }
     let first = write_candidates(&mut attributes, local);
     MediaDescription {
@@ -246,7 +256,14 @@ fn write_codecs(attributes: &mut Attributes, line: &Line) -> Vec<String> {
             attributes.push("fmtp", format!("{payload_type} {parameters}"));
         }
         match codec.kind() {
-            MediaKind::Video => write_feedback(attributes, *payload_type, line.feedback),
+            MediaKind::Video => {
+                write_feedback(attributes, *payload_type, line.feedback);
+                if let Some(repair) = line.formats.repair_of(*payload_type) {
+                    formats.push(repair.to_string());
+                    attributes.push("rtpmap", format!("{repair} rtx/{hz}"));
+                    attributes.push("fmtp", format!("{repair} apt={payload_type}"));
+                }
+            }
             MediaKind::Text => {
                 if let Some(red) = line.formats.red {
                     formats.insert(0, red.to_string());

@@ -13,7 +13,8 @@ use crate::rtp::MediaKind;
 
 use super::channel;
 use super::codec::{
-    Chosen, Formats, Side, agreed_keys, choose, extensions, feedback, kind_of, remote_ssrcs,
+    Chosen, Formats, Side, agreed_keys, choose, extensions, feedback, kind_of, remote_repairs,
+    remote_ssrcs,
 };
 use super::transport::Transports;
 use super::{
@@ -39,6 +40,8 @@ pub struct Local {
     pub cname: String,
     /// Our SSRC for each kind.
     pub ssrcs: Vec<(MediaKind, u32)>,
+    /// Our SSRC of pictures that go out again.
+    pub repair_ssrc: u32,
     /// One, or one per m-line without bundle.
     pub transports: Vec<LocalTransport>,
     /// What may be agreed.
@@ -118,6 +121,7 @@ fn of_offer(
         payload_type: chosen.payload_type,
         receive_payload_type: chosen.payload_type,
         red: chosen.red.map(|red| (red, red)),
+        repair: chosen.repair.map(|repair| (repair, repair)),
         keys: agreed_keys(&chosen.keys, &chosen.keys),
         clock_rate: chosen.codec.clock_rate(),
         direction: media.direction(offer).reversed(),
@@ -125,6 +129,7 @@ fn of_offer(
         extensions: extensions(media, chosen.codec.kind(), feedback),
         remote_parameters: media.fmtp(&format).map(str::to_owned),
         remote_ssrcs: remote_ssrcs(media),
+        repairs: remote_repairs(media),
         transport,
     }
 }
@@ -134,7 +139,9 @@ fn check_numbers(negotiated: &Negotiated) -> Result<(), MediaError> {
     let numbers = |media: &NegotiatedMedia| {
         let keys = media.keys.iter().map(|keys| keys.receive_payload_type);
         let red = media.red.map(|(_, red)| red);
-        let all = keys.chain(red).chain([media.receive_payload_type]);
+        let repair = media.repair.map(|(_, repair)| repair);
+        let own = [media.receive_payload_type];
+        let all = keys.chain(red).chain(repair).chain(own);
         all.map(|number| (media.transport, number))
             .collect::<Vec<_>>()
     };
@@ -197,6 +204,7 @@ pub fn accept_answer(
             mid: Some(line.to_string()),
             receive_payload_type: receive,
             red: chosen.red.zip(ours.red),
+            repair: chosen.repair.zip(ours.repair_of(receive)),
             keys,
             ..of_offer(answer, (line, media), chosen, transport)
         });

@@ -26,7 +26,8 @@ fn r44_a_browsers_offer_is_answered_with_its_own_payload_types() {
     assert_eq!(audio.formats, ["111", "110", "126"]);
     assert_eq!(audio.fmtp("111"), Some("minptime=10;useinbandfec=1"));
     // The first constrained baseline format with packetization mode 1, not 102 or 127.
-    assert_eq!(video.formats, ["108"]);
+    assert_eq!(video.formats, ["108", "109"], "and what repairs it");
+    assert_eq!(video.fmtp("109"), Some("apt=108"));
     assert_eq!(
         video.fmtp("108"),
         Some("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f")

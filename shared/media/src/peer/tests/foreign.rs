@@ -42,11 +42,15 @@ fn str0m(now: Instant) -> Rtc {
 impl Foreign {
     /// str0m offers sound and picture; ours answers.
     fn offers(seed: u64) -> Self {
-        Self::offers_with(seed, None)
+        Self::offers_with(seed, None, |offer| offer)
     }
 
     /// The same, and a channel for text.
-    fn offers_with(seed: u64, channel: Option<ChannelConfig>) -> Self {
+    fn offers_with(
+        seed: u64,
+        channel: Option<ChannelConfig>,
+        change: impl Fn(String) -> String,
+    ) -> Self {
         let net = Network::new(seed);
         let mut rtc = str0m(net.now);
         let mut api = rtc.sdp_api();
@@ -68,8 +72,8 @@ impl Foreign {
             api.add_channel_with_config(channel);
         }
         let (offer, pending) = api.apply().unwrap();
-        let (ours, answer) =
-            Peer::answerer(config(BOB, 3), net.now, &offer.to_sdp_string()).unwrap();
+        let offer = change(offer.to_sdp_string());
+        let (ours, answer) = Peer::answerer(config(BOB, 3), net.now, &offer).unwrap();
         let answer = SdpAnswer::from_sdp_string(&answer).unwrap();
         rtc.sdp_api().accept_answer(pending, answer).unwrap();
         Self::new(net, rtc, ours, vec![audio, video])
@@ -297,11 +301,8 @@ fn r36_a_foreign_answerer_rejects_text_and_media_flows_both_ways() {
     call.assert_heard();
 }
 
-/// str0m resends on a separate RTX stream only, which we do not offer: losses cost pictures here,
-/// but key frames bring the picture back in both directions.
-#[test]
-fn losses_with_a_peer_that_cannot_resend_are_repaired_by_key_frames() {
-    let mut call = Foreign::offers(3);
+/// Five times a second of losses of 40 % in both directions.
+fn lossy(mut call: Foreign) -> Foreign {
     call.connect();
     for n in 0..150u32 {
         (call.net.loss, call.net.reorder) = (if n % 30 == 10 { 40 } else { 0 }, 5);
@@ -315,19 +316,40 @@ fn losses_with_a_peer_that_cannot_resend_are_repaired_by_key_frames() {
     }
     call.net.loss = 0;
     call.run(Duration::from_secs(1));
+    call
+}
+
+/// str0m resends in a stream of its own only: where there is none, losses cost pictures, but key
+/// frames bring the picture back in both directions.
+#[test]
+fn losses_with_a_peer_that_cannot_resend_are_repaired_by_key_frames() {
+    let call = Foreign::offers_with(3, None, |offer| offer.replace(" rtx/", " other/"));
+    let call = lossy(call);
+    let stats = call.ours.stats();
+    let shown = (call.heard.frames.len(), call.received.len());
+    assert!(shown.0 >= 70 && shown.1 >= 70, "{shown:?}: {stats:?}");
+    assert!(
+        stats.video.plis_sent >= 2 && stats.video.frames_dropped >= 2,
+        "{stats:?}"
+    );
+}
+
+#[test]
+fn r45_lost_packets_come_again_in_a_stream_of_their_own_across_implementations() {
+    let call = lossy(Foreign::offers(3));
     let stats = call.ours.stats();
     assert!(
-        call.heard.frames.len() >= 70,
+        call.heard.frames.len() >= 145,
         "{}: {stats:?}",
         call.heard.frames.len()
     );
     assert!(
-        call.received.len() >= 70,
+        call.received.len() >= 145,
         "{}: {stats:?}",
         call.received.len()
     );
     assert!(
-        stats.video.plis_sent >= 2 && stats.video.frames_dropped >= 2,
+        stats.video.repaired >= 5 && stats.video.resent >= 5,
         "{stats:?}"
     );
 }
@@ -400,8 +422,12 @@ fn r40_a_foreign_peer_writes_text_on_a_channel_that_it_opens() {
         protocol: protocol.into(),
         ..ChannelConfig::default()
     };
-    assert_text_flows(&mut Foreign::offers_with(20, Some(channel("t140"))));
-    let mut call = Foreign::offers_with(21, Some(channel("chat")));
+    assert_text_flows(&mut Foreign::offers_with(
+        20,
+        Some(channel("t140")),
+        |offer| offer,
+    ));
+    let mut call = Foreign::offers_with(21, Some(channel("chat")), |offer| offer);
     call.connect();
     call.run(Duration::from_secs(3));
     let now = call.net.now;

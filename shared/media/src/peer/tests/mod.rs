@@ -59,9 +59,19 @@ pub(super) struct World {
 impl World {
     /// Alice offers, Bob answers.
     pub(super) fn new(net: Network, alice: PeerConfig, bob: PeerConfig) -> Self {
+        Self::with(net, alice, bob, |offer| offer)
+    }
+
+    /// The same with an offer that is changed on its way.
+    pub(super) fn with(
+        net: Network,
+        alice: PeerConfig,
+        bob: PeerConfig,
+        change: impl Fn(String) -> String,
+    ) -> Self {
         let now = net.now;
         let (mut alice, offer) = Peer::offerer(alice, now).unwrap();
-        let (bob, answer) = Peer::answerer(bob, now, &offer).unwrap();
+        let (bob, answer) = Peer::answerer(bob, now, &change(offer)).unwrap();
         alice.accept_answer(now, &answer).unwrap();
         Self {
             net,
@@ -108,6 +118,7 @@ impl World {
                     PeerEvent::Dtmf(key) => heard.keys.push(key),
                     PeerEvent::KeyframeRequested => heard.keyframe_requests += 1,
                     PeerEvent::PathRate(bps) => heard.rates.push(bps),
+                    PeerEvent::Missed(missed) => panic!("{missed:?}"),
                 },
             }
         }

@@ -107,8 +107,16 @@ fn the_handshake_survives_loss_reordering_and_repetition() {
 
 #[test]
 fn r45_lost_packets_are_asked_for_again() {
-    for (seed, loss) in [(3, 5), (4, 10)] {
-        let mut world = World::usual(seed);
+    for (seed, loss, repair) in [(3, 5, true), (4, 10, true), (3, 5, false), (4, 10, false)] {
+        let configs = (config(ALICE, 1), config(BOB, 2));
+        // With a stream of their own (RFC 4588), and as they were.
+        let mut world = World::with(Network::new(seed), configs.0, configs.1, |offer| {
+            if repair {
+                offer
+            } else {
+                offer.replace(" rtx/", " other/")
+            }
+        });
         world.connect();
         (world.net.loss, world.net.reorder, world.net.repeat) = (loss, 10, 5);
         for n in 0..300u32 {
@@ -127,6 +135,7 @@ fn r45_lost_packets_are_asked_for_again() {
         );
         assert!(stats.video.nacks_sent > 50, "{stats:?}");
         assert!(world.peers[0].stats().video.resent > 50);
+        assert_eq!(stats.video.repaired > 50, repair, "{stats:?}");
     }
 }
 

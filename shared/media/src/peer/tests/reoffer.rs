@@ -87,7 +87,7 @@ fn another_transport_certificate_codec_or_kind_is_refused_and_nothing_changes() 
     for changed in [
         offer.replace(&ufrag, "restarted"),
         offer.replace(&fingerprint, &other_print),
-        offer.replace("96", "97"),
+        offer.replace("96", "100"),
         no_text,
     ] {
         assert_ne!(changed, offer);

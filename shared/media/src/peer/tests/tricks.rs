@@ -190,7 +190,7 @@ fn a40_bundles_name_lines_that_are_there_and_each_once() {
 fn a40_payload_types_mean_one_thing() {
     all_refuse(Refusal::PayloadTypes, |text| {
         in_line(text, "video", |line| {
-            line.replacen(" 96\r\n", " 96 96\r\n", 1)
+            line.replacen(" 96 97\r\n", " 96 96 97\r\n", 1)
         })
     });
     all_refuse(Refusal::PayloadTypes, |text| {
@@ -262,15 +262,16 @@ fn a_codec_that_is_not_allowed_is_refused_and_the_best_allowed_one_is_taken() {
         agreed.map(|media| (media.codec, media.payload_type))
     };
     let everything = offer_of(Allowed::everything());
-    for (ours, expected) in [
-        (Allowed::everything(), (Codec::H264, 96)),
-        (only(Codec::H264), (Codec::H264, 96)),
-        (only(Codec::Vp8), (Codec::Vp8, 120)),
+    for (ours, expected, repair) in [
+        (Allowed::everything(), (Codec::H264, 96), 97),
+        (only(Codec::H264), (Codec::H264, 96), 97),
+        (only(Codec::Vp8), (Codec::Vp8, 120), 121),
     ] {
         let (peer, answer) = answer_of(ours, &everything).unwrap();
         assert_eq!(video(&peer), Some(expected));
         let parsed = SessionDescription::parse(&answer).unwrap();
-        assert_eq!(parsed.media[1].formats, [expected.1.to_string()]);
+        let formats = [expected.1, repair].map(|number: u8| number.to_string());
+        assert_eq!(parsed.media[1].formats, formats);
     }
     let refused = answer_of(only(Codec::Vp8), &offer_of(only(Codec::H264))).map(drop);
     let expected = MediaError::NotAcceptable(Refusal::Codec(MediaKind::Video));

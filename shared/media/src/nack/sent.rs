@@ -1,0 +1,202 @@
+//! How packets went out, so that they can go out again: bit for bit as before, or in a stream of
+//! their own (RFC 4588).
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::KEPT_AGE_MAX;
+use crate::rtp::RtpView;
+
+/// Of what was sent, one part in so many may be sent again: a peer that asks for more has no use
+/// for it, or means harm (A42).
+const RESENT_PART: usize = 2;
+/// Bytes that may be sent again at once.
+const RESEND_BYTES_MAX: usize = 128 * 1024;
+/// Packets that are remembered.
+const PACKETS_MAX: usize = 512;
+/// The same packet is resent at most once in this time: duplicated requests cost nothing.
+const RESEND_INTERVAL_MIN: Duration = Duration::from_millis(20);
+/// Of an encrypted packet, the bytes at its end that no other packet has.
+const SEAL_BYTES: usize = 16;
+
+/// Where the payload of a packet is.
+#[derive(Debug, Clone)]
+pub(crate) enum Held {
+    /// Here: it is our own.
+    Here(Bytes),
+    /// With the source that it came from.
+    Source {
+        /// Which.
+        ssrc: u32,
+        /// The number that it had there.
+        sequence: u16,
+    },
+}
+
+struct Sent {
+    at: Instant,
+    resent: Option<Instant>,
+    /// The header; the payload is elsewhere.
+    header: RtpView<'static>,
+    bytes: u16,
+    seal: [u8; SEAL_BYTES],
+    held: Held,
+}
+
+/// A packet that is to go out again.
+#[derive(Debug, Clone)]
+pub(crate) struct Again {
+    /// As it went out, without the payload.
+    pub(crate) header: RtpView<'static>,
+    /// Where the payload is.
+    pub(crate) held: Held,
+}
+
+/// What went out of one stream of late.
+#[derive(Default)]
+pub(crate) struct SentLog {
+    packets: VecDeque<Sent>,
+    /// Bytes that may be sent again now.
+    budget: usize,
+}
+
+impl SentLog {
+    /// Notes a packet that went out encrypted as `sealed`; what is older than 1.5 s or the oldest
+    /// of more than 512 is forgotten.
+    pub(crate) fn push(&mut self, now: Instant, packet: &RtpView<'_>, sealed: &[u8], held: Held) {
+        let earned = sealed.len() / RESENT_PART;
+        self.budget = (self.budget + earned).min(RESEND_BYTES_MAX);
+        while let Some(oldest) = self.packets.front() {
+            let is_old = now.saturating_duration_since(oldest.at) > KEPT_AGE_MAX;
+            if !is_old && self.packets.len() < PACKETS_MAX {
+                break;
+            }
+            self.packets.pop_front();
+        }
+        let Some(seal) = sealed.last_chunk() else {
+            return;
+        };
+        self.packets.push_back(Sent {
+            at: now,
+            resent: None,
+            header: packet.without_payload(),
+            bytes: u16::try_from(sealed.len()).unwrap_or(u16::MAX),
+            seal: *seal,
+            held,
+        });
+    }
+
+    /// The packet to send again, unless it is forgotten, was resent a moment ago, or too much was
+    /// resent of late.
+    pub(crate) fn again(&mut self, now: Instant, sequence: u16) -> Option<Again> {
+        let mut newest_first = self.packets.iter_mut().rev();
+        let sent = newest_first.find(|sent| sent.header.sequence == sequence)?;
+        let recent = |at: Instant| now.saturating_duration_since(at) < RESEND_INTERVAL_MIN;
+        if sent.resent.is_some_and(recent) {
+            return None;
+        }
+        self.budget = self.budget.checked_sub(usize::from(sent.bytes))?;
+        sent.resent = Some(now);
+        Some(Again {
+            header: sent.header,
+            held: sent.held.clone(),
+        })
+    }
+
+    /// Whether a packet that was encrypted anew is what went out before. Another one must not go
+    /// out under its number: two packets under one nonce give the key stream away (RFC 7714
+    /// section 8.4).
+    pub(crate) fn is_same(&self, sequence: u16, sealed: &[u8]) -> bool {
+        let mut newest_first = self.packets.iter().rev();
+        let sent = newest_first.find(|sent| sent.header.sequence == sequence);
+        sent.is_some_and(|sent| {
+            sealed.len() == usize::from(sent.bytes) && sealed.last_chunk() == Some(&sent.seal)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rtp::MediaKind;
+    use crate::testing::start;
+
+    fn push(log: &mut SentLog, now: Instant, sequence: u16, sealed: &[u8]) {
+        let packet = RtpView {
+            kind: MediaKind::Video,
+            ssrc: 1,
+            payload_type: 96,
+            sequence,
+            timestamp: 7,
+            marker: true,
+            orientation: None,
+            payload: &[],
+        };
+        let held = Held::Source {
+            ssrc: 2,
+            sequence: !sequence,
+        };
+        log.push(now, &packet, sealed, held);
+    }
+
+    #[test]
+    fn sent_packets_can_be_had_again_but_not_twice_at_once() {
+        let now = start();
+        let mut log = SentLog::default();
+        for n in 0..600u16 {
+            push(&mut log, now, n, &[n as u8; 20]);
+        }
+        assert!(log.again(now, 0).is_none(), "forgotten");
+        let again = log.again(now, 599).unwrap();
+        assert_eq!((again.header.sequence, again.header.timestamp), (599, 7));
+        assert!(
+            matches!(again.held, Held::Source { ssrc: 2, sequence } if sequence == !599),
+            "{again:?}"
+        );
+        assert!(log.again(now, 599).is_none(), "a moment ago");
+        assert!(log.again(now + RESEND_INTERVAL_MIN, 599).is_some());
+        let late = now + KEPT_AGE_MAX + Duration::from_millis(1);
+        push(&mut log, late, 600, &[1; 20]);
+        let forgotten = log.again(late, 599).is_none();
+        assert!(forgotten, "nobody waits for it any more");
+        assert!(log.again(late, 600).is_some());
+    }
+
+    #[test]
+    fn nothing_else_goes_out_under_the_same_number() {
+        let now = start();
+        let mut log = SentLog::default();
+        push(&mut log, now, 5, &[9; 40]);
+        assert!(log.is_same(5, &[9; 40]));
+        assert!(!log.is_same(6, &[9; 40]), "never sent");
+        assert!(!log.is_same(5, &[9; 41]), "longer");
+        let mut other = [9; 40];
+        other[39] ^= 1;
+        assert!(!log.is_same(5, &other), "another one");
+    }
+
+    #[test]
+    fn a42_of_what_was_sent_at_most_half_is_sent_again_however_often_it_is_asked_for() {
+        const BYTES: usize = 1_200;
+        let mut now = start();
+        let mut log = SentLog::default();
+        let (mut sent, mut resent) = (0, 0);
+        for n in 0..2_000u16 {
+            push(&mut log, now, n, &[0; BYTES]);
+            sent += BYTES;
+            now += RESEND_INTERVAL_MIN;
+            for asked in n.saturating_sub(500)..=n {
+                resent += log.again(now, asked).map_or(0, |_| BYTES);
+            }
+        }
+        assert!(resent <= sent / RESENT_PART, "{resent} of {sent}");
+        // Who lost a few is served at once.
+        let calm = now + Duration::from_secs(1);
+        for n in 2_000..2_200u16 {
+            push(&mut log, calm, n, &[0; BYTES]);
+        }
+        assert!((2_000..2_050).all(|n| log.again(calm, n).is_some()));
+    }
+}
