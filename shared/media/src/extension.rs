@@ -9,9 +9,19 @@ const ORIENTATION_URI: &str = "urn:3gpp:video-orientation";
 const TRANSPORT_SEQUENCE_URI: &str =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
-/// The most bytes that ours add to a packet: a header of four, elements of two and three, and three
-/// to round them up.
-pub(crate) const EXTENSION_BYTES_MAX: usize = 12;
+/// Which of several sizes of a picture a packet is of (RFC 8852 section 3.1).
+const STREAM_ID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+/// The same of a packet that comes again (section 3.2), which is told apart without it; browsers
+/// name sizes only where this is agreed, too.
+const REPAIRED_ID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
+/// Which m-line a packet is of (RFC 9143 section 15.2): the same holds.
+const MID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+
+/// The most bytes that ours add to a packet: a header of four, elements of two, three and nine, and
+/// two to round them up.
+pub(crate) const EXTENSION_BYTES_MAX: usize = 20;
+/// Longest name of a size that we take.
+const STREAM_ID_BYTES_MAX: usize = 8;
 /// Extensions with one byte before each (section 4.2).
 const ONE_BYTE_PROFILE: u16 = 0xbede;
 /// With two, the lower four bits of which belong to nobody (section 4.3).
@@ -37,11 +47,53 @@ impl Orientation {
     }
 }
 
+/// The name of one of several sizes of a picture (RFC 8851 section 4): up to eight letters, digits,
+/// hyphens and underscores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamId([u8; STREAM_ID_BYTES_MAX]);
+
+impl StreamId {
+    /// `None` if it is none, or too long for us.
+    pub(crate) fn new(name: &str) -> Option<Self> {
+        Self::read(name.as_bytes())
+    }
+
+    /// The same from a packet.
+    pub(crate) fn read(name: &[u8]) -> Option<Self> {
+        let is_sign = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if name.is_empty() || !name.iter().all(is_sign) {
+            return None;
+        }
+        let mut bytes = [0; STREAM_ID_BYTES_MAX];
+        bytes.get_mut(..name.len())?.copy_from_slice(name);
+        Some(Self(bytes))
+    }
+
+    /// As it is written.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        let length = self.0.iter().take_while(|byte| **byte != 0).count();
+        &self.0[..length]
+    }
+}
+
+impl std::fmt::Display for StreamId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut signs = self.as_bytes().iter();
+        signs.try_for_each(|sign| write!(f, "{}", char::from(*sign)))
+    }
+}
+
 /// The extensions that both sides of one medium know, by the identifiers that were agreed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ExtensionIds {
     orientation: Option<u8>,
     transport_sequence: Option<u8>,
+    stream: Option<u8>,
+    /// Agreed for the sake of those who ask for it, and never read.
+    repaired: Option<u8>,
+    mid: Option<u8>,
+    /// What our packets say of themselves.
+    own: Option<StreamId>,
 }
 
 /// What the extensions of one packet say.
@@ -49,6 +101,7 @@ pub struct ExtensionIds {
 pub(crate) struct Extensions {
     pub(crate) orientation: Option<Orientation>,
     pub(crate) transport_sequence: Option<u16>,
+    pub(crate) stream: Option<StreamId>,
 }
 
 impl ExtensionIds {
@@ -56,6 +109,10 @@ impl ExtensionIds {
     pub(crate) const OURS: Self = Self {
         orientation: Some(1),
         transport_sequence: Some(2),
+        stream: Some(3),
+        repaired: Some(4),
+        mid: Some(5),
+        own: None,
     };
 
     /// Reads `a=extmap` lines (RFC 8285 section 5); the first line for each counts.
@@ -71,23 +128,50 @@ impl ExtensionIds {
             let Some(id) = number.filter(|id| IDS.contains(id)) else {
                 continue;
             };
-            match uri {
-                ORIENTATION_URI => found.orientation = found.orientation.or(Some(id)),
-                TRANSPORT_SEQUENCE_URI => {
-                    found.transport_sequence = found.transport_sequence.or(Some(id));
-                }
-                _ => {}
-            }
+            let place = match uri {
+                ORIENTATION_URI => &mut found.orientation,
+                TRANSPORT_SEQUENCE_URI => &mut found.transport_sequence,
+                STREAM_ID_URI => &mut found.stream,
+                REPAIRED_ID_URI => &mut found.repaired,
+                MID_URI => &mut found.mid,
+                _ => continue,
+            };
+            place.get_or_insert(id);
         }
         found
     }
 
     /// The values of our `a=extmap` lines.
     pub(crate) fn extmaps(self) -> impl Iterator<Item = String> {
-        let line = |id: Option<u8>, uri| id.map(|id| format!("{id} {uri}"));
-        let orientation = line(self.orientation, ORIENTATION_URI);
-        let sequence = line(self.transport_sequence, TRANSPORT_SEQUENCE_URI);
-        orientation.into_iter().chain(sequence)
+        let all = [
+            (self.orientation, ORIENTATION_URI),
+            (self.transport_sequence, TRANSPORT_SEQUENCE_URI),
+            (self.stream, STREAM_ID_URI),
+            (self.repaired, REPAIRED_ID_URI),
+            (self.mid, MID_URI),
+        ];
+        let lines = all.into_iter();
+        lines.filter_map(|(id, uri)| id.map(|id| format!("{id} {uri}")))
+    }
+
+    /// The same without what names sizes, where there is but one.
+    pub(crate) const fn without_streams(self) -> Self {
+        Self {
+            stream: None,
+            repaired: None,
+            mid: None,
+            ..self
+        }
+    }
+
+    /// The same for packets of this size.
+    pub(crate) const fn of_stream(self, own: Option<StreamId>) -> Self {
+        Self { own, ..self }
+    }
+
+    /// Which size our packets are of.
+    pub(crate) const fn own(self) -> Option<StreamId> {
+        self.own
     }
 
     /// The same without the numbers, where nobody tells what became of them.
@@ -143,12 +227,16 @@ impl ExtensionIds {
         {
             found.transport_sequence = Some(u16::from_be_bytes([*high, *low]));
         }
+        if self.stream == Some(id) {
+            found.stream = StreamId::read(value);
+        }
     }
 
     /// Whether [`Self::write`] will write anything.
     pub(crate) fn has_any(self, said: Extensions) -> bool {
         let orientation = self.orientation.is_some() && said.orientation.is_some();
-        orientation || (self.transport_sequence.is_some() && said.transport_sequence.is_some())
+        let sequence = self.transport_sequence.is_some() && said.transport_sequence.is_some();
+        orientation || sequence || (self.stream.is_some() && self.own.is_some())
     }
 
     /// Appends the extension of a packet, if it has any.
@@ -158,7 +246,10 @@ impl ExtensionIds {
         }
         let orientation = self.orientation.zip(said.orientation);
         let sequence = self.transport_sequence.zip(said.transport_sequence);
-        let bytes = 2 * usize::from(orientation.is_some()) + 3 * usize::from(sequence.is_some());
+        let stream = self.stream.zip(self.own.as_ref());
+        let named = stream.map_or(0, |(_, name)| 1 + name.as_bytes().len());
+        let numbered = 3 * usize::from(sequence.is_some());
+        let bytes = 2 * usize::from(orientation.is_some()) + numbered + named;
         let words = bytes.div_ceil(4);
         out.put_u16(ONE_BYTE_PROFILE);
         out.put_u16(words as u16);
@@ -169,6 +260,11 @@ impl ExtensionIds {
         if let Some((id, sequence)) = sequence {
             out.put_u8((id << 4) | 1);
             out.put_u16(sequence);
+        }
+        if let Some((id, name)) = stream {
+            let name = name.as_bytes();
+            out.put_u8((id << 4) | (name.len() as u8 - 1));
+            out.put_slice(name);
         }
         out.put_bytes(0, 4 * words - bytes);
     }
@@ -182,6 +278,7 @@ mod tests {
     const TURNED: Extensions = Extensions {
         orientation: Some(Orientation(3)),
         transport_sequence: Some(0x1234),
+        stream: None,
     };
 
     fn read(ids: ExtensionIds, profile: u16, data: &[u8]) -> Extensions {

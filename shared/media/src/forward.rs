@@ -12,6 +12,8 @@ const RETIRED_SOURCES_MAX: usize = 8;
 
 /// A packet may come so many numbers after a later one.
 const LATE_MAX: u16 = 0x4000;
+/// Numbers that were left out are remembered, for packets that come late: so many.
+const SKIPPED_MAX: usize = 64;
 /// For so long a source that was left may have packets under way; later ones mean that it is back,
 /// and numbers of half a turn ago say nothing about them.
 const STRAGGLERS: Duration = Duration::from_secs(5);
@@ -57,6 +59,8 @@ pub struct Rewriter {
     first_timestamp: u32,
     last: Option<Last>,
     source: Option<Source>,
+    /// Numbers of the source that were left out, in order.
+    skipped: VecDeque<u16>,
     retired: VecDeque<Retired>,
 }
 
@@ -70,8 +74,15 @@ impl Rewriter {
             first_timestamp,
             last: None,
             source: None,
+            skipped: VecDeque::new(),
             retired: VecDeque::new(),
         }
+    }
+
+    /// The SSRC of the source that is being sent.
+    #[must_use]
+    pub fn source(&self) -> Option<u32> {
+        self.source.and_then(|source| source.id)
     }
 
     /// Whether this is the source that is being sent.
@@ -106,8 +117,14 @@ impl Rewriter {
         if is_newer(source.first, sequence) {
             return None;
         }
+        // What was left out after it had not been left out when its place was.
+        let newest_first = self.skipped.iter().rev();
+        let later = newest_first.take_while(|skipped| is_newer(**skipped, sequence));
+        let later = later.count() as u16;
         let out = Rewritten {
-            sequence: sequence.wrapping_add(source.sequence_offset),
+            sequence: sequence
+                .wrapping_add(source.sequence_offset)
+                .wrapping_add(later),
             timestamp: timestamp.wrapping_add(source.timestamp_offset),
         };
         if let Some(source) = &mut self.source
@@ -121,6 +138,31 @@ impl Rewriter {
         }
         self.note(now, out);
         Some(out)
+    }
+
+    /// Leaves out a packet of the source that is being sent, as if there never was one. False if it
+    /// came late: its place is kept free already, and it should be sent.
+    pub fn skip(&mut self, sequence: u16) -> bool {
+        let Some(source) = &mut self.source else {
+            return false;
+        };
+        if !is_newer(sequence, source.highest) {
+            return false;
+        }
+        source.highest = sequence;
+        source.sequence_offset = source.sequence_offset.wrapping_sub(1);
+        self.skipped.push_back(sequence);
+        if self.skipped.len() > SKIPPED_MAX
+            && let Some(forgotten) = self.skipped.pop_front()
+            && is_newer(forgotten, source.first)
+        {
+            // Packets before it cannot be numbered any more.
+            source.first = forgotten.wrapping_add(1);
+        }
+        if sequence.wrapping_sub(source.first) > LATE_MAX {
+            source.first = sequence.wrapping_sub(LATE_MAX);
+        }
+        true
     }
 
     /// Numbers for the next packet of our own encoder, whose frames carry `timestamp`.
@@ -202,6 +244,7 @@ impl Rewriter {
             timestamp_offset: target.wrapping_sub(timestamp),
         };
         self.source = Some(source);
+        self.skipped.clear();
         source
     }
 
@@ -217,6 +260,12 @@ impl Rewriter {
             });
             self.next_sequence = out.sequence.wrapping_add(1);
         }
+    }
+
+    /// The highest number sent.
+    #[must_use]
+    pub const fn last_sequence(&self) -> u16 {
+        self.next_sequence.wrapping_sub(1)
     }
 
     /// The newest timestamp sent and when, for sender reports.
@@ -294,6 +343,51 @@ mod tests {
         assert_eq!(sent(&mut rewriter, 16), Some(0));
         assert_eq!(sent(&mut rewriter, 18), Some(2));
         assert_eq!(sent(&mut rewriter, 9), None, "older than the switch");
+    }
+
+    #[test]
+    fn what_is_left_out_leaves_no_gap_and_no_number_is_used_twice() {
+        use crate::testing::Dice;
+        let now = start();
+        let mut dice = Dice::new(9);
+        let mut rewriter = Rewriter::new(90_000, 65_000, 0);
+        let mut used = std::collections::BTreeMap::new();
+        let mut late = VecDeque::new();
+        let first = rewriter.rewrite(now, 1, 60_000, 0).unwrap();
+        used.insert(first.sequence, 60_000);
+        let (mut sent, mut left_out) = (1_u32, 0);
+        for n in 1..30_000_u32 {
+            let sequence = 60_000_u16.wrapping_add(n as u16);
+            if dice.below(10) == 0 {
+                late.push_back(sequence);
+                continue;
+            }
+            if dice.below(3) == 0 {
+                assert!(rewriter.skip(sequence), "in order");
+                left_out += 1;
+            } else {
+                let out = rewriter.rewrite(now, 1, sequence, n).unwrap();
+                let before = used.insert(out.sequence, sequence);
+                assert_eq!(before, None, "{} and {sequence}", out.sequence);
+                sent += 1;
+            }
+            if late.len() > 3
+                && let Some(sequence) = late.pop_front()
+            {
+                assert!(!rewriter.skip(sequence), "its place is free already");
+                if let Some(out) = rewriter.rewrite(now, 1, sequence, 0) {
+                    let before = used.insert(out.sequence, sequence);
+                    assert_eq!(before, None, "{} and {sequence}", out.sequence);
+                    sent += 1;
+                }
+            }
+        }
+        assert!(left_out > 5_000);
+        let reached = rewriter.next_sequence.wrapping_sub(65_000);
+        assert!(
+            u32::from(reached) - sent < 30,
+            "{reached} numbers, {sent} sent"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub const PROFILE_LEVEL_ID: &str = "42e01f";
 /// Its level, 3.1.
 pub const LEVEL_IDC: u8 = 31;
 
+const NAL_SLICE: u8 = 1;
 const NAL_IDR: u8 = 5;
 const NAL_SPS: u8 = 7;
 const NAL_DELIMITER: u8 = 9;
@@ -99,6 +100,24 @@ pub fn payload_starts_keyframe(payload: &[u8]) -> bool {
             .get(1)
             .is_some_and(|h| h & FU_START != 0 && starts(h & 0x1f)),
         kind => starts(kind),
+    }
+}
+
+/// Whether an RTP payload is of a picture that no other refers to (section 5.3, NRI): whoever has
+/// too narrow a path is spared it, and misses nothing else.
+#[must_use]
+pub fn payload_is_discardable(payload: &[u8]) -> bool {
+    const IMPORTANCE: u8 = 0x60;
+    let Some(first) = payload.first().filter(|first| *first & IMPORTANCE == 0) else {
+        return false;
+    };
+    let only_slices = |nals: Vec<&[u8]>| nals.iter().all(|nal| nal_type(nal) == NAL_SLICE);
+    match first & 0x1f {
+        STAP_A => aggregated(payload).is_some_and(only_slices),
+        FU_A => payload
+            .get(1)
+            .is_some_and(|inner| inner & 0x1f == NAL_SLICE),
+        kind => kind == NAL_SLICE,
     }
 }
 
@@ -300,6 +319,31 @@ mod tests {
         assert!(!payload_starts_keyframe(&[0x61, 1]));
         assert!(!is_keyframe(&[0, 0, 1, 0x61, 9, 0, 0, 1, 0x61, 9]));
         assert!(is_keyframe(&[0, 0, 0, 1, 0x67, 9, 0, 0, 1, 0x65, 9]));
+    }
+
+    #[test]
+    fn v3_pictures_that_no_other_refers_to_are_recognised_without_decoding() {
+        for payload in [
+            &[0x01, 9][..],
+            &[0x1c, 0x81, 9],
+            &[0x1c, 0x41, 9],
+            &[24, 0, 2, 0x01, 1, 0, 1, 0x01],
+        ] {
+            assert!(payload_is_discardable(payload), "{payload:?}");
+            let important = [&[payload[0] | 0x20], &payload[1..]].concat();
+            assert!(!payload_is_discardable(&important), "{important:?}");
+        }
+        // Parameter sets and whatever else is no slice stay.
+        for payload in [
+            &[0x06, 9][..],
+            &[0x1c, 0x85],
+            &[24, 0, 1, 0x06],
+            &[0x1c],
+            &[24],
+            &[],
+        ] {
+            assert!(!payload_is_discardable(payload), "{payload:?}");
+        }
     }
 
     #[test]

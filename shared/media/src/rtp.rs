@@ -95,6 +95,7 @@ impl RtpPacket {
             timestamp: self.timestamp,
             marker: self.marker,
             orientation: self.orientation,
+            layer: 0,
             payload: &self.payload,
         }
     }
@@ -125,6 +126,8 @@ pub struct RtpView<'a> {
     pub marker: bool,
     /// How the picture has to be turned, where the packet says so.
     pub orientation: Option<Orientation>,
+    /// Which of several sizes of the picture this is one of; 0 where there is but one.
+    pub layer: usize,
     /// What the codec produced.
     pub payload: &'a [u8],
 }
@@ -151,6 +154,7 @@ impl<'a> RtpView<'a> {
             timestamp: word(4),
             marker: header[1] & 0x80 != 0,
             orientation: None,
+            layer: 0,
             payload: body.get(..body.len().checked_sub(padding)?)?,
         })
     }
@@ -180,6 +184,7 @@ impl<'a> RtpView<'a> {
             timestamp: self.timestamp,
             marker: self.marker,
             orientation: self.orientation,
+            layer: self.layer,
             payload: &[],
         }
     }
@@ -190,6 +195,7 @@ impl<'a> RtpView<'a> {
             orientation: self.orientation,
             // The number that it has anyway: so it goes out again as it went out first.
             transport_sequence: Some(self.sequence),
+            stream: None,
         };
         let extended = if ids.has_any(said) { EXTENSION } else { 0 };
         out.put_u8((VERSION << 6) | extended);

@@ -2,6 +2,8 @@
 
 /// The payload descriptor has a second byte.
 const EXTENDED: u8 = 0x80;
+/// No other picture refers to this one.
+const NOT_REFERRED_TO: u8 = 0x20;
 /// A partition starts here.
 const PARTITION_START: u8 = 0x10;
 /// Which partition.
@@ -11,6 +13,7 @@ const PARTITION: u8 = 0x07;
 const PICTURE_ID: u8 = 0x80;
 const LAYER_INDEX: u8 = 0x40;
 const LAYER_OR_KEY: u8 = 0x30;
+const TEMPORAL: u8 = 0x20;
 /// The picture id has two bytes.
 const LONG_PICTURE_ID: u8 = 0x80;
 /// The frame depends on others (RFC 6386 section 9.1).
@@ -31,6 +34,26 @@ pub fn payload_starts_keyframe(payload: &[u8]) -> bool {
             let is_key = frame.first().is_some_and(|tag| tag & INTERFRAME == 0);
             is_key && frame.get(3..6) == Some(&START_CODE)
         })
+}
+
+/// Whether an RTP payload is of a picture that no other refers to, of an upper temporal layer. Where
+/// no layers are told, each picture counts as what the next refers to.
+#[must_use]
+pub fn payload_is_discardable(payload: &[u8]) -> bool {
+    let Some(&[first, follows]) = payload.first_chunk() else {
+        return false;
+    };
+    let is_told = first & EXTENDED != 0 && first & NOT_REFERRED_TO != 0;
+    if !is_told || follows & TEMPORAL == 0 {
+        return false;
+    }
+    let mut at = 2;
+    if follows & PICTURE_ID != 0 {
+        let is_long = payload.get(at).is_some_and(|id| id & LONG_PICTURE_ID != 0);
+        at += 1 + usize::from(is_long);
+    }
+    at += usize::from(follows & LAYER_INDEX != 0);
+    payload.get(at).is_some_and(|layer| layer >> 6 > 0)
 }
 
 /// Length of the payload descriptor (RFC 7741 section 4.2).
@@ -82,6 +105,26 @@ mod tests {
         // The middle of the first partition, and the start of the second.
         assert!(!payload_starts_keyframe(&payload(&[0x00], &KEY)));
         assert!(!payload_starts_keyframe(&payload(&[0x11], &KEY)));
+    }
+
+    #[test]
+    fn v3_pictures_of_upper_temporal_layers_are_recognised() {
+        let told = [0xb0, 0xe0, 0x80, 0x01, 0x05, 0x40];
+        assert!(payload_is_discardable(&told));
+        assert!(payload_is_discardable(&[0xb0, 0x20, 0x40]));
+        let changed = |at: usize, value: u8| {
+            let mut other = told;
+            other[at] = value;
+            other
+        };
+        assert!(
+            !payload_is_discardable(&changed(0, 0x90)),
+            "it is referred to"
+        );
+        assert!(!payload_is_discardable(&changed(1, 0xd0)), "no layers");
+        assert!(!payload_is_discardable(&changed(5, 0x20)), "the lowest");
+        assert!(!payload_is_discardable(&told[..5]));
+        assert!(!payload_is_discardable(&[]));
     }
 
     #[test]

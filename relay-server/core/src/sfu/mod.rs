@@ -6,6 +6,7 @@
 //! What it is not: it owns no socket, no clock and no codec.
 //! Start reading at [`Room`].
 
+mod layers;
 mod room;
 
 pub use room::{Party, PeerNews, Room, RoomOutput};

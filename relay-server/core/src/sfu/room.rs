@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::layers::{Chooser, needs_smaller};
 use vrs_domain::{Leg, LineReport, Sensitive};
 use vrs_media::{Batch, Codec, MediaKind, Peer, PeerEvent, PeerOutput, PeerStats, RtpView};
 
@@ -128,6 +129,10 @@ pub struct Room<L> {
     peers: BTreeMap<L, Box<Peer>>,
     /// What the path to each takes, in bits of video a second.
     rates: BTreeMap<L, u32>,
+    /// Of whoever sends several sizes of a picture: the bits a second of each.
+    layers: BTreeMap<L, Vec<u32>>,
+    /// Which of them each viewer gets.
+    choosers: BTreeMap<L, Chooser>,
     bridged: bool,
     outputs: VecDeque<RoomOutput<L>>,
     deadline: Option<Instant>,
@@ -140,6 +145,8 @@ impl<L> Default for Room<L> {
         Self {
             peers: BTreeMap::new(),
             rates: BTreeMap::new(),
+            layers: BTreeMap::new(),
+            choosers: BTreeMap::new(),
             bridged: false,
             outputs: VecDeque::new(),
             deadline: None,
@@ -171,6 +178,8 @@ impl<L: Party> Room<L> {
         }
         self.peers.remove(&leg);
         self.rates.remove(&leg);
+        self.choosers.remove(&leg);
+        self.forget_layers(leg);
         self.moved = true;
     }
 
@@ -184,6 +193,11 @@ impl<L: Party> Room<L> {
         self.peers.insert(to, peer);
         if let Some(bps) = self.rates.remove(&from) {
             self.rates.insert(to, bps);
+        }
+        self.choosers.remove(&from);
+        self.forget_layers(from);
+        if let Some(peer) = self.peers.get_mut(&to) {
+            peer.choose_layer(0, false);
         }
         self.limit_source_of(now, to);
         if let Some(peer) = self.peers.get_mut(&to) {
@@ -354,7 +368,11 @@ impl<L: Party> Room<L> {
                 self.rates.insert(leg, bps);
                 self.limit_source_of(now, leg);
             }
-            PeerEvent::KeyframeRequested => self.ask_source_for_keyframe(now, leg),
+            PeerEvent::LayerRates(rates) => {
+                self.layers.insert(leg, rates);
+                self.choose_layers_of(now, leg);
+            }
+            PeerEvent::KeyframeRequested { .. } => self.ask_source_for_keyframe(now, leg),
             PeerEvent::Missed(missed) => {
                 let source = leg.watched().and_then(|source| self.peers.get(&source));
                 let kept = source.and_then(|source| source.kept(missed.ssrc, missed.sequence));
@@ -379,6 +397,8 @@ impl<L: Party> Room<L> {
             PeerEvent::Dtmf(_) => {}
             // Rooms take packets where they are, and never whole frames.
             PeerEvent::Rtp { .. } | PeerEvent::Frame { .. } => {}
+            // And send nothing of their own.
+            PeerEvent::LayerWanted { .. } => {}
         }
     }
 
@@ -398,13 +418,62 @@ impl<L: Party> Room<L> {
             }
         }
         if awaited && let Some(source) = self.peers.get_mut(&leg) {
-            source.request_keyframe(now);
+            source.request_keyframe_of(now, packet.ssrc);
         }
     }
 
     fn ask_source_for_keyframe(&mut self, now: Instant, leg: L) {
+        let seen = self.peers.get(&leg).and_then(|peer| peer.seen_source());
         if let Some(source) = leg.watched().and_then(|leg| self.peers.get_mut(&leg)) {
-            source.request_keyframe(now);
+            match seen {
+                Some(ssrc) if source.has_source(ssrc) => source.request_keyframe_of(now, ssrc),
+                Some(_) | None => source.request_keyframe(now),
+            }
+        }
+    }
+
+    /// Chooses anew what each viewer of a source gets, and whether it is to send more sizes than
+    /// one.
+    fn choose_layers_of(&mut self, now: Instant, source: L) {
+        let Some(rates) = self.layers.get(&source) else {
+            return;
+        };
+        let mut narrower = Vec::new();
+        for (place, viewer) in source.viewers().iter().enumerate() {
+            let (Some(peer), Some(path)) =
+                (self.peers.get_mut(viewer), self.rates.get(viewer).copied())
+            else {
+                continue;
+            };
+            let chooser = self.choosers.entry(*viewer).or_default();
+            let choice = chooser.choose(now, path, rates);
+            peer.choose_layer(choice.layer, choice.thin);
+            if place > 0 {
+                // Whoever is on trial with the usual size needs the other soon enough.
+                narrower.push(if choice.layer == 0 { path } else { 0 });
+            }
+        }
+        let usual = rates.first().copied().unwrap_or(0);
+        let needed = needs_smaller(usual, narrower.into_iter());
+        if let Some(peer) = self.peers.get_mut(&source)
+            && peer.can_pause_layers()
+        {
+            for layer in 1..rates.len() {
+                peer.want_layer(now, layer, needed);
+            }
+        }
+    }
+
+    /// Whoever sees this one begins with the usual size of whatever comes next.
+    fn forget_layers(&mut self, source: L) {
+        if self.layers.remove(&source).is_none() {
+            return;
+        }
+        for viewer in source.viewers() {
+            self.choosers.remove(viewer);
+            if let Some(peer) = self.peers.get_mut(viewer) {
+                peer.choose_layer(0, false);
+            }
         }
     }
 
@@ -414,6 +483,17 @@ impl<L: Party> Room<L> {
         let Some(source) = leg.watched() else {
             return;
         };
+        let several = self
+            .layers
+            .get(&source)
+            .map_or(0, |rates| rates.iter().filter(|bps| **bps > 0).count());
+        let can_pause = self
+            .peers
+            .get(&source)
+            .is_some_and(|peer| peer.can_pause_layers());
+        if several > 1 && !can_pause {
+            return; // each viewer gets a size that fits
+        }
         let mut viewers = source.viewers().iter();
         let first = viewers.find(|viewer| self.peers.contains_key(viewer));
         let rate = first.and_then(|viewer| self.rates.get(viewer).copied());

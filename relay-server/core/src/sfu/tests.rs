@@ -1,5 +1,8 @@
 //! A room with two clients in virtual time: what one sends, the other gets.
 
+#[allow(clippy::wildcard_enum_match_arm)] // a test names what it looks for
+mod layers;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -28,7 +31,7 @@ struct Client {
     peer: Peer,
 }
 
-/// A room, its clients and a network without faults.
+/// A room, its clients and a network without faults but those that are told.
 struct World {
     now: Instant,
     room: Room<Leg>,
@@ -39,6 +42,9 @@ struct World {
     voices: Vec<Leg>,
     parted: Vec<(Leg, PeerStats)>,
     keys: String,
+    /// To whom every so manieth packet of media is lost, and how many there were.
+    losses: Vec<(Leg, u32)>,
+    passed: u32,
 }
 
 impl World {
@@ -76,6 +82,8 @@ impl World {
             voices: Vec::new(),
             parted: Vec::new(),
             keys: String::new(),
+            losses: Vec::new(),
+            passed: 0,
         }
     }
 
@@ -125,6 +133,13 @@ impl World {
             }
             for datagram in self.batch.iter() {
                 quiet = false;
+                self.passed += 1;
+                let is_lost = |(leg, part): &(Leg, u32)| {
+                    address(*leg) == datagram.destination && self.passed % part == 0
+                };
+                if self.losses.iter().any(is_lost) {
+                    continue;
+                }
                 let there = |client: &&mut Client| client.address == datagram.destination;
                 for client in self.clients.iter_mut().filter(there) {
                     let (from, to) = (datagram.source, datagram.destination);
@@ -264,7 +279,7 @@ fn whoever_sends_the_picture_is_asked_for_a_key_frame_and_nobody_else() {
     let asked: Vec<_> = world
         .got
         .iter()
-        .filter(|(_, event)| matches!(event, PeerEvent::KeyframeRequested))
+        .filter(|(_, event)| matches!(event, PeerEvent::KeyframeRequested { .. }))
         .map(|(leg, _)| *leg)
         .collect();
     assert_eq!(asked, [Leg::Caller]);
@@ -395,7 +410,7 @@ const RELIEF: u8 = 0x77;
 /// A picture that the camera of `leg` makes: a key frame if it was asked for one.
 fn shoot(world: &mut World, leg: Leg, mark: u8, number: u32) {
     let asked = |(to, event): &(Leg, PeerEvent)| {
-        *to == leg && matches!(event, PeerEvent::KeyframeRequested)
+        *to == leg && matches!(event, PeerEvent::KeyframeRequested { .. })
     };
     let mut unit = picture(2_000);
     if !world.got.iter().any(asked) {

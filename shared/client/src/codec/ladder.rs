@@ -53,6 +53,13 @@ impl Ladder {
         }
     }
 
+    /// The smallest size that is as fast as the camera.
+    pub(crate) fn smallest(&self) -> VideoSize {
+        let fast = |rung: &&VideoSize| rung.fps == self.rungs[0].fps;
+        let smallest = self.rungs.iter().rev().find(fast);
+        smallest.copied().unwrap_or(self.rungs[0])
+    }
+
     /// The size for a path that takes so many bits a second: down at once, up after a while.
     pub(crate) fn choose(&mut self, now: Instant, bps: u32) -> VideoSize {
         let fits = |rung: &VideoSize, spare: f32| bits(*rung, BITS_PER_PIXEL) * spare <= bps as f32;
@@ -78,6 +85,12 @@ impl Ladder {
 /// What the encoder is asked for, in bits per second.
 pub(crate) fn bitrate(size: VideoSize, bps: u32) -> u32 {
     bps.min(bits(size, BITS_PER_PIXEL_MAX) as u32)
+}
+
+/// What the encoder of the smaller picture is asked for, in bits per second: for those whose path
+/// takes little.
+pub(crate) fn lower_bitrate(size: VideoSize) -> u32 {
+    bits(size, BITS_PER_PIXEL) as u32
 }
 
 fn bits(size: VideoSize, per_pixel: f32) -> f32 {

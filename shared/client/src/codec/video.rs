@@ -8,8 +8,8 @@ use openh264::encoder::{
 };
 use openh264::formats::{YUVSlices, YUVSource};
 use openh264_sys2::{
-    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_TRACE_LEVEL, SBitrateInfo,
-    SPATIAL_LAYER_ALL, WELS_LOG_ERROR,
+    ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_SVC_ENCODE_PARAM_EXT,
+    ENCODER_OPTION_TRACE_LEVEL, SBitrateInfo, SEncParamExt, SPATIAL_LAYER_ALL, WELS_LOG_ERROR,
 };
 use vrs_media::picture::Picture;
 use yuv::{
@@ -23,6 +23,8 @@ use super::CodecError;
 const PICTURE_SIDE_MAX: usize = 4096;
 /// Bit rate of our own picture until something is known of the path, in bits per second.
 pub(crate) const BITRATE_BPS: u32 = vrs_media::congestion::RATE_START_BPS;
+/// Every second picture is one that no other refers to.
+const TEMPORAL_LAYERS: i32 = 2;
 /// A key frame comes at least this often, in frames, for those who cannot ask (RFC 6184 peers without feedback).
 const KEYFRAME_EVERY: u32 = 300;
 
@@ -118,21 +120,26 @@ impl PictureEncoder {
         }
         self.planes.resize(width, height);
         to_i420(&mut self.planes, &picture.rgba, stride)?;
-        // Before its first picture the encoder is not set up and must not be told anything;
-        // that picture is a key frame anyway.
-        if std::mem::replace(&mut self.warm, true) && self.force_keyframe {
-            self.encoder.force_intra_frame();
-        }
         let planes = &self.planes;
         let source = YUVSlices::new(
             (&planes.y, &planes.u, &planes.v),
             (width, height),
             (width, width / 2, width / 2),
         );
-        let coded = self
-            .encoder
-            .encode(&source)
-            .map_err(|e| CodecError::VideoEncoder(e.to_string()))?;
+        let problem = |error: openh264::Error| CodecError::VideoEncoder(error.to_string());
+        if !std::mem::replace(&mut self.warm, true) {
+            // Before its first picture the encoder is not set up and must not be told anything: that
+            // one is thrown away, and the next is a key frame, too.
+            self.encoder.encode(&source).map_err(problem)?;
+            if !make_discardable(&mut self.encoder) {
+                tracing::warn!("every picture refers to the one before");
+            }
+            self.encoder.force_intra_frame();
+        }
+        if self.force_keyframe {
+            self.encoder.force_intra_frame();
+        }
+        let coded = self.encoder.encode(&source).map_err(problem)?;
         let keyframe = matches!(coded.frame_type(), FrameType::IDR | FrameType::I);
         if keyframe {
             self.force_keyframe = false;
@@ -149,6 +156,26 @@ fn retune(encoder: &mut Encoder, bps: u32) -> bool {
         iBitrate: i32::try_from(bps).unwrap_or(i32::MAX),
     };
     set(encoder, ENCODER_OPTION_BITRATE, &mut rate)
+}
+
+/// Codes every second picture such that no other refers to it: whoever has too narrow a path can be
+/// spared it (temporal layers). False if the encoder does not do it.
+#[allow(
+    unsafe_code,
+    reason = "the safe interface has no options after the start"
+)]
+fn make_discardable(encoder: &mut Encoder) -> bool {
+    let mut all = SEncParamExt::default();
+    // SAFETY: the encoder lives and is set up; it writes the whole value during the call and keeps
+    // nothing of it.
+    let answer = unsafe {
+        encoder.raw_api().get_option(
+            ENCODER_OPTION_SVC_ENCODE_PARAM_EXT,
+            std::ptr::from_mut(&mut all).cast(),
+        )
+    };
+    all.iTemporalLayerNum = TEMPORAL_LAYERS;
+    answer == 0 && set(encoder, ENCODER_OPTION_SVC_ENCODE_PARAM_EXT, &mut all)
 }
 
 /// Sets an option of the encoder to a value of the type that the option takes; false if it is not
@@ -168,8 +195,9 @@ fn set<T: OptionValue>(encoder: &mut Encoder, option: ENCODER_OPTION, value: &mu
     answer == 0
 }
 
-/// What the two options that are set here take: `SBitrateInfo` and `int`.
+/// What the options that are set here take: `SBitrateInfo`, `SEncParamExt` and `int`.
 trait OptionValue {}
+impl OptionValue for SEncParamExt {}
 impl OptionValue for SBitrateInfo {}
 impl OptionValue for i32 {}
 

@@ -100,6 +100,8 @@ pub(super) struct MediaSession {
     microphone_dbfs: f32,
     /// What the path to the other end takes, once known.
     path_bps: Option<u32>,
+    /// A smaller picture is to be sent beside the usual one.
+    lower_wanted: bool,
     figures: CallStats,
     delays: Histogram,
 }
@@ -147,6 +149,7 @@ impl MediaSession {
             report_to,
             microphone_dbfs: crate::playout::SILENCE_DBFS,
             path_bps: None,
+            lower_wanted: false,
             figures: CallStats::default(),
             delays: Histogram::new(),
         })
@@ -173,7 +176,12 @@ impl MediaSession {
         let mailbox = Newest::new();
         let reports = || self.report_to.clone();
         self.threads = Some(Threads {
-            encoder: VideoEncoder::start(mailbox.clone(), config.video, self.path_bps, reports())?,
+            encoder: VideoEncoder::start(
+                mailbox.clone(),
+                config.video,
+                (self.path_bps, self.lower_wanted),
+                reports(),
+            )?,
             microphone: AudioEncoder::start(
                 config.microphone.clone(),
                 switches.microphone_muted,
@@ -351,7 +359,14 @@ impl MediaSession {
     /// Takes a thread's report.
     pub(super) fn on_report(&mut self, now: Instant, report: MediaReport) -> Option<MediaNotice> {
         match report {
-            MediaReport::Picture { timestamp, data } => {
+            MediaReport::Picture {
+                layer: layer @ 1..,
+                timestamp,
+                data,
+            } => self.peer.send_layer(now, layer, timestamp, &data),
+            MediaReport::Picture {
+                timestamp, data, ..
+            } => {
                 self.figures.frames_encoded += 1;
                 self.figures.frames_sent += u64::from(self.peer.is_connected());
                 self.peer
@@ -422,9 +437,15 @@ impl MediaSession {
             PeerEvent::Failed(reason) => return Some(MediaNotice::Failed(reason)),
             PeerEvent::Text(text) => return Some(MediaNotice::Text(text)),
             PeerEvent::Dtmf(key) => return Some(MediaNotice::Key(Sensitive::new(key))),
-            PeerEvent::KeyframeRequested => {
+            PeerEvent::KeyframeRequested { layer } => {
                 if let Some(threads) = &self.threads {
-                    threads.encoder.request_keyframe();
+                    threads.encoder.request_keyframe(layer);
+                }
+            }
+            PeerEvent::LayerWanted { wanted, .. } => {
+                self.lower_wanted = wanted;
+                if let Some(threads) = &self.threads {
+                    threads.encoder.set_lower(wanted);
                 }
             }
             PeerEvent::PathRate(bps) => {
@@ -445,7 +466,7 @@ impl MediaSession {
                 MediaKind::Text => {}
             },
             // Only asked for by a forwarding server.
-            PeerEvent::Rtp { .. } => {}
+            PeerEvent::Rtp { .. } | PeerEvent::Missed(_) | PeerEvent::LayerRates(_) => {}
         }
         None
     }

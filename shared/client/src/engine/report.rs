@@ -4,8 +4,13 @@ use std::fmt;
 
 /// One report; the queue is bounded and whoever finds it full drops the report.
 pub(crate) enum MediaReport {
-    /// A coded picture to send: 90 kHz time and Annex B access unit.
-    Picture { timestamp: u32, data: Vec<u8> },
+    /// A coded picture to send: 90 kHz time and Annex B access unit; `layer`: 0 is the usual size,
+    /// 1 the smaller one.
+    Picture {
+        layer: usize,
+        timestamp: u32,
+        data: Vec<u8>,
+    },
     /// An Opus frame to send: 48 kHz time.
     Sound { timestamp: u32, data: Vec<u8> },
     /// How loud the microphone is as sent.

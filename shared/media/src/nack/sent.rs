@@ -132,6 +132,7 @@ mod tests {
             timestamp: 7,
             marker: true,
             orientation: None,
+            layer: 0,
             payload: &[],
         };
         let held = Held::Source {

@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 
 use crate::certificate::Certificate;
 use crate::rtp::MediaKind;
-use crate::sdp::{Allowed, Candidate, CandidateKind};
+use crate::sdp::{Allowed, Candidate, CandidateKind, LayerRole};
 
 /// What stands in the place of a hidden address (RFC 8829 section 3.5.1).
 const NOWHERE_IPV4: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 9));
@@ -76,6 +76,14 @@ impl PeerConfig {
         }
     }
 
+    /// Who passes pictures on takes them in several sizes.
+    pub(super) const fn layers(&self) -> LayerRole {
+        match self.receive {
+            Receive::Packets => LayerRole::Takes,
+            Receive::Frames => LayerRole::Sends,
+        }
+    }
+
     /// Each kind once that has a format, text last: browsers reject it and must find their own
     /// m-lines first.
     pub(super) fn kinds(&self) -> Vec<MediaKind> {
@@ -124,12 +132,15 @@ pub(super) struct Seeds {
     pub(super) repair: StreamSeed,
 }
 
-/// Streams of sound, picture and text, and of pictures that go out again.
-const STREAMS: usize = 4;
+/// Streams of sound, picture and text, of pictures that go out again, and the same two of a smaller
+/// picture.
+const STREAMS: usize = 6;
 const AUDIO: usize = 0;
 const VIDEO: usize = 1;
 const TEXT: usize = 2;
 const REPAIR: usize = 3;
+const LOWER: usize = 4;
+const LOWER_REPAIR: usize = 5;
 
 /// What only the peer may know of us.
 pub(super) struct Secrets {
@@ -151,7 +162,7 @@ impl Secrets {
             first_timestamp: random.random(),
         });
         for (index, stream) in (0u32..).zip(&mut streams) {
-            stream.ssrc = (stream.ssrc & !3) | index; // never equal
+            stream.ssrc = (stream.ssrc & !7) | index; // never equal
         }
         let session_id = random.random_range(1..1 << 62);
         let cname = text(&mut random, 16);
@@ -172,6 +183,14 @@ impl Secrets {
         Seeds {
             seed: self.streams[at],
             repair: self.streams[REPAIR],
+        }
+    }
+
+    /// Of the smaller picture.
+    pub(super) fn lower(&self) -> Seeds {
+        Seeds {
+            seed: self.streams[LOWER],
+            repair: self.streams[LOWER_REPAIR],
         }
     }
 

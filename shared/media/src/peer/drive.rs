@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use super::dtls::DtlsState;
 use super::ice::IceState;
+use super::receive::Wanted;
 use super::send::Forwarded;
 use super::{Announced, Dtls, Missed, Peer, PeerEvent, PeerOutput, stun_ufrag};
 use crate::batch::Batch;
 use crate::extension::Extensions;
 use crate::nack::{Again, Held};
-use crate::rtcp::{self, Compound, Incoming};
+use crate::rtcp::{self, Compound, Incoming, Pausing};
 use crate::rtp::{MediaKind, Peek, RtpPacket, RtpView, extension_of, is_rtcp};
 #[cfg(doc)]
 use crate::telephone_event::KEYS_WAITING_MAX;
@@ -96,6 +97,61 @@ impl Peer {
         self.put_out(&batch);
     }
 
+    /// Sends a frame of a smaller size of our picture, as long as it is wanted
+    /// ([`PeerEvent::LayerWanted`]).
+    pub fn send_layer(&mut self, now: Instant, layer: usize, timestamp: u32, payload: &[u8]) {
+        let mut streams = self.streams.iter();
+        let found = streams.position(|one| one.kind == MediaKind::Video && one.layer == layer);
+        let connected = self.announced == Announced::Connected;
+        let Some(index) = found.filter(|_| connected) else {
+            return;
+        };
+        let mut batch = Batch::default();
+        for packet in self.streams[index].sender.frame(now, timestamp, payload) {
+            self.send_own(now, index, &packet, &mut batch);
+        }
+        self.put_out(&batch);
+    }
+
+    /// Passes on another size of the picture to this peer from its next key frame on, and leaves
+    /// out what no other picture refers to while the path is too narrow even for that.
+    pub fn choose_layer(&mut self, layer: usize, thin: bool) {
+        if let Some(index) = self.finder.of_kind(MediaKind::Video) {
+            self.streams[index].sender.choose(layer, thin);
+        }
+    }
+
+    /// The SSRC of the other peer whose picture this one is sent.
+    #[must_use]
+    pub fn seen_source(&self) -> Option<u32> {
+        let index = self.finder.of_kind(MediaKind::Video)?;
+        self.streams[index].sender.source()
+    }
+
+    /// Whether pictures came from this peer under this SSRC.
+    #[must_use]
+    pub fn has_source(&self, ssrc: u32) -> bool {
+        let video = self.finder.of_kind(MediaKind::Video);
+        video.is_some_and(|index| self.streams[index].receiver.has_source(ssrc))
+    }
+
+    /// Whether this peer sends sizes of its picture only as long as they are wanted
+    /// ([`Self::want_layer`]).
+    #[must_use]
+    pub fn can_pause_layers(&self) -> bool {
+        let video = self.finder.of_kind(MediaKind::Video);
+        video.is_some_and(|index| self.streams[index].receiver.can_pause())
+    }
+
+    /// Whether this peer is to send one of several sizes of its picture.
+    pub fn want_layer(&mut self, now: Instant, layer: usize, wanted: bool) {
+        if let Some(index) = self.finder.of_kind(MediaKind::Video) {
+            let receiver = &mut self.streams[index].receiver;
+            receiver.want_layer(now, layer, wanted);
+            self.advance(now);
+        }
+    }
+
     /// Forwards a packet of another peer: the payload as it is, all numbers made continuous
     /// with what this stream sent before. A change of `packet.ssrc` is a change of the source,
     /// and pictures of a new source are sent from its next key frame on.
@@ -167,12 +223,17 @@ impl Peer {
     /// Asks the peer for a key frame of its video, at most every 500 ms; a wish in between is
     /// kept until then.
     pub fn request_keyframe(&mut self, now: Instant) {
-        let stream = self
-            .streams
-            .iter_mut()
-            .find(|stream| stream.kind == MediaKind::Video);
-        if let Some(stream) = stream {
-            stream.receiver.want_keyframe();
+        self.want_keyframe(now, None);
+    }
+
+    /// The same of one of several sizes: of the stream with this SSRC.
+    pub fn request_keyframe_of(&mut self, now: Instant, ssrc: u32) {
+        self.want_keyframe(now, Some(ssrc));
+    }
+
+    fn want_keyframe(&mut self, now: Instant, ssrc: Option<u32>) {
+        if let Some(index) = self.finder.of_kind(MediaKind::Video) {
+            self.streams[index].receiver.want_keyframe(ssrc);
         }
         self.advance(now);
     }
@@ -297,14 +358,15 @@ impl Peer {
         if taken.is_busy {
             self.advance(now);
         }
-        taken.pass_on.then_some(packet)
+        let layer = taken.layer;
+        taken.pass_on.then_some(RtpView { layer, ..packet })
     }
 
     /// The stream that a packet on a transport fits best.
     fn fitting(&self, transport: usize, peek: Peek) -> Option<usize> {
         let streams = self.streams.iter().enumerate();
         streams
-            .filter(|(_, stream)| stream.transport == transport)
+            .filter(|(_, stream)| stream.transport == transport && stream.layer == 0)
             .map(|(at, stream)| (stream.receiver.fits(peek.payload_type, peek.ssrc), at))
             .filter(|(fit, _)| *fit > 0)
             .max_by_key(|(fit, _)| *fit)
@@ -372,8 +434,30 @@ impl Peer {
                         stream.sender.allow(bps);
                     }
                 }
+                Incoming::Pause(order) => self.pause(transport, order),
+                Incoming::Named { ssrc, id } => {
+                    for stream in &mut self.streams {
+                        stream.receiver.named(ssrc, id);
+                    }
+                }
                 Incoming::Goodbye { .. } => {} // SIP ends calls
             }
+        }
+    }
+
+    fn pause(&mut self, transport: usize, order: Pausing) {
+        let Some(index) = self.sending(transport, order.ssrc) else {
+            return;
+        };
+        let stream = &mut self.streams[index];
+        if stream.sender.pause(order) {
+            let (layer, wanted) = (stream.layer, !order.paused);
+            self.event(PeerEvent::LayerWanted { layer, wanted });
+        }
+        let sender = &self.streams[index].sender;
+        if let Some(number) = sender.paused() {
+            let compound = Compound::receiver(sender.ssrc, Vec::new());
+            self.send_rtcp(index, compound.paused(number, sender.last_sequence()));
         }
     }
 
@@ -493,8 +577,13 @@ impl Peer {
         for stream in &mut self.streams {
             stream.receiver.poll(now, &mut self.outputs);
             if stream.sender.take_keyframe_request(now) {
-                self.outputs
-                    .push_back(PeerOutput::Event(PeerEvent::KeyframeRequested));
+                let layer = stream.layer;
+                let requested = PeerEvent::KeyframeRequested { layer };
+                self.outputs.push_back(PeerOutput::Event(requested));
+            }
+            if let Some(rates) = stream.receiver.take_layer_rates() {
+                let rates = PeerEvent::LayerRates(rates);
+                self.outputs.push_back(PeerOutput::Event(rates));
             }
             if let Some(bps) = stream.sender.take_rate() {
                 self.outputs
@@ -598,22 +687,28 @@ impl Peer {
 
     fn send_report(&mut self, now: Instant, index: usize) {
         let stream = &mut self.streams[index];
-        let reports: Vec<_> = stream.receiver.report(now).into_iter().collect();
+        let reports = stream.receiver.reports(now);
         let uptime = now.saturating_duration_since(self.began);
         let compound = match stream.sender.report(now) {
             Some(sent) => Compound::sender(sent, uptime, reports),
             None => Compound::receiver(stream.sender.ssrc, reports),
         };
-        let compound = compound.name(&self.secrets.cname);
+        let mut compound = compound.name(&self.secrets.cname);
+        if let Some(id) = stream.sender.stream_id() {
+            compound = compound.stream_id(id);
+        }
         self.send_rtcp(index, compound);
     }
 
     fn send_feedback(&mut self, now: Instant, index: usize) {
         let rtt = self.rtt.or(self.path_rtt);
+        for wanted in self.streams[index].receiver.feedback(now, rtt) {
+            self.send_wanted(now, index, wanted);
+        }
+    }
+
+    fn send_wanted(&mut self, now: Instant, index: usize, wanted: Wanted) {
         let stream = &mut self.streams[index];
-        let Some(wanted) = stream.receiver.feedback(now, rtt) else {
-            return;
-        };
         let mut compound = Compound::receiver(stream.sender.ssrc, Vec::new());
         if !wanted.sequences.is_empty() {
             compound = compound.nack(wanted.ssrc, &wanted.sequences);
@@ -624,6 +719,9 @@ impl Peer {
         if wanted.arrivals {
             let ntp = rtcp::middle_ntp(now.saturating_duration_since(self.began));
             compound = stream.receiver.tell_arrivals(now, compound, ntp);
+        }
+        if let Some(order) = wanted.pausing {
+            compound = compound.pausing(order);
         }
         if wanted.keyframe && stream.sender.full_intra_only {
             stream.sender.full_intra_number = stream.sender.full_intra_number.wrapping_add(1);

@@ -25,6 +25,7 @@ mod hello;
 #[cfg(any(test, feature = "hostile"))]
 mod hostile;
 mod ice;
+mod layers;
 mod receive;
 mod reoffer;
 mod restart;
@@ -45,7 +46,7 @@ use crate::error::{MediaError, Refusal};
 use crate::extension::Orientation;
 use crate::rtp::{MediaKind, Peek, RtpPacket, RtpView};
 use crate::sdp::policy::{self, Local, LocalTransport, RemoteTransport, Setup};
-use crate::sdp::{Negotiated, SessionDescription};
+use crate::sdp::{LAYERS_MAX, LayerRole, Negotiated, SessionDescription};
 use crate::srtp::Srtp;
 
 pub use config::{Lent, PeerConfig, Receive, stun_ufrag};
@@ -116,7 +117,21 @@ pub enum PeerEvent {
     /// So many bits of video a second the path to the peer takes from now on.
     PathRate(u32),
     /// The peer needs a key frame of ours; at most one such event per 500 ms.
-    KeyframeRequested,
+    KeyframeRequested {
+        /// Of which size of the picture; 0 is the usual one.
+        layer: usize,
+    },
+    /// The peer wants a smaller size of our picture beside the usual one ([`Peer::send_layer`]), or
+    /// wants it no more.
+    LayerWanted {
+        /// Which.
+        layer: usize,
+        /// Whether it is to be sent.
+        wanted: bool,
+    },
+    /// Bits a second of each size of the picture that come from the peer, in the order in which it
+    /// named them; only where there are several.
+    LayerRates(Vec<u32>),
     /// The peer lost a packet that came from elsewhere: [`Peer::send_again`] with the payload that
     /// the source [kept](Peer::kept).
     Missed(Missed),
@@ -157,7 +172,9 @@ impl std::fmt::Debug for PeerEvent {
             Self::Text(text) => write!(f, "Text({} characters)", text.chars().count()),
             Self::Dtmf(_) => f.write_str("Dtmf(«redacted»)"),
             Self::PathRate(bps) => write!(f, "PathRate({bps})"),
-            Self::KeyframeRequested => f.write_str("KeyframeRequested"),
+            Self::KeyframeRequested { layer } => write!(f, "KeyframeRequested({layer})"),
+            Self::LayerWanted { layer, wanted } => write!(f, "LayerWanted({layer}, {wanted})"),
+            Self::LayerRates(rates) => write!(f, "LayerRates({rates:?})"),
             Self::Missed(missed) => write!(f, "Missed({missed:?})"),
         }
     }
@@ -172,9 +189,11 @@ struct Transport {
     srtp: Option<Srtp>,
 }
 
-/// One agreed medium.
+/// One agreed medium, or a smaller size of our picture.
 struct Stream {
     kind: MediaKind,
+    /// Which size of ours; 0 but for the smaller ones.
+    layer: usize,
     transport: usize,
     sender: StreamSender,
     receiver: StreamReceiver,
@@ -193,12 +212,17 @@ struct Route {
 #[derive(Debug, Default)]
 struct Finder {
     kinds: [Option<MediaKind>; STREAMS_MAX],
-    /// Of the last packet of each stream.
-    routes: [Option<Route>; STREAMS_MAX],
+    /// Of the last packets of other sources than before.
+    routes: [Option<Route>; ROUTES_MAX],
+    next_route: usize,
 }
 
 /// One for each kind.
 const STREAMS_MAX: usize = 3;
+/// The smaller size of our picture.
+const LOWER: usize = 1;
+/// Routes that are remembered: one for each stream, and for the sizes of a picture.
+const ROUTES_MAX: usize = STREAMS_MAX + LAYERS_MAX;
 
 impl Finder {
     fn new(streams: impl Iterator<Item = MediaKind>) -> Self {
@@ -223,19 +247,18 @@ impl Finder {
     }
 
     fn note(&mut self, transport: usize, peek: Peek, stream: usize) {
-        if let Some(place) = self.routes.get_mut(stream) {
-            *place = Some(Route {
-                transport,
-                payload_type: peek.payload_type,
-                ssrc: peek.ssrc,
-                stream,
-            });
-        }
+        self.routes[self.next_route] = Some(Route {
+            transport,
+            payload_type: peek.payload_type,
+            ssrc: peek.ssrc,
+            stream,
+        });
+        self.next_route = (self.next_route + 1) % ROUTES_MAX;
     }
 
     /// The peer may have numbered its payload types anew.
     fn forget_routes(&mut self) {
-        self.routes = [None; STREAMS_MAX];
+        self.routes = [None; ROUTES_MAX];
     }
 }
 
@@ -331,7 +354,11 @@ impl Peer {
     ) -> Result<(Self, String), MediaError> {
         let offer = SessionDescription::parse(offer)?;
         let mut peer = Self::new(config, now)?;
-        let accepted = policy::accept_offer(&offer, &peer.config.kinds(), &peer.config.allowed)?;
+        let accepted = policy::accept_offer(
+            &offer,
+            &peer.config.kinds(),
+            (&peer.config.allowed, peer.config.layers()),
+        )?;
         for remote in &accepted.transports {
             peer.add_transport(now, policy::answer_setup(remote.setup))?;
         }
@@ -358,7 +385,11 @@ impl Peer {
             return Err(MediaError::WrongState("there is no open offer"));
         };
         let answer = SessionDescription::parse(answer)?;
-        let (negotiated, remote) = policy::accept_answer(&offered, &answer, &self.config.allowed)?;
+        let (negotiated, remote) = policy::accept_answer(
+            &offered,
+            &answer,
+            (&self.config.allowed, self.config.layers()),
+        )?;
         if negotiated.media.is_empty() {
             return Err(MediaError::NotAcceptable(Refusal::NothingInCommon));
         }
@@ -453,20 +484,53 @@ impl Peer {
         let kinds = negotiated.media.iter().map(|media| media.kind);
         self.finder = Finder::new(kinds);
         for media in &negotiated.media {
-            let sender = StreamSender::new(now, media, self.secrets.stream(media.kind));
+            let mut sender = StreamSender::new(now, media, self.secrets.stream(media.kind));
+            let layers = media.layers.as_ref();
+            let sent = layers.filter(|layers| layers.role == LayerRole::Sends);
+            sender.be_layer(sent.and_then(|layers| layers.each.first()));
             self.streams.push(Stream {
                 kind: media.kind,
+                layer: 0,
                 transport: media.transport,
                 sender,
                 receiver: StreamReceiver::new(media, self.config.receive),
             });
         }
+        self.agree_layers(now, &negotiated);
         self.channels = negotiated.channel.as_ref().and_then(|terms| {
             let dtls = self.transports.get_mut(terms.transport)?.dtls.as_mut()?;
             let client = dtls.carry_data();
             Some(Channels::new(now, terms, offerer, client))
         });
         self.negotiated = negotiated;
+    }
+
+    /// The smaller size of our picture.
+    fn agree_layers(&mut self, now: Instant, negotiated: &Negotiated) {
+        let Some(media) = negotiated.get(MediaKind::Video) else {
+            return;
+        };
+        let sent = media.layers.as_ref();
+        let sent = sent.filter(|layers| layers.role == LayerRole::Sends);
+        let Some(lower) = sent.and_then(|layers| layers.each.get(LOWER)) else {
+            return;
+        };
+        let mut sender = StreamSender::new(now, media, self.secrets.lower());
+        sender.be_lower(lower);
+        self.streams.push(Stream {
+            kind: media.kind,
+            layer: LOWER,
+            transport: media.transport,
+            sender,
+            receiver: StreamReceiver::deaf(media),
+        });
+        if !lower.paused {
+            self.outputs
+                .push_back(PeerOutput::Event(PeerEvent::LayerWanted {
+                    layer: LOWER,
+                    wanted: true,
+                }));
+        }
     }
 
     fn description(&self) -> Local {
@@ -484,6 +548,7 @@ impl Peer {
             repair_ssrc: self.secrets.stream(MediaKind::Video).repair.ssrc,
             transports: self.local.clone(),
             allowed: self.config.allowed.clone(),
+            layers: self.config.layers(),
         }
     }
 

@@ -9,15 +9,17 @@ use rtc_rtcp::reception_report::ReceptionReport;
 use vrs_domain::limit::KEYFRAME_INTERVAL_MIN;
 
 use super::config::Receive;
+use super::layers::LayerStates;
 use super::stats::KindStats;
 use super::{PeerEvent, PeerOutput};
+use crate::extension::StreamId;
 use crate::extension::{ExtensionIds, Extensions, Orientation};
 use crate::nack::{Kept, NackGenerator};
 use crate::pace::Pace;
 use crate::reorder::VideoBuffer;
-use crate::rtcp::{Arrivals, Compound, Reception};
+use crate::rtcp::{Arrivals, Compound, Pausing, Reception};
 use crate::rtp::{MediaKind, RtpView};
-use crate::sdp::{Direction, KeyFormat, NegotiatedMedia};
+use crate::sdp::{Direction, KeyFormat, LAYERS_MAX, LayerRole, NegotiatedMedia};
 use crate::t140;
 use crate::telephone_event::EventReceiver;
 
@@ -29,11 +31,14 @@ const ARRIVALS_INTERVAL: Duration = Duration::from_millis(80);
 const ARRIVALS_PATIENCE: Duration = Duration::from_millis(50);
 /// A source is allowed more this often.
 const LIMIT_INTERVAL: Duration = Duration::from_secs(1);
-/// Sources of one stream that are remembered; the newest is the current one.
-const SOURCES_MAX: usize = 4;
+/// Sources of one stream that are remembered; the newest of each size is the current one.
+const SOURCES_MAX: usize = 3 + LAYERS_MAX;
 
 struct Source {
     ssrc: u32,
+    /// Which of several sizes.
+    layer: usize,
+    keyframe: KeyframeWish,
     reception: Reception,
     nack: NackGenerator,
     /// Told by the numbers of this source.
@@ -46,6 +51,32 @@ struct Source {
     orientation: Orientation,
 }
 
+/// A key frame of one source.
+#[derive(Debug, Clone, Copy, Default)]
+struct KeyframeWish {
+    wanted: bool,
+    asked: Option<Instant>,
+}
+
+impl KeyframeWish {
+    fn due(self) -> Option<Instant> {
+        let asked = self.wanted.then_some(self.asked)?;
+        asked.map(|asked| asked + KEYFRAME_INTERVAL_MIN)
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        let may_ask = self
+            .asked
+            .is_none_or(|at| now >= at + KEYFRAME_INTERVAL_MIN);
+        let ask = self.wanted && may_ask;
+        if ask {
+            self.wanted = false;
+            self.asked = Some(now);
+        }
+        ask
+    }
+}
+
 /// What feedback is due for a source.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wanted {
@@ -56,6 +87,15 @@ pub(super) struct Wanted {
     pub(super) arrivals: bool,
     /// Tell how much the source may send.
     pub(super) rate: Option<u32>,
+    /// Tell a stream to pause, or to go on.
+    pub(super) pausing: Option<Pausing>,
+}
+
+impl Wanted {
+    fn is_any(&self) -> bool {
+        let told = self.arrivals || self.rate.is_some() || self.pausing.is_some();
+        told || self.keyframe || !self.sequences.is_empty()
+    }
 }
 
 /// What is to be done after a packet.
@@ -65,6 +105,8 @@ pub(super) struct Taken {
     pub(super) pass_on: bool,
     /// Something may be due.
     pub(super) is_busy: bool,
+    /// Of several sizes of a picture, this is one of this one.
+    pub(super) layer: usize,
 }
 
 /// How many bits a second the source may send.
@@ -105,8 +147,10 @@ pub(super) struct StreamReceiver {
     /// Losses and freezes of sources that are forgotten.
     lost_before: u64,
     paced_before: Pace,
+    /// A key frame of a source that is yet to come.
     keyframe_wanted: bool,
-    keyframe_asked: Option<Instant>,
+    /// Several sizes at once.
+    layers: Option<LayerStates>,
     /// When arrivals are to be told.
     arrivals_due: Option<Instant>,
     limit: Option<Limit>,
@@ -125,11 +169,23 @@ impl StreamReceiver {
             lost_before: 0,
             paced_before: Pace::default(),
             keyframe_wanted: false,
-            keyframe_asked: None,
+            layers: media
+                .layers
+                .as_ref()
+                .filter(|layers| layers.role == LayerRole::Takes)
+                .map(|layers| LayerStates::new(layers, media.feedback.pause)),
             arrivals_due: None,
             limit: None,
             counters: KindStats::default(),
         }
+    }
+
+    /// One that takes nothing: a size of our own picture has no other direction.
+    pub(super) fn deaf(media: &NegotiatedMedia) -> Self {
+        let mut media = media.clone();
+        media.direction = Direction::Inactive;
+        media.layers = None;
+        Self::new(&media, Receive::Packets)
     }
 
     /// The peer changed who sends.
@@ -208,16 +264,22 @@ impl StreamReceiver {
         self.counters.packets_received += 1;
         self.counters.bytes_received += packet.payload.len() as u64;
         let is_key = self.is_key(packet.payload_type);
-        let index = self.source(packet.ssrc);
+        let index = self.source(packet.ssrc, said.stream);
         let current = index + 1 == self.sources.len();
         let source = &mut self.sources[index];
+        let layer = source.layer;
         let sequence = source
             .reception
             .received(now, packet.sequence, packet.timestamp);
         if self.media.kind == MediaKind::Video {
             source.pace.packet(now, packet.timestamp);
         }
-        let mut is_busy = self.keyframe_wanted;
+        let layers = self.layers.as_mut();
+        let is_counted = layers.is_some_and(|layers| {
+            let counted = layers.packet(now, layer, packet.payload.len());
+            counted || layers.poll_timeout().is_some_and(|due| due <= now)
+        });
+        let mut is_busy = is_counted || source.keyframe.wanted;
         let by_transport = said
             .transport_sequence
             .map(|at| (&mut self.transport_arrivals, at));
@@ -240,8 +302,8 @@ impl StreamReceiver {
             let event = key.map(|key| PeerOutput::Event(PeerEvent::Dtmf(key)));
             out.extend(event);
             return Taken {
-                pass_on: false,
                 is_busy: true,
+                ..Taken::default()
             };
         }
         match (self.media.kind, self.mode) {
@@ -262,7 +324,11 @@ impl StreamReceiver {
                     is_busy |= source.nack.is_waiting();
                 }
                 let pass_on = true;
-                return Taken { pass_on, is_busy };
+                return Taken {
+                    pass_on,
+                    is_busy,
+                    layer,
+                };
             }
             (MediaKind::Audio, Receive::Frames) => {
                 if current && !packet.payload.is_empty() {
@@ -288,8 +354,8 @@ impl StreamReceiver {
         }
         self.poll(now, out);
         Taken {
-            pass_on: false,
             is_busy: true,
+            ..Taken::default()
         }
     }
 
@@ -300,17 +366,30 @@ impl StreamReceiver {
         source.kept.get(sequence)
     }
 
-    fn source(&mut self, ssrc: u32) -> usize {
+    fn source(&mut self, ssrc: u32, id: Option<StreamId>) -> usize {
+        if let (Some(layers), Some(id)) = (&mut self.layers, id) {
+            layers.named(ssrc, id);
+        }
+        let layer = self.layers.as_ref().map_or(0, |layers| layers.of(ssrc));
         if let Some(known) = self.sources.iter().position(|source| source.ssrc == ssrc) {
+            self.sources[known].layer = layer;
             return known;
         }
         if self.sources.len() >= SOURCES_MAX {
-            let forgotten = self.sources.remove(0);
+            let left = self.sources.iter().enumerate();
+            let mut left = left.filter(|(at, _)| !self.is_current(*at));
+            let oldest = left.next().map_or(0, |(at, _)| at);
+            let forgotten = self.sources.remove(oldest);
             self.lost_before += forgotten.reception.lost();
             self.paced_before = self.paced_before.with(&forgotten.pace);
         }
         self.sources.push(Source {
             ssrc,
+            layer,
+            keyframe: KeyframeWish {
+                wanted: std::mem::take(&mut self.keyframe_wanted),
+                asked: None,
+            },
             reception: Reception::new(ssrc, self.media.clock_rate),
             nack: NackGenerator::default(),
             arrivals: self.media.feedback.arrivals.then(Arrivals::default),
@@ -322,6 +401,21 @@ impl StreamReceiver {
             orientation: Orientation::default(),
         });
         self.sources.len() - 1
+    }
+
+    /// Whether a source is the newest of its size.
+    fn is_current(&self, at: usize) -> bool {
+        let layer = self.sources[at].layer;
+        self.sources[at + 1..]
+            .iter()
+            .all(|newer| newer.layer != layer)
+    }
+
+    /// The newest source of each size.
+    fn current(&self) -> impl Iterator<Item = &Source> {
+        let sources = self.sources.iter().enumerate();
+        let current = sources.filter(|(at, _)| self.is_current(*at));
+        current.map(|(_, source)| source)
     }
 
     /// Hands out what is due.
@@ -353,14 +447,50 @@ impl StreamReceiver {
                 if let Some(awaited) = source.video.awaited() {
                     source.nack.forget_before(awaited);
                 }
-                self.keyframe_wanted |= source.video.take_keyframe_wish();
+                source.keyframe.wanted |= source.video.take_keyframe_wish();
             }
         }
     }
 
-    /// A key frame is wanted; it is asked for at most every 500 ms.
-    pub(super) fn want_keyframe(&mut self) {
-        self.keyframe_wanted = true;
+    /// A key frame is wanted, of this source or of all; it is asked for at most every 500 ms.
+    pub(super) fn want_keyframe(&mut self, ssrc: Option<u32>) {
+        self.keyframe_wanted = self.sources.is_empty();
+        let all = 0..self.sources.len();
+        for at in all.rev() {
+            let wanted = ssrc.is_none_or(|ssrc| ssrc == self.sources[at].ssrc);
+            if wanted && self.is_current(at) {
+                self.sources[at].keyframe.wanted = true;
+            }
+        }
+    }
+
+    /// Whether packets came under this SSRC.
+    pub(super) fn has_source(&self, ssrc: u32) -> bool {
+        self.sources.iter().any(|source| source.ssrc == ssrc)
+    }
+
+    /// A stream says which of several sizes it is.
+    pub(super) fn named(&mut self, ssrc: u32, id: StreamId) {
+        if let Some(layers) = &mut self.layers {
+            layers.named(ssrc, id);
+        }
+    }
+
+    /// Whether the source is to send a size.
+    pub(super) fn want_layer(&mut self, now: Instant, layer: usize, wanted: bool) {
+        if let Some(layers) = &mut self.layers {
+            layers.want(now, layer, wanted);
+        }
+    }
+
+    /// What of several sizes may be paused.
+    pub(super) fn can_pause(&self) -> bool {
+        self.layers.is_some() && self.media.feedback.pause
+    }
+
+    /// The bits a second of each size, if there are several and they are new.
+    pub(super) fn take_layer_rates(&mut self) -> Option<Vec<u32>> {
+        self.layers.as_mut()?.take_rates()
     }
 
     /// When [`Self::poll`] has something next.
@@ -374,50 +504,50 @@ impl StreamReceiver {
 
     /// When [`Self::feedback`] has something next.
     pub(super) fn feedback_timeout(&self) -> Option<Instant> {
-        let source = self.sources.last()?;
-        let asked = self
-            .keyframe_wanted
-            .then_some(self.keyframe_asked)
-            .flatten();
-        let keyframe = asked.map(|asked| asked + KEYFRAME_INTERVAL_MIN);
         let arrivals = self.arrivals_due.map(|due| due + ARRIVALS_PATIENCE);
         let limit = self.limit.as_ref().and_then(Limit::due);
-        [source.nack.poll_timeout(), keyframe, arrivals, limit]
-            .into_iter()
-            .flatten()
-            .min()
+        let layers = self.layers.as_ref().and_then(LayerStates::poll_timeout);
+        let sources = self.current();
+        let sources = sources.flat_map(|one| [one.nack.poll_timeout(), one.keyframe.due()]);
+        // Whoever sent nothing yet is told nothing.
+        let own = [arrivals, limit, layers];
+        let own = own.into_iter().filter(|_| !self.sources.is_empty());
+        sources.chain(own).flatten().min()
     }
 
-    /// The feedback due now, if any.
-    pub(super) fn feedback(&mut self, now: Instant, rtt: Option<Duration>) -> Option<Wanted> {
-        let arrivals = self.take_arrivals(now);
-        let source = self.sources.last_mut()?;
-        let sequences: Vec<u16> = source
-            .nack
-            .poll(now, rtt)
-            .into_iter()
-            .map(|sequence| sequence as u16)
-            .collect();
-        let may_ask = self
-            .keyframe_asked
-            .is_none_or(|at| now >= at + KEYFRAME_INTERVAL_MIN);
-        let keyframe = self.keyframe_wanted && may_ask;
-        if keyframe {
-            self.keyframe_wanted = false;
-            self.keyframe_asked = Some(now);
-            self.counters.plis_sent += 1;
+    /// The feedback due now: for each source that needs any. What is not about one source is with
+    /// the first.
+    pub(super) fn feedback(&mut self, now: Instant, rtt: Option<Duration>) -> Vec<Wanted> {
+        let mut arrivals = self.take_arrivals(now);
+        let mut due = Vec::new();
+        if self.sources.is_empty() {
+            return due;
         }
-        self.counters.nacks_sent += sequences.len() as u64;
-        let rate = self.limit.as_mut().and_then(|limit| limit.take(now));
-        let ssrc = source.ssrc;
-        let wanted = keyframe || arrivals || rate.is_some() || !sequences.is_empty();
-        wanted.then_some(Wanted {
-            ssrc,
-            sequences,
-            keyframe,
-            arrivals,
-            rate,
-        })
+        let mut rate = self.limit.as_mut().and_then(|limit| limit.take(now));
+        let mut pausing = self.layers.as_mut().and_then(|layers| layers.order(now));
+        for at in 0..self.sources.len() {
+            if !self.is_current(at) {
+                continue;
+            }
+            let source = &mut self.sources[at];
+            let lost = source.nack.poll(now, rtt).into_iter();
+            let sequences: Vec<u16> = lost.map(|sequence| sequence as u16).collect();
+            let keyframe = source.keyframe.take(now);
+            self.counters.plis_sent += u64::from(keyframe);
+            self.counters.nacks_sent += sequences.len() as u64;
+            let wanted = Wanted {
+                ssrc: source.ssrc,
+                sequences,
+                keyframe,
+                arrivals: std::mem::take(&mut arrivals),
+                rate: rate.take(),
+                pausing: pausing.take(),
+            };
+            if wanted.is_any() {
+                due.push(wanted);
+            }
+        }
+        due
     }
 
     /// Whether arrivals are to be told now. As long as there are any, the next time is an interval
@@ -463,9 +593,14 @@ impl StreamReceiver {
         }
     }
 
-    /// The report block about the current source.
-    pub(super) fn report(&mut self, now: Instant) -> Option<ReceptionReport> {
-        self.sources.last_mut()?.reception.report(now)
+    /// The report blocks about the current sources.
+    pub(super) fn reports(&mut self, now: Instant) -> Vec<ReceptionReport> {
+        let current = (0..self.sources.len()).filter(|at| self.is_current(*at));
+        let current: Vec<usize> = current.collect();
+        let reports = current.into_iter();
+        reports
+            .filter_map(|at| self.sources[at].reception.report(now))
+            .collect()
     }
 
     pub(super) fn count(&self, counters: &mut KindStats) {

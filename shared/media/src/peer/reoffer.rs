@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::Peer;
 use crate::error::{MediaError, Refusal};
+use crate::rtp::MediaKind;
 use crate::sdp::{Direction, MediaDescription, Negotiated, NegotiatedMedia, SessionDescription};
 use crate::sdp::{channel, policy};
 
@@ -24,7 +25,11 @@ impl Peer {
         let offer = SessionDescription::parse(offer)?;
         // A format that was agreed stays, whichever is liked best.
         let allowed = self.negotiated.narrowed(&self.config.allowed);
-        let mut accepted = policy::accept_offer(&offer, &self.config.kinds(), &allowed)?;
+        let mut accepted = policy::accept_offer(
+            &offer,
+            &self.config.kinds(),
+            (&allowed, self.config.layers()),
+        )?;
         let pairs = || accepted.transports.iter().zip(&self.remote);
         let same_peer = accepted.transports.len() == self.remote.len()
             && pairs().all(|(new, old)| new.is_the_same_as(old) || new.restarts(old));
@@ -122,10 +127,16 @@ impl Peer {
         for (stream, media) in self.streams.iter_mut().zip(&negotiated.media) {
             stream.sender.set_direction(media.direction);
             stream.sender.set_keys(&media.keys);
-            stream.sender.extensions = media.extensions;
+            stream.sender.set_extensions(media.extensions);
             stream.receiver.extensions = media.extensions;
             stream.receiver.set_direction(media.direction);
             stream.receiver.set_keys(&media.keys);
+        }
+        let video = negotiated.get(MediaKind::Video);
+        let lower = self.streams.iter_mut().filter(|stream| stream.layer > 0);
+        for (stream, media) in lower.zip(video) {
+            stream.sender.set_direction(media.direction);
+            stream.sender.set_extensions(media.extensions);
         }
         if let Some(channels) = &mut self.channels {
             let agreed = negotiated.channel.as_ref().filter(|_| !self.held);

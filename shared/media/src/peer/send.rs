@@ -12,13 +12,13 @@ use vrs_domain::limit::{
 use super::config::Seeds;
 use super::stats::KindStats;
 use crate::congestion::Congestion;
-use crate::extension::{EXTENSION_BYTES_MAX, ExtensionIds};
+use crate::extension::{EXTENSION_BYTES_MAX, ExtensionIds, StreamId};
 use crate::forward::{Rewriter, Rewritten};
 use crate::h264;
 use crate::nack::{Again, Held, SentLog};
-use crate::rtcp::{Fates, Sent, TransportFates};
+use crate::rtcp::{Fates, Pausing, Sent, TransportFates};
 use crate::rtp::{MediaKind, RTP_HEADER_BYTES, RtpPacket, RtpView};
-use crate::sdp::{Codec, Direction, KeyFormat, NegotiatedMedia};
+use crate::sdp::{Codec, Direction, KeyFormat, Layer, NegotiatedMedia};
 use crate::t140;
 use crate::telephone_event::EventSender;
 
@@ -53,6 +53,26 @@ struct Keys {
     timestamp: u32,
 }
 
+/// Leaving out pictures that no other refers to.
+#[derive(Debug, Clone, Copy, Default)]
+struct Thinning {
+    wanted: bool,
+    /// The picture that is being sent, and whether it may be left out: each is sent whole or not at
+    /// all.
+    picture: Option<u32>,
+    applies: bool,
+}
+
+impl Thinning {
+    fn applies(&mut self, timestamp: u32) -> bool {
+        if self.picture != Some(timestamp) {
+            self.picture = Some(timestamp);
+            self.applies = self.wanted;
+        }
+        self.applies
+    }
+}
+
 /// The stream in which lost packets go out again (RFC 4588).
 struct Repair {
     ssrc: u32,
@@ -77,6 +97,12 @@ pub(super) struct StreamSender {
     congestion: Option<Congestion>,
     text: t140::Sender,
     keys: Option<Keys>,
+    /// Of several sizes of a source, this one is passed on.
+    layer: usize,
+    /// The other size goes on until this one begins with a key frame.
+    awaits_layer: bool,
+    thin: Thinning,
+    paused: Option<u16>,
     full_intra_seen: Option<u8>,
     pub(super) full_intra_number: u8,
     keyframe_wanted: bool,
@@ -97,6 +123,10 @@ impl StreamSender {
             clock_rate: media.clock_rate,
             sends: media.direction.sends(),
             extensions: media.extensions,
+            layer: 0,
+            awaits_layer: false,
+            thin: Thinning::default(),
+            paused: None,
             full_intra_only: media.feedback.fir && !media.feedback.pli,
             rewriter: Rewriter::new(media.clock_rate, first.0, first.1),
             log: SentLog::default(),
@@ -120,6 +150,54 @@ impl StreamSender {
             keyframe_told: None,
             counters: KindStats::default(),
         }
+    }
+
+    /// Several sizes of our picture are sent: packets say which they are of.
+    pub(super) fn be_layer(&mut self, layer: Option<&Layer>) {
+        self.extensions = self.extensions.of_stream(layer.map(|layer| layer.id));
+    }
+
+    /// This one is the smaller size: it goes along with the other, which is steered by the path.
+    pub(super) fn be_lower(&mut self, layer: &Layer) {
+        self.be_layer(Some(layer));
+        self.extensions = self.extensions.without_sequence();
+        self.congestion = None;
+        self.paused = layer.paused.then_some(0);
+    }
+
+    /// Which size our packets are of.
+    pub(super) fn stream_id(&self) -> Option<StreamId> {
+        self.extensions.own()
+    }
+
+    /// The peer may have numbered extensions anew.
+    pub(super) fn set_extensions(&mut self, agreed: ExtensionIds) {
+        let own = self.extensions.own();
+        let had_sequence = self.extensions.has_sequence();
+        self.extensions = agreed.of_stream(own);
+        if !had_sequence {
+            self.extensions = self.extensions.without_sequence();
+        }
+    }
+
+    /// Pauses or goes on (RFC 7728 section 5). True if that is a change.
+    pub(super) fn pause(&mut self, order: Pausing) -> bool {
+        if self.congestion.is_some() || order.paused == self.paused.is_some() {
+            return false; // the usual size is always sent
+        }
+        self.paused = order.paused.then_some(order.number);
+        self.keyframe_wanted |= !order.paused;
+        true
+    }
+
+    /// Whether the stream is paused, by the order with this number.
+    pub(super) const fn paused(&self) -> Option<u16> {
+        self.paused
+    }
+
+    /// The last number that went out, as an extended one (RFC 3550 section 6.4.1).
+    pub(super) fn last_sequence(&self) -> u32 {
+        u32::from(self.rewriter.last_sequence())
     }
 
     /// The peer changed who sends. One that hears from us again has missed what later pictures
@@ -176,7 +254,7 @@ impl StreamSender {
             .keys
             .as_ref()
             .is_some_and(|keys| keys.events.is_active());
-        if !self.sends || pressed {
+        if !self.sends || pressed || self.paused.is_some() {
             return Vec::new();
         }
         let payloads = match self.kind {
@@ -208,9 +286,24 @@ impl StreamSender {
             timestamp,
             ..
         } = packet;
-        let known = self.kind != MediaKind::Video || self.rewriter.follows(ssrc);
+        let is_video = self.kind == MediaKind::Video;
+        let known = !is_video || self.rewriter.follows(ssrc);
+        if is_video && packet.layer != self.layer && !(known && self.awaits_layer) {
+            return Forwarded::Dropped;
+        }
         if !known && !self.codec.payload_starts_keyframe(packet.payload) {
             return Forwarded::AwaitsKeyframe;
+        }
+        if is_video {
+            self.awaits_layer &= packet.layer != self.layer;
+            let codec = self.codec;
+            if self.thin.applies(timestamp)
+                && codec.payload_is_discardable(packet.payload)
+                && self.rewriter.skip(sequence)
+            {
+                self.counters.thinned += 1;
+                return Forwarded::Dropped;
+            }
         }
         match self.rewriter.rewrite(now, ssrc, sequence, timestamp) {
             Some(numbers) => {
@@ -226,6 +319,19 @@ impl StreamSender {
             }
             None => Forwarded::Dropped,
         }
+    }
+
+    /// The source that is passed on.
+    pub(super) fn source(&self) -> Option<u32> {
+        self.rewriter.source()
+    }
+
+    /// Passes on another size of the source from its next key frame on, or leaves out pictures that
+    /// no other refers to.
+    pub(super) fn choose(&mut self, layer: usize, thin: bool) {
+        self.awaits_layer |= layer != self.layer;
+        self.layer = layer;
+        self.thin.wanted = thin;
     }
 
     /// Queues typed text; false if too much waits.
@@ -409,5 +515,7 @@ impl StreamSender {
         counters.not_forwarded = own.not_forwarded;
         counters.plis_received = own.plis_received;
         counters.arrivals_heard = own.arrivals_heard;
+        counters.thinned = own.thinned;
+        counters.layer = self.layer;
     }
 }

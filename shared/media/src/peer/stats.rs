@@ -34,6 +34,10 @@ pub struct KindStats {
     pub jitter_ms: f32,
     /// Packets we asked for again.
     pub nacks_sent: u64,
+    /// Packets of pictures that were left out because the path is narrow.
+    pub thinned: u64,
+    /// Which of several sizes of the picture is sent, in the order in which the source named them.
+    pub layer: usize,
     /// Packets that came again in a stream of their own (RFC 4588).
     pub repaired: u64,
     /// Packets the peer asked for again.
@@ -131,7 +135,7 @@ impl Peer {
                 .candidate_kind()
                 .map(|kind| kind.word().to_owned());
         }
-        for stream in &self.streams {
+        for stream in self.streams.iter().filter(|stream| stream.layer == 0) {
             let counters = match stream.kind {
                 MediaKind::Audio => &mut stats.audio,
                 MediaKind::Video => &mut stats.video,

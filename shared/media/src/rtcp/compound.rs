@@ -19,7 +19,12 @@ use rtc_rtcp::transport_feedbacks::transport_layer_nack::{
 use rtc_shared::marshal::Marshal;
 
 use super::arrivals::Arrivals;
-use super::{ARRIVALS_FORMAT, TRANSPORT_FEEDBACK, TRANSPORT_FORMAT, ntp};
+use super::pausing::{self, Pausing};
+use super::{
+    ARRIVALS_FORMAT, PAUSE_FORMAT, SOURCE_DESCRIPTION, SSRC_BYTES, TRANSPORT_FEEDBACK,
+    TRANSPORT_FORMAT, ntp,
+};
+use crate::extension::StreamId;
 
 /// In the first byte: the last one says how many of the last are none.
 const PADDED: u8 = 0x20;
@@ -91,6 +96,39 @@ impl Compound {
         self.with(&SourceDescription {
             chunks: vec![chunk],
         })
+    }
+
+    /// Says which of several sizes of a picture our stream is.
+    pub(crate) fn stream_id(mut self, id: StreamId) -> Self {
+        let chunk = pausing::chunk(self.ssrc, id);
+        let words = (chunk.len() / 4) as u8;
+        self.bytes.extend([0x81, SOURCE_DESCRIPTION, 0, words]);
+        self.bytes.extend(chunk);
+        self
+    }
+
+    /// Orders a stream to pause or to go on (RFC 7728 section 8).
+    pub(crate) fn pausing(mut self, order: Pausing) -> Self {
+        let start = self.begin_pausing();
+        self.bytes.extend(order.entry());
+        self.end_feedback(start);
+        self
+    }
+
+    /// Says that our stream paused after this packet.
+    pub(crate) fn paused(mut self, number: u16, last_sequence: u32) -> Self {
+        let start = self.begin_pausing();
+        self.bytes
+            .extend(pausing::paused(self.ssrc, number, last_sequence));
+        self.end_feedback(start);
+        self
+    }
+
+    /// The source is named in each entry (section 8).
+    fn begin_pausing(&mut self) -> usize {
+        let start = self.begin_feedback(PAUSE_FORMAT);
+        self.bytes.extend([0; SSRC_BYTES]);
+        start
     }
 
     pub(crate) fn nack(self, media_ssrc: u32, sequences: &[u16]) -> Self {

@@ -4,6 +4,7 @@
 
 mod arrivals;
 mod compound;
+mod pausing;
 mod reception;
 #[cfg(test)]
 mod tests;
@@ -21,8 +22,11 @@ use rtc_rtcp::sender_report::SenderReport;
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc_shared::marshal::Unmarshal;
 
+use crate::extension::StreamId;
+
 pub(crate) use arrivals::{Arrivals, Fate, Fates};
 pub(crate) use compound::{Compound, Sent};
+pub(crate) use pausing::Pausing;
 pub(crate) use reception::Reception;
 pub(crate) use transport::{TICK, TransportFates};
 
@@ -32,12 +36,14 @@ const NTP_EPOCH_S: u64 = 0x8000_0000;
 /// Packet types (RFC 3550 section 12.1, RFC 4585 section 6.1).
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
+const SOURCE_DESCRIPTION: u8 = 202;
 const GOODBYE: u8 = 203;
 const TRANSPORT_FEEDBACK: u8 = 205;
 const PAYLOAD_FEEDBACK: u8 = 206;
-/// Formats of feedback (RFC 4585, RFC 5104, RFC 8888, draft-holmer-rmcat-transport-wide-cc-extensions-01,
+/// Formats of feedback (RFC 4585, RFC 5104, RFC 7728, RFC 8888, draft-holmer-rmcat-transport-wide-cc-extensions-01,
 /// draft-alvestrand-rmcat-remb-03).
 const NACK_FORMAT: u8 = 1;
+const PAUSE_FORMAT: u8 = 9;
 const ARRIVALS_FORMAT: u8 = 11;
 const TRANSPORT_FORMAT: u8 = 15;
 const PICTURE_LOSS_FORMAT: u8 = 1;
@@ -66,6 +72,10 @@ pub(crate) enum Incoming<'a> {
     TransportArrivals(TransportFates<'a>),
     /// How many bits a second the peer takes.
     Rate { bps: f32 },
+    /// A stream of ours is to pause, or to go on.
+    Pause(Pausing),
+    /// A stream says which size of a picture it is (RFC 8852 section 4.1).
+    Named { ssrc: u32, id: StreamId },
     /// Sources that end.
     Goodbye { ssrcs: Vec<u32> },
 }
@@ -118,6 +128,16 @@ fn read<'a>(packet: &'a [u8], found: &mut Vec<Incoming<'a>>) {
                 .get(HEADER_BYTES + 2 * SSRC_BYTES..)
                 .unwrap_or_default();
             found.extend(TransportFates::read(body).map(Incoming::TransportArrivals));
+        }
+        (TRANSPORT_FEEDBACK, PAUSE_FORMAT) => {
+            let entries = packet
+                .get(HEADER_BYTES + 2 * SSRC_BYTES..)
+                .unwrap_or_default();
+            found.extend(pausing::read(entries).map(Incoming::Pause));
+        }
+        (SOURCE_DESCRIPTION, chunks) => {
+            let named = pausing::named(chunks, &packet[HEADER_BYTES..]);
+            found.extend(named.map(|(ssrc, id)| Incoming::Named { ssrc, id }));
         }
         (TRANSPORT_FEEDBACK, NACK_FORMAT) => {
             let nack = decoded::<TransportLayerNack>(packet);

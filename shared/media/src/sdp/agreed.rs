@@ -3,7 +3,7 @@
 use crate::extension::ExtensionIds;
 use crate::rtp::MediaKind;
 
-use super::{Codec, Direction, NegotiatedChannel};
+use super::{Codec, Direction, Layers, NegotiatedChannel};
 
 /// RTCP feedback both sides can do (RFC 4585, RFC 5104).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,6 +21,8 @@ pub struct Feedback {
     pub transport: bool,
     /// A highest rate can be told (draft-alvestrand-rmcat-remb-03).
     pub rate: bool,
+    /// Streams can be paused and resumed (RFC 7728).
+    pub pause: bool,
 }
 
 /// Telephone keys among the sound (RFC 4733 section 2.4.1).
@@ -64,6 +66,8 @@ pub struct NegotiatedMedia {
     pub feedback: Feedback,
     /// Header extensions.
     pub extensions: ExtensionIds,
+    /// Several sizes of the picture at once.
+    pub layers: Option<Layers>,
     /// The format parameters of the peer's payload type, as it wrote them.
     pub remote_parameters: Option<String>,
     /// SSRCs the peer announced.

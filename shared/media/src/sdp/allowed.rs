@@ -75,6 +75,16 @@ impl Codec {
             Self::Opus | Self::Pcmu | Self::Pcma | Self::T140 => true,
         }
     }
+
+    /// Whether an RTP payload is of a picture that no other refers to.
+    #[must_use]
+    pub fn payload_is_discardable(self, payload: &[u8]) -> bool {
+        match self {
+            Self::H264 => h264::payload_is_discardable(payload),
+            Self::Vp8 => vp8::payload_is_discardable(payload),
+            Self::Opus | Self::Pcmu | Self::Pcma | Self::T140 => false,
+        }
+    }
 }
 
 /// How far H.264 may go (RFC 6184 section 8.1).

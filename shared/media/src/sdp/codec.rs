@@ -5,7 +5,7 @@ use crate::h264;
 use crate::rtp::MediaKind;
 
 use super::allowed::{Allowed, Codec, H264Limits};
-use super::{Feedback, KeyFormat, MediaDescription};
+use super::{Feedback, KeyFormat, Layers, MediaDescription};
 
 /// Payload types of our offers; answers take those of the offer.
 const fn offered_as(codec: Codec) -> u8 {
@@ -216,6 +216,7 @@ pub(super) fn feedback(media: &MediaDescription, payload_type: u8) -> Feedback {
             "ack ccfb" => found.arrivals = true,
             "transport-cc" => found.transport = true,
             "goog-remb" => found.rate = true,
+            "ccm pause" | "ccm pause nowait" => found.pause = true,
             _ => {}
         }
     }
@@ -229,11 +230,15 @@ pub(super) fn extensions(
     media: &MediaDescription,
     kind: MediaKind,
     feedback: Feedback,
+    layers: Option<&Layers>,
 ) -> ExtensionIds {
     if kind != MediaKind::Video {
         return ExtensionIds::default();
     }
-    let known = ExtensionIds::agreed(media.attributes.all("extmap"));
+    let mut known = ExtensionIds::agreed(media.attributes.all("extmap"));
+    if layers.is_none() {
+        known = known.without_streams();
+    }
     if feedback.transport {
         known
     } else {

@@ -6,7 +6,7 @@ use super::SessionDescription;
 use super::channel;
 use super::codec::Formats;
 use super::policy::{AcceptedOffer, Local, Setup};
-use super::{Attributes, Codec, Direction, Feedback, MediaDescription, Origin};
+use super::{Attributes, Codec, Direction, Feedback, Layers, MediaDescription, Origin};
 use crate::extension::ExtensionIds;
 use crate::h264;
 use crate::rtp::MediaKind;
@@ -36,6 +36,7 @@ pub fn write_offer(local: &Local, kinds: &[MediaKind]) -> SessionDescription {
             arrivals: true,
             transport: true,
             rate: true,
+            pause: true,
         };
         let line = Line {
             kind: *kind,
@@ -48,6 +49,7 @@ pub fn write_offer(local: &Local, kinds: &[MediaKind]) -> SessionDescription {
                 MediaKind::Video => ExtensionIds::OURS,
                 MediaKind::Audio | MediaKind::Text => ExtensionIds::default(),
             },
+            layers: (*kind == MediaKind::Video).then(|| Layers::offered(local.layers)),
             profile: h264::at_most(OFFERED_PROFILE, local.allowed.h264.level_idc),
             transport: 0,
             reduced_size: false,
@@ -124,6 +126,7 @@ pub fn write_answer(
             direction: agreed.direction,
             feedback: agreed.feedback,
             extensions: agreed.extensions,
+            layers: agreed.layers.clone(),
             profile: h264::at_most(profile.unwrap_or(OFFERED_PROFILE), limit),
             transport: agreed.transport,
             reduced_size: media.attributes.has("rtcp-rsize"),
@@ -197,6 +200,7 @@ struct Line {
     direction: Direction,
     feedback: Feedback,
     extensions: ExtensionIds,
+    layers: Option<Layers>,
     profile: String,
     transport: usize,
     reduced_size: bool,
@@ -222,6 +226,12 @@ fn write_line(local: &Local, line: Line) -> MediaDescription {
         attributes.push("extmap", extmap);
     }
     let formats = write_codecs(&mut attributes, &line);
+    if let Some(layers) = &line.layers {
+        for rid in layers.rids() {
+            attributes.push("rid", rid);
+        }
+        attributes.push("simulcast", layers.simulcast());
+    }
     if line.direction.sends()
         && let Some((_, ssrc)) = local.ssrcs.iter().find(|(kind, _)| *kind == line.kind)
     {
@@ -305,6 +315,7 @@ fn write_feedback(attributes: &mut Attributes, payload_type: u8, agreed: Feedbac
         ("ccm fir", agreed.fir),
         ("transport-cc", agreed.transport),
         ("goog-remb", agreed.rate),
+        ("ccm pause", agreed.pause),
     ];
     for (name, _) in feedback.into_iter().filter(|(_, agreed)| *agreed) {
         attributes.push("rtcp-fb", format!("{payload_type} {name}"));

@@ -15,6 +15,7 @@ mod describe;
 mod parse;
 pub mod policy;
 mod rules;
+mod simulcast;
 mod transport;
 mod write;
 
@@ -25,6 +26,8 @@ pub use allowed::{Allowed, Codec, H264Limits};
 pub use candidate::{Candidate, CandidateKind};
 pub use channel::{NegotiatedChannel, TextChannel};
 pub use parse::SdpError;
+pub(crate) use simulcast::LAYERS_MAX;
+pub use simulcast::{Layer, LayerRole, Layers};
 
 /// A whole session description.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

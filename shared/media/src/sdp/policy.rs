@@ -18,8 +18,8 @@ use super::codec::{
 };
 use super::transport::Transports;
 use super::{
-    Allowed, Candidate, Codec, MediaDescription, Negotiated, NegotiatedMedia, SessionDescription,
-    rules,
+    Allowed, Candidate, Codec, LayerRole, Layers, MediaDescription, Negotiated, NegotiatedMedia,
+    SessionDescription, rules,
 };
 
 pub use super::describe::{renew_transport, write_answer, write_offer};
@@ -46,6 +46,8 @@ pub struct Local {
     pub transports: Vec<LocalTransport>,
     /// What may be agreed.
     pub allowed: Allowed,
+    /// What we do with several sizes of a picture.
+    pub layers: LayerRole,
 }
 
 /// An offer we can do something with.
@@ -66,7 +68,7 @@ pub struct AcceptedOffer {
 pub fn accept_offer(
     offer: &SessionDescription,
     willing: &[MediaKind],
-    allowed: &Allowed,
+    (allowed, role): (&Allowed, LayerRole),
 ) -> Result<AcceptedOffer, MediaError> {
     rules::check(offer).map_err(MediaError::NotAcceptable)?;
     let mut negotiated = Negotiated::default();
@@ -82,7 +84,7 @@ pub fn accept_offer(
                 let transport = transports
                     .of_line(offer, media)
                     .map_err(MediaError::NotAcceptable)?;
-                let taken = of_offer(offer, (line, media), chosen, transport);
+                let taken = of_offer(offer, (line, media), (chosen, role), transport);
                 negotiated.media.push(taken);
             }
             None if kind == MediaKind::Text => {}
@@ -108,13 +110,15 @@ pub fn accept_offer(
 fn of_offer(
     offer: &SessionDescription,
     (line, media): (usize, &MediaDescription),
-    chosen: Chosen,
+    (chosen, role): (Chosen, LayerRole),
     transport: usize,
 ) -> NegotiatedMedia {
     let format = chosen.payload_type.to_string();
     let feedback = feedback(media, chosen.payload_type);
+    let kind = chosen.codec.kind();
+    let layers = Layers::agreed(media, role, feedback).filter(|_| kind == MediaKind::Video);
     NegotiatedMedia {
-        kind: chosen.codec.kind(),
+        kind,
         line,
         mid: media.mid().map(str::to_owned),
         codec: chosen.codec,
@@ -126,7 +130,8 @@ fn of_offer(
         clock_rate: chosen.codec.clock_rate(),
         direction: media.direction(offer).reversed(),
         feedback,
-        extensions: extensions(media, chosen.codec.kind(), feedback),
+        extensions: extensions(media, kind, feedback, layers.as_ref()),
+        layers,
         remote_parameters: media.fmtp(&format).map(str::to_owned),
         remote_ssrcs: remote_ssrcs(media),
         repairs: remote_repairs(media),
@@ -162,7 +167,7 @@ fn check_numbers(negotiated: &Negotiated) -> Result<(), MediaError> {
 pub fn accept_answer(
     offered: &[MediaKind],
     answer: &SessionDescription,
-    allowed: &Allowed,
+    (allowed, role): (&Allowed, LayerRole),
 ) -> Result<(Negotiated, RemoteTransport), MediaError> {
     let refuse = |refusal| Err(MediaError::NotAcceptable(refusal));
     // An answer must name every m-line (RFC 3264 section 6); some leave unknown kinds out at the
@@ -206,7 +211,7 @@ pub fn accept_answer(
             red: chosen.red.zip(ours.red),
             repair: chosen.repair.zip(ours.repair_of(receive)),
             keys,
-            ..of_offer(answer, (line, media), chosen, transport)
+            ..of_offer(answer, (line, media), (chosen, role), transport)
         });
     }
     let further = answer.media.get(offered.len());

@@ -450,6 +450,8 @@ impl TrunkLeg {
                 | Incoming::Arrivals(_)
                 | Incoming::TransportArrivals(_)
                 | Incoming::Rate { .. }
+                | Incoming::Pause(_)
+                | Incoming::Named { .. }
                 | Incoming::Goodbye { .. } => {} // SIP ends calls
             }
         }

@@ -112,7 +112,8 @@ fn r40_a_channel_that_cannot_carry_text_is_rejected_in_its_place() {
     }
     let parsed = SessionDescription::parse(&offer).unwrap();
     let kinds = [MediaKind::Audio, MediaKind::Video];
-    let accepted = policy::accept_offer(&parsed, &kinds, &Allowed::default()).unwrap();
+    let accepted =
+        policy::accept_offer(&parsed, &kinds, (&Allowed::default(), LayerRole::Takes)).unwrap();
     assert_eq!(accepted.negotiated.channel, None, "whoever wants no text");
 }
 

@@ -502,7 +502,11 @@ fn mutated_descriptions_and_datagrams_do_not_panic() {
             assert!(again.is_ok(), "what we read we can write");
             let kinds = [MediaKind::Audio, MediaKind::Video, MediaKind::Text];
             let allowed = crate::sdp::Allowed::everything();
-            drop(crate::sdp::policy::accept_offer(&parsed, &kinds, &allowed));
+            drop(crate::sdp::policy::accept_offer(
+                &parsed,
+                &kinds,
+                (&allowed, LayerRole::Takes),
+            ));
             drop(crate::sdp::policy::check_answer(&parsed, &parsed, &allowed));
         }
     }

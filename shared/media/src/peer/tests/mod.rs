@@ -6,6 +6,7 @@ mod channel;
 mod foreign;
 mod hostile;
 mod keys;
+mod layers;
 mod ours;
 mod rate;
 mod relays;
@@ -46,6 +47,9 @@ pub(super) struct Heard {
     pub(super) packets: Vec<RtpPacket>,
     pub(super) keys: String,
     pub(super) keyframe_requests: usize,
+    pub(super) lower_keyframes: usize,
+    pub(super) lower_wanted: bool,
+    pub(super) layer_rates: Vec<u32>,
     pub(super) rates: Vec<u32>,
 }
 
@@ -116,7 +120,10 @@ impl World {
                     }
                     PeerEvent::Text(text) => heard.text.push_str(&text),
                     PeerEvent::Dtmf(key) => heard.keys.push(key),
-                    PeerEvent::KeyframeRequested => heard.keyframe_requests += 1,
+                    PeerEvent::KeyframeRequested { layer: 0 } => heard.keyframe_requests += 1,
+                    PeerEvent::KeyframeRequested { .. } => heard.lower_keyframes += 1,
+                    PeerEvent::LayerWanted { wanted, .. } => heard.lower_wanted = wanted,
+                    PeerEvent::LayerRates(rates) => heard.layer_rates = rates,
                     PeerEvent::PathRate(bps) => heard.rates.push(bps),
                     PeerEvent::Missed(missed) => panic!("{missed:?}"),
                 },
