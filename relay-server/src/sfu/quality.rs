@@ -16,6 +16,8 @@ pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 /// Whoever sent nothing from one update to the next, so many times in a row, is silent.
 const QUIET_UPDATES: u8 = 2;
 
+/// Sizes of a picture, in the order in which its source names them.
+const LAYERS: [&str; 3] = ["0", "1", "2"];
 const KINDS: [(MediaKind, &str); 3] = [
     (MediaKind::Audio, "audio"),
     (MediaKind::Video, "video"),
@@ -130,7 +132,9 @@ fn count(leg: Leg, before: &PeerStats, after: &PeerStats) {
         add("visavis_media_lost_total", "out", |k| k.lost_by_peer);
         add("visavis_media_nacks_total", "in", |k| k.nacks_received);
         add("visavis_media_nacks_total", "out", |k| k.nacks_sent);
+        add("visavis_media_resent_total", "in", |k| k.repaired);
         add("visavis_media_resent_total", "out", |k| k.resent);
+        add("visavis_media_left_out_total", "out", |k| k.thinned);
         add("visavis_media_keyframe_requests_total", "in", |k| {
             k.plis_received
         });
@@ -141,6 +145,12 @@ fn count(leg: Leg, before: &PeerStats, after: &PeerStats) {
         add("visavis_media_arrivals_total", "out", |k| k.arrivals_told);
         add("visavis_media_pictures_total", "in", |k| k.pictures);
         add("visavis_media_freezes_total", "in", |k| k.freezes);
+    }
+    let pictures = after.video.packets_sent.saturating_sub(before.video.packets_sent);
+    if pictures > 0 {
+        let layer = LAYERS.get(after.video.layer).copied().unwrap_or("?");
+        metrics::counter!("visavis_media_layer_packets_total", "leg" => leg, "layer" => layer)
+            .increment(pictures);
     }
     for (why, more) in [
         ("unproven", after.unproven.saturating_sub(before.unproven)),
@@ -205,6 +215,9 @@ fn tell(session: SessionId, leg: Leg, lasted: Duration, stats: &PeerStats) {
         freezes = video.freezes,
         frozen_ms = video.frozen_ms,
         resent = video.resent,
+        repaired = video.repaired,
+        layer = video.layer,
+        left_out = video.thinned,
         keyframes_wanted = video.plis_received,
         audio_in_kbps = kbps(audio.bytes_received, lasted),
         audio_loss_in_percent = loss_percent(audio.lost, audio.packets_received),

@@ -50,7 +50,7 @@ impl Orientation {
 /// The name of one of several sizes of a picture (RFC 8851 section 4): up to eight letters, digits,
 /// hyphens and underscores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StreamId([u8; STREAM_ID_BYTES_MAX]);
+pub(crate) struct StreamId([u8; STREAM_ID_BYTES_MAX]);
 
 impl StreamId {
     /// `None` if it is none, or too long for us.

@@ -225,7 +225,7 @@ impl World {
                     }
                     MediaKind::Text => {}
                 },
-                PeerOutput::Event(PeerEvent::KeyframeRequested) => {
+                PeerOutput::Event(PeerEvent::KeyframeRequested { .. }) => {
                     client.keyframe_wanted = true;
                     client.keyframes_wanted += 1;
                 }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::CodecError;
 use super::ladder::{Ladder, bitrate, lower_bitrate};
 use super::scale::Scaler;
-use super::CodecError;
 use super::video::{BITRATE_BPS, CodedPicture, PictureEncoder, blank};
 use crate::capture::camera::Captured;
 use crate::engine::{MediaReport, VideoSize};
@@ -157,7 +157,8 @@ impl Size {
 
 impl Worker {
     fn run(self) {
-        let sizes = Size::new(0, self.size.fps).and_then(|usual| Ok((usual, Size::new(1, self.size.fps)?)));
+        let sizes =
+            Size::new(0, self.size.fps).and_then(|usual| Ok((usual, Size::new(1, self.size.fps)?)));
         let (mut usual, mut lower) = match sizes {
             Ok(sizes) => sizes,
             Err(error) => return self.complain(error.to_string()),

@@ -271,7 +271,7 @@ impl StreamReceiver {
         let sequence = source
             .reception
             .received(now, packet.sequence, packet.timestamp);
-        if self.media.kind == MediaKind::Video {
+        if self.media.kind == MediaKind::Video && layer == 0 {
             source.pace.packet(now, packet.timestamp);
         }
         let layers = self.layers.as_mut();
