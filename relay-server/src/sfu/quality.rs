@@ -146,7 +146,10 @@ fn count(leg: Leg, before: &PeerStats, after: &PeerStats) {
         add("visavis_media_pictures_total", "in", |k| k.pictures);
         add("visavis_media_freezes_total", "in", |k| k.freezes);
     }
-    let pictures = after.video.packets_sent.saturating_sub(before.video.packets_sent);
+    let pictures = after
+        .video
+        .packets_sent
+        .saturating_sub(before.video.packets_sent);
     if pictures > 0 {
         let layer = LAYERS.get(after.video.layer).copied().unwrap_or("?");
         metrics::counter!("visavis_media_layer_packets_total", "leg" => leg, "layer" => layer)

@@ -34,6 +34,14 @@ impl Service {
     /// # Panics
     /// When there is no such port.
     pub fn metric(&mut self, name: &str) -> f64 {
+        self.metric_of(name, "")
+    }
+
+    /// The same over those labels that have this among them, such as `leg="caller"`.
+    ///
+    /// # Panics
+    /// When there is no such port.
+    pub fn metric_of(&mut self, name: &str, label: &str) -> f64 {
         let address = self.server().find("the operator's port", |line| {
             let line: serde_json::Value = serde_json::from_str(line).ok()?;
             let admin = line.get("admin");
@@ -49,7 +57,8 @@ impl Service {
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         let values = answer
             .lines()
-            .filter(|line| line.split(['{', ' ']).next() == Some(name));
+            .filter(|line| line.split(['{', ' ']).next() == Some(name))
+            .filter(|line| line.contains(label));
         values
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum()

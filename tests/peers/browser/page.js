@@ -17,6 +17,16 @@ const restrict = (video) => {
   }
 };
 
+// The picture goes out in two sizes at once (RFC 8853), the smaller one first.
+const splitPicture = () => {
+  const add = RTCPeerConnection.prototype.addTrack;
+  RTCPeerConnection.prototype.addTrack = function (track, ...streams) {
+    if (track.kind !== "video") return add.call(this, track, ...streams);
+    const sendEncodings = [{ rid: "small", scaleResolutionDownBy: 2 }, { rid: "large" }];
+    return this.addTransceiver(track, { streams, sendEncodings }).sender;
+  };
+};
+
 // Real-time text on a data channel (RFC 8865): "open" creates one that is opened in the
 // association (RFC 8832), a number one that is named in the descriptions (RFC 8864), "wait" takes
 // the one that the other side opens.
@@ -46,7 +56,8 @@ const offerText = (session, text) => {
 };
 window.write = (...words) => channel.send(words.join(" "));
 
-window.start = ({ server, domain, user, password, call, video, relay, text }) => {
+window.start = ({ server, domain, user, password, call, video, relay, text, sizes }) => {
+  if (sizes) splitPicture();
   if (video) restrict(video);
   const agent = new JsSIP.UA({
     sockets: [new JsSIP.WebSocketInterface(server)],
@@ -118,7 +129,7 @@ function watch(session) {
   let second = 0;
   const timer = setInterval(async () => {
     const held = session.isOnHold().local;
-    const found = { second: ++second, held, framesDecoded: 0, framesSent: 0, audioPackets: 0, audioLevel: 0, codec: "", cipher: "", ufrag: "", local: "" };
+    const found = { second: ++second, held, framesDecoded: 0, framesSent: 0, sent: {}, audioPackets: 0, audioLevel: 0, codec: "", cipher: "", ufrag: "", local: "" };
     const stats = await session.connection.getStats();
     stats.forEach((entry) => {
       if (entry.type === "inbound-rtp" && entry.kind === "video") {
@@ -132,7 +143,10 @@ function watch(session) {
         found.ufrag = local?.usernameFragment ?? "";
         found.local = local?.candidateType ?? "";
       }
-      if (entry.type === "outbound-rtp" && entry.kind === "video") found.framesSent = entry.framesSent ?? 0;
+      if (entry.type === "outbound-rtp" && entry.kind === "video") {
+        found.framesSent = entry.framesSent ?? 0;
+        if (entry.rid) found.sent[entry.rid] = entry.framesSent ?? 0;
+      }
       if (entry.type === "inbound-rtp" && entry.kind === "audio") {
         found.audioPackets = entry.packetsReceived ?? 0;
         found.audioLevel = entry.audioLevel ?? 0;

@@ -17,7 +17,7 @@ const SPARE: f32 = 1.25;
 const STEADY: Duration = Duration::from_secs(3);
 /// What is not sent proves nothing of a path: after so long without trouble the next size is tried,
 /// each time after twice as long.
-const TRIAL_AFTER: Duration = Duration::from_secs(15);
+const TRIAL_AFTER: Duration = Duration::from_secs(6);
 const TRIAL_AFTER_MAX: Duration = Duration::from_secs(240);
 /// Over this time a size that was tried has to prove itself.
 const TRIAL: Duration = Duration::from_secs(10);
@@ -58,6 +58,14 @@ impl Chooser {
             return self.choice;
         };
         let path = path_bps as f32;
+        if self.changed.is_none() {
+            // The first time there is nothing to be undone.
+            let mut largest_first = sizes.iter().rev();
+            let fitting = largest_first.find(|(bps, _)| *bps as f32 <= path);
+            self.choice.layer = fitting.or(sizes.first()).map_or(0, |(_, layer)| *layer);
+            self.changed = Some(now);
+            return self.choice;
+        }
         let (rate, _) = sizes[at];
         if rate as f32 > path * OVER {
             self.better_since = None;
@@ -213,7 +221,7 @@ mod tests {
         let trials: Vec<usize> = (1..layers.len())
             .filter(|at| layers[at - 1] == 1 && layers[*at] == 0)
             .collect();
-        assert!((4..9).contains(&trials.len()), "{trials:?}");
+        assert!((6..12).contains(&trials.len()), "{trials:?}");
         let pauses: Vec<usize> = trials.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(pauses.is_sorted(), "{pauses:?}");
         let wide = layers.iter().filter(|layer| **layer == 0).count();
@@ -227,6 +235,12 @@ mod tests {
             reason = "an Instant can be had in no other way"
         )]
         let now = Instant::now();
+        let mut chooser = Chooser::default();
+        assert_eq!(
+            chooser.choose(now, 2_000_000, &[SMALL, LARGE]).layer,
+            1,
+            "at once"
+        );
         let mut chooser = Chooser::default();
         assert_eq!(chooser.choose(now, 1_000, &[0, 0]), Choice::default());
         assert_eq!(chooser.choose(now, 900_000, &[0, SMALL]).layer, 1);

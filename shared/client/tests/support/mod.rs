@@ -367,7 +367,9 @@ impl Server {
                         echo.peer.request_keyframe(now);
                     }
                 }
-                PeerOutput::Event(PeerEvent::KeyframeRequested { .. }) => echo.peer.request_keyframe(now),
+                PeerOutput::Event(PeerEvent::KeyframeRequested { .. }) => {
+                    echo.peer.request_keyframe(now)
+                }
                 PeerOutput::Event(PeerEvent::Text(text)) => {
                     echo.peer.send_text(now, &text);
                     texts.push(text);
