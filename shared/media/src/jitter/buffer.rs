@@ -69,6 +69,10 @@ pub struct JitterBuffer<D> {
     left_at: Option<i64>,
     /// Samples played since sound was shortened or lengthened.
     unstretched: usize,
+    /// Sum of what waited for each sample that was played while somebody spoke, in samples.
+    waited: u128,
+    /// How many those were.
+    spoken: u64,
     stats: JitterStats,
 }
 
@@ -93,6 +97,8 @@ impl<D: Decode> JitterBuffer<D> {
             late: 0,
             left_at: None,
             unstretched: 0,
+            waited: 0,
+            spoken: 0,
             stats: JitterStats::default(),
         }
     }
@@ -161,6 +167,8 @@ impl<D: Decode> JitterBuffer<D> {
         {
             return self.wait(pause, out);
         }
+        self.waited += (self.waiting() * out.len()) as u128;
+        self.spoken += out.len() as u64;
         self.adapt(out.len());
         while self.ready.len() < out.len() {
             if !self.fetch() {
@@ -183,6 +191,7 @@ impl<D: Decode> JitterBuffer<D> {
         let rate = self.decoder.rate_hz() as usize;
         JitterStats {
             waiting_ms: (self.waiting() * 1_000 / rate) as u32,
+            mean_ms: (self.waited * 1_000 / rate as u128 / u128::from(self.spoken.max(1))) as u32,
             target_ms: self.target_ms(),
             ..self.stats
         }

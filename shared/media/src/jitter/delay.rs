@@ -84,8 +84,11 @@ impl Delay {
         let fastest = self.transits.iter().map(|(_, transit)| *transit).min();
         let late_us = transit - fastest.unwrap_or(transit);
         let late_ms = u32::try_from(late_us / 1_000).unwrap_or(0);
-        self.longest_ms = self.longest_ms.max(late_ms);
-        self.note_peak(now, late_ms);
+        // What is later than that stood still or has another clock; no wait helps.
+        if late_ms < BUCKETS as u32 * BUCKET_MS {
+            self.longest_ms = self.longest_ms.max(late_ms);
+            self.note_peak(now, late_ms);
+        }
         let since = *self.interval_since.get_or_insert(now);
         if now.saturating_duration_since(since) >= INTERVAL {
             let longest_ms = std::mem::take(&mut self.longest_ms);

@@ -72,8 +72,18 @@ pub struct JitterStats {
     pub dropped: u64,
     /// What waits now, in milliseconds.
     pub waiting_ms: u32,
+    /// What waited while sound was played, in the mean, in milliseconds.
+    pub mean_ms: u32,
     /// What is aimed at, in milliseconds.
     pub target_ms: u32,
+}
+
+impl JitterStats {
+    /// Percent of what was played that was made up; 0 to 100.
+    #[must_use]
+    pub fn concealed_percent(&self) -> f64 {
+        100.0 * self.concealed as f64 / self.played.max(1) as f64
+    }
 }
 
 /// What has been played.

@@ -39,7 +39,7 @@ impl Noise {
 /// level in -dBov (RFC 3389 section 3.1); spectral information after it is left alone. `None` for
 /// an empty payload.
 #[must_use]
-pub fn told_rms(payload: &[u8]) -> Option<f32> {
+pub(super) fn told_rms(payload: &[u8]) -> Option<f32> {
     let level = payload.first()? & 0x7f;
     Some(10_f32.powf(-f32::from(level) / 20.0))
 }

@@ -103,3 +103,100 @@ impl Decode for TelephoneSound {
         packet.first() == Some(&noise::PAYLOAD_TYPE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::f32::consts::TAU;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::jitter::{JitterBuffer, Played};
+    use crate::testing::start;
+
+    const BLOCK: usize = 160;
+
+    fn voice(n: usize) -> Vec<u8> {
+        let sample = |n: usize| {
+            let turn = TAU * 180.0 * n as f32 / RATE_HZ as f32;
+            (9_000.0 * turn.sin() + 3_000.0 * (3.0 * turn).sin()) as i16
+        };
+        let samples: Vec<i16> = (n * BLOCK..(n + 1) * BLOCK).map(sample).collect();
+        Law::A.encode(&samples)
+    }
+
+    fn steepest(sound: &[f32]) -> f32 {
+        let steps = sound.windows(2).map(|pair| (pair[1] - pair[0]).abs());
+        steps.fold(0.0, f32::max)
+    }
+
+    /// What is heard of so many packets, those left out that `lost` names.
+    fn heard(packets: usize, lost: impl Fn(usize) -> bool) -> Vec<f32> {
+        let (begin, mut sound): (Instant, _) = (start(), Vec::new());
+        let mut buffer = JitterBuffer::new(TelephoneSound::default());
+        for n in 0..packets {
+            let now = begin + Duration::from_millis(n as u64 * 20);
+            if !lost(n) {
+                let packet = TelephoneSound::packet(8, &voice(n)).unwrap();
+                buffer.insert(now, (n * BLOCK) as u32, packet);
+            }
+            let mut out = [0.0; BLOCK];
+            buffer.play(&mut out);
+            sound.extend(out);
+        }
+        sound
+    }
+
+    #[test]
+    fn lost_packets_are_replaced_without_an_edge_or_a_hole() {
+        let whole = heard(100, |_| false);
+        let holes = heard(100, |n| n > 20 && n % 10 == 3);
+        assert_eq!(whole.len(), holes.len());
+        assert!(steepest(&holes) < 1.5 * steepest(&whole));
+        for (n, (piece, lost)) in whole.chunks(80).zip(holes.chunks(80)).enumerate().skip(10) {
+            let square = |piece: &[f32]| piece.iter().map(|s| s * s).sum::<f32>();
+            let share = square(lost) / square(piece);
+            assert!((0.4..2.0).contains(&share), "{n}: {share}");
+        }
+    }
+
+    #[test]
+    fn who_falls_silent_without_a_word_ends_in_noise_and_then_in_silence() {
+        let sound = heard(100, |n| n >= 50);
+        let level = |from_ms: usize, to_ms: usize| {
+            let piece = &sound[from_ms * 8..to_ms * 8];
+            (piece.iter().map(|s| s * s).sum::<f32>() / piece.len() as f32).sqrt()
+        };
+        assert!(level(900, 980) > 0.1);
+        let noise = level(1_150, 1_300);
+        assert!((1e-5..0.01).contains(&noise), "{noise}");
+        assert_eq!(level(1_700, 2_000), 0.0);
+        assert!(steepest(&sound) < 0.3);
+    }
+
+    #[test]
+    fn packets_of_any_length_to_60_ms_and_both_laws_are_taken_and_nothing_else() {
+        assert_eq!(TelephoneSound::packet(0, &[]), None);
+        assert_eq!(TelephoneSound::packet(0, &[0; 481]), None);
+        assert_eq!(TelephoneSound::packet(9, &[0; 160]), None);
+        assert_eq!(TelephoneSound::packet(13, &[]), None);
+        let sound = TelephoneSound::default();
+        let length = |payload_type, length| {
+            sound.length(&TelephoneSound::packet(payload_type, &vec![1; length]).unwrap())
+        };
+        assert_eq!((length(0, 80), length(8, 480)), (Some(80), Some(480)));
+        assert_eq!(length(13, 11), Some(160));
+        assert_eq!((sound.length(&[]), sound.length(&[0])), (None, None));
+    }
+
+    #[test]
+    fn noise_that_was_told_is_as_loud_as_told() {
+        let mut buffer = JitterBuffer::new(TelephoneSound::default());
+        let packet = TelephoneSound::packet(13, &[40]).unwrap();
+        buffer.insert(start(), 7, packet);
+        let mut out = [0.0; 8_000];
+        buffer.play(&mut [0.0; 800]);
+        assert_eq!(buffer.play(&mut out), Played::Pause);
+        let square = out.iter().map(|s| s * s).sum::<f32>() / out.len() as f32;
+        assert!((10.0 * square.log10() + 40.0).abs() < 0.5);
+    }
+}

@@ -417,6 +417,90 @@ fn who_goes_without_a_word_is_nobody_and_another_source_begins_anew() {
 }
 
 #[test]
+fn whatever_the_network_did_a_calm_one_is_played_as_if_nothing_had_been() {
+    for seed in 0..40 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let (loss, jitter_ms) = (random.random_range(0.0..0.4), random.random_range(0..300));
+        let (copies, stalls) = (random.random_range(0.0..0.2), random.random_bool(0.5));
+        let drift = random.random_range(-300..=300);
+        let mut run = Run::new().drifting(drift);
+        run.run(2_000, |number| {
+            let stall = if stalls && number % 300 < 20 {
+                (20 - number % 300) * FRAME_MS
+            } else {
+                0
+            };
+            let mut after = || 20 + stall + random.random_range(0..=jitter_ms);
+            let (one, two) = (after(), after());
+            if random.random_bool(loss) {
+                Fate::Lost
+            } else if random.random_bool(copies) {
+                Fate::Twice(one, two)
+            } else {
+                Fate::After(one)
+            }
+        });
+        let (most, _) = run.waited(2_000);
+        assert!(most <= WAITING_MAX_MS + 40, "{seed}: {most} ms");
+        run.run(6_000, |_| Fate::After(20));
+        let before = run.buffer.stats();
+        run.run(500, |_| Fate::After(20));
+        let after = run.buffer.stats();
+        assert_eq!(before.concealed, after.concealed, "{seed} {drift}: {after:?}");
+        let (most, _) = run.waited(500);
+        assert!(most <= 80, "{seed} {drift}: {most} ms");
+        let pitch = run.pitch_hz(10);
+        assert!((pitch - PITCH_HZ).abs() < 2.0, "{seed}: {pitch}");
+    }
+}
+
+#[test]
+fn rtp_time_may_go_on_stand_still_or_jump_and_the_talk_goes_on() {
+    // How far RTP time goes and how long it is silent before somebody speaks again, in milliseconds.
+    for (jump_ms, silent_ms) in [
+        (10_000, 10_000),
+        (0, 10_000),
+        (60_000, 100),
+        (-60_000, 100),
+        (-1_500, 100),
+        (1_500, 0),
+        (500, 0),
+    ] {
+        let mut run = Run::new();
+        run.run(300, |_| Fate::After(20));
+        run.run(silent_ms / FRAME_MS, |_| Fate::Lost);
+        // What was lost has taken its own time already.
+        let more = jump_ms - silent_ms as i64;
+        let ticks = more * i64::from(RATE_HZ) / 1_000;
+        run.first_timestamp = run.first_timestamp.wrapping_add(ticks as u32);
+        let before = run.buffer.stats();
+        run.run(200, |_| Fate::After(20));
+        let after = run.buffer.stats();
+        let (waited, _) = run.waited(100);
+        assert!(waited <= 100, "{jump_ms} {silent_ms}: {waited} ms");
+        let silent = after.concealed - before.concealed;
+        assert!(silent <= 4_000, "{jump_ms} {silent_ms}: {after:?}");
+        let pitch = run.pitch_hz(2);
+        assert!((pitch - PITCH_HZ).abs() < 2.0, "{jump_ms} {silent_ms}: {pitch}");
+        assert_eq!(run.buffer.play(&mut [0.0; FRAME]), Played::Voice);
+    }
+}
+
+#[test]
+fn who_leaves_for_something_else_is_not_missed() {
+    let mut run = Run::new();
+    run.run(300, |_| Fate::After(20));
+    let at = run.first_timestamp.wrapping_add(300 * FRAME as u32);
+    run.buffer.leave(at);
+    run.run(50, |_| Fate::Lost);
+    assert_eq!(run.buffer.play(&mut [0.0; FRAME]), Played::Pause);
+    run.run(300, |_| Fate::After(20));
+    let stats = run.buffer.stats();
+    assert_eq!((stats.concealed, stats.late), (0, 0), "{stats:?}");
+    assert!((run.pitch_hz(5) - PITCH_HZ).abs() < 2.0);
+}
+
+#[test]
 fn a45_rubbish_and_random_times_do_no_harm() {
     let mut random = StdRng::seed_from_u64(4);
     let mut buffer = JitterBuffer::new(Tape { redundant: true });
