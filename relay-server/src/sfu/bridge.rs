@@ -5,8 +5,8 @@
 //! call. It decodes, mixes and encodes every 20 ms and keeps nothing. Each voice comes through a
 //! jitter buffer ([`super::voice`]), as the telephone's does before it comes here.
 
-use std::collections::btree_map::Entry;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Instant;
 
 use opus::{Application, Channels, Encoder};
@@ -291,7 +291,10 @@ mod tests {
                 Some(law) => (law.encode(&tone(440.0, 8_000, at / 6, 160)), at as u32 / 6),
             };
             if !random.random_bool(loss) {
-                flying.insert((sent + random.random_range(0..=jitter_ms), n), (time, payload));
+                flying.insert(
+                    (sent + random.random_range(0..=jitter_ms), n),
+                    (time, payload),
+                );
             }
             while let Some(entry) = flying.first_entry().filter(|entry| entry.key().0 <= sent) {
                 let now = begin + std::time::Duration::from_millis(u64::from(entry.key().0));
@@ -308,7 +311,10 @@ mod tests {
         let gap = sounds.split(|sounds| *sounds).map(<[bool]>::len).max();
         let windows = telephone[80_000..].chunks(4_000);
         let purity = windows.map(|pcm| {
-            let all = pcm.iter().map(|s| (f32::from(*s) / 32_768.0).powi(2)).sum::<f32>();
+            let all = pcm
+                .iter()
+                .map(|s| (f32::from(*s) / 32_768.0).powi(2))
+                .sum::<f32>();
             // Sound that was shortened or lengthened goes on at another phase: look where it is
             // the same, in 20 ms each.
             let part = |pcm: &[i16]| strength(pcm, 440.0, 8_000).powi(2) / 2.0 * pcm.len() as f32;
@@ -353,8 +359,14 @@ mod tests {
         let (mut opus, mut g711) = (0, 0);
         for n in 0..200_u32 {
             let (now, at) = (begin + TICK * n, n as usize * 960);
-            let packet = mouth.encode_vec(&tone(440.0, 48_000, at, 960), 400).unwrap();
-            let broken = if n % 10 == 3 { vec![0x4b, 0xff, 0xff] } else { packet };
+            let packet = mouth
+                .encode_vec(&tone(440.0, 48_000, at, 960), 400)
+                .unwrap();
+            let broken = if n % 10 == 3 {
+                vec![0x4b, 0xff, 0xff]
+            } else {
+                packet
+            };
             match n < 100 {
                 true => bridge.push(now, Leg::Caller, None, at as u32, broken),
                 false => {
@@ -362,7 +374,13 @@ mod tests {
                     bridge.push(now, Leg::Caller, Some(Law::A), at as u32 / 6, g711);
                 }
             }
-            bridge.push(now, Leg::Caller, (n >= 100).then_some(Law::A), 0, Vec::new());
+            bridge.push(
+                now,
+                Leg::Caller,
+                (n >= 100).then_some(Law::A),
+                0,
+                Vec::new(),
+            );
             let mix = bridge.tick(&SILENCE, []);
             let is_heard = mix.telephone.iter().any(|sample| sample.abs() > 1_000);
             *(if n < 100 { &mut opus } else { &mut g711 }) += u32::from(is_heard);

@@ -74,13 +74,17 @@ fn run(
     let mut player = Player::new()?;
     loop {
         match inbox.recv_timeout(LOOK_EVERY) {
-            Ok(packet) => player.buffer.insert(Instant::now(), packet.timestamp, packet.data),
+            Ok(packet) => player
+                .buffer
+                .insert(Instant::now(), packet.timestamp, packet.data),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
         loop {
             match inbox.try_recv() {
-                Ok(packet) => player.buffer.insert(Instant::now(), packet.timestamp, packet.data),
+                Ok(packet) => player
+                    .buffer
+                    .insert(Instant::now(), packet.timestamp, packet.data),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Ok(()),
             }
@@ -190,7 +194,10 @@ mod tests {
                     .sin()
             };
             let frame: [f32; FRAME_SAMPLES] = std::array::from_fn(sample);
-            let (packet, now) = (encoder.encode(&frame).unwrap(), begin + Duration::from_millis(20) * n as u32);
+            let (packet, now) = (
+                encoder.encode(&frame).unwrap(),
+                begin + Duration::from_millis(20) * n as u32,
+            );
             let time = (n * FRAME_SAMPLES) as u32;
             if let Some((time, packet)) = late.take() {
                 player.buffer.insert(now, time, packet);
@@ -204,7 +211,9 @@ mod tests {
             player.play(&mut tape, false, &send);
         }
         let heard = &tape.0[100 * FRAME_SAMPLES..];
-        let quiet = heard.chunks(480).map(|piece| piece.iter().all(|s| s.abs() < 0.05));
+        let quiet = heard
+            .chunks(480)
+            .map(|piece| piece.iter().all(|s| s.abs() < 0.05));
         let quiet: Vec<bool> = quiet.collect();
         let gap = quiet.split(|quiet| !*quiet).map(<[bool]>::len).max();
         assert!(gap <= Some(2), "{gap:?} pieces of 10 ms without a sound");

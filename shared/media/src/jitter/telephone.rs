@@ -57,7 +57,9 @@ impl Decode for TelephoneSound {
             return Some(NOISE_SAMPLES);
         }
         law(*payload_type)?;
-        u32::try_from(payload.len()).ok().filter(|length| *length > 0)
+        u32::try_from(payload.len())
+            .ok()
+            .filter(|length| *length > 0)
     }
 
     fn decode(&mut self, packet: &[u8], out: &mut Vec<f32>) -> bool {

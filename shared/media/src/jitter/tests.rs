@@ -446,7 +446,10 @@ fn whatever_the_network_did_a_calm_one_is_played_as_if_nothing_had_been() {
         let before = run.buffer.stats();
         run.run(500, |_| Fate::After(20));
         let after = run.buffer.stats();
-        assert_eq!(before.concealed, after.concealed, "{seed} {drift}: {after:?}");
+        assert_eq!(
+            before.concealed, after.concealed,
+            "{seed} {drift}: {after:?}"
+        );
         let (most, _) = run.waited(500);
         assert!(most <= 80, "{seed} {drift}: {most} ms");
         let pitch = run.pitch_hz(10);
@@ -481,7 +484,10 @@ fn rtp_time_may_go_on_stand_still_or_jump_and_the_talk_goes_on() {
         let silent = after.concealed - before.concealed;
         assert!(silent <= 4_000, "{jump_ms} {silent_ms}: {after:?}");
         let pitch = run.pitch_hz(2);
-        assert!((pitch - PITCH_HZ).abs() < 2.0, "{jump_ms} {silent_ms}: {pitch}");
+        assert!(
+            (pitch - PITCH_HZ).abs() < 2.0,
+            "{jump_ms} {silent_ms}: {pitch}"
+        );
         assert_eq!(run.buffer.play(&mut [0.0; FRAME]), Played::Voice);
     }
 }

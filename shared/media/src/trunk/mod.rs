@@ -26,7 +26,6 @@ use rand::{Rng, RngCore, SeedableRng};
 
 use crate::error::MediaError;
 use crate::extension::ExtensionIds;
-use crate::g711::Law;
 use crate::jitter::{JitterBuffer, JitterStats, NOISE_PAYLOAD_TYPE, Played, TelephoneSound};
 use crate::rtcp::{self, Compound, Incoming, Reception, Sent};
 use crate::rtp::{MediaKind, RtpPacket, is_rtcp};

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Refusal;
+use crate::g711::Law;
 use crate::sdp::SdpError;
 use crate::testing::{Dice, Network, start};
 
@@ -204,7 +205,11 @@ fn comfort_noise_of_the_telephone_is_played_until_it_speaks_again() {
         call.legs[0].handle_datagram(call.net.now, address(GATEWAY), &bytes);
         call.run(20);
     };
-    let speech = |n: u32| Law::Mu.encode(&std::array::from_fn::<_, 160, _>(|i| sample(n * 160 + i as u32)));
+    let speech = |n: u32| {
+        Law::Mu.encode(&std::array::from_fn::<_, 160, _>(|i| {
+            sample(n * 160 + i as u32)
+        }))
+    };
     for n in 0..100 {
         send(&mut call, 0, n * 160, &speech(n));
     }
