@@ -271,17 +271,15 @@ mod tests {
         stats: JitterStats,
     }
 
-    /// A minute of a tone through a network that delays each packet by up to `jitter_ms` and loses
-    /// `loss` of them; in Opus with what it tells of lost packets, or in G.711.
+    /// Half a minute of a tone through a network that delays each packet by up to `jitter_ms` and loses
+    /// `loss` of them; in G.711 of this law, else in Opus.
     fn through_the_bridge(seed: u64, law: Option<Law>, jitter_ms: u32, loss: f64) -> Outcome {
         use rand::{Rng, SeedableRng};
         let mut random = rand::rngs::StdRng::seed_from_u64(seed);
         let mut bridge = Bridge::new().unwrap();
         let mut mouth = Encoder::new(48_000, Channels::Mono, Application::Voip).unwrap();
-        mouth.set_inband_fec(true).unwrap();
-        mouth.set_packet_loss_perc(10).unwrap();
         let (begin, mut flying, mut telephone) = (Instant::now(), BTreeMap::new(), Vec::new());
-        for n in 0..3_000_u32 {
+        for n in 0..1_500_u32 {
             let (at, sent) = (n as usize * 960, n * 20);
             let (payload, time) = match law {
                 None => {
@@ -330,9 +328,9 @@ mod tests {
 
     #[test]
     fn a_tone_stays_a_tone_through_loss_and_jitter() {
-        for law in [None, Some(Law::Mu), Some(Law::A)] {
+        for law in [None, Some(Law::Mu)] {
             for (jitter_ms, loss, most_ms) in [(0, 0.0, 60), (30, 0.01, 90), (80, 0.05, 150)] {
-                for seed in 0..3 {
+                for seed in 0..2 {
                     let outcome = through_the_bridge(seed, law, jitter_ms, loss);
                     let (stats, gap_ms) = (outcome.stats, outcome.gap_ms);
                     let what = format!("{law:?} {jitter_ms} ms {loss} {seed}: {stats:?}");
@@ -343,12 +341,41 @@ mod tests {
                     assert!(stats.concealed_percent() <= most, "{what}");
                     let least = if loss < 0.02 { 0.95 } else { 0.8 };
                     assert!(outcome.purity > least, "{} {what}", outcome.purity);
-                    if law.is_none() && loss > 0.02 {
-                        assert!(stats.recovered > 0, "{what}");
-                    }
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_lost_packet_of_opus_is_taken_from_the_one_after_it() {
+        let mut voice = Voice::new(None).unwrap();
+        let mut mouth = Encoder::new(48_000, Channels::Mono, Application::Voip).unwrap();
+        mouth.set_bitrate(opus::Bitrate::Bits(32_000)).unwrap();
+        mouth.set_inband_fec(true).unwrap();
+        mouth.set_packet_loss_perc(10).unwrap();
+        // A tone is no speech to the codec: vowels of 140 Hz, four syllables a second.
+        let said = |n: usize| {
+            let turn = std::f32::consts::TAU * n as f32 / 48_000.0;
+            let syllable = (0.5 - 0.5 * (4.0 * turn).cos()).powi(2);
+            let vowel = (1..12).map(|h| (turn * 140.0 * h as f32).sin() / h as f32);
+            (vowel.sum::<f32>() * syllable * 6_000.0) as i16
+        };
+        let (begin, mut lost) = (Instant::now(), 0);
+        for n in 0..500_u32 {
+            let at = n as usize * 960;
+            let pcm: Vec<i16> = (at..at + 960).map(said).collect();
+            let packet = mouth.encode_vec(&pcm, 400).unwrap();
+            if n % 10 == 7 {
+                lost += BLOCK as u64;
+            } else {
+                voice.push(begin + TICK * n, at as u32, packet);
+            }
+            voice.block();
+        }
+        let stats = voice.stats();
+        assert!(stats.recovered > lost / 2, "{stats:?}, {lost} lost");
+        let filled = stats.recovered + stats.concealed;
+        assert!(filled.abs_diff(lost) <= lost / 10, "{stats:?}, {lost} lost");
     }
 
     #[test]
