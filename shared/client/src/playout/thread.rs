@@ -148,15 +148,18 @@ mod tests {
         let (send, mut reports) = tokio::sync::mpsc::channel(64);
         let playout = Playout::start(SpeakerChoice::Null, true, send).unwrap();
         let mut encoder = SoundEncoder::new().unwrap();
-        for n in 0..40_usize {
+        let mut feed = |n: usize| {
             let sample = |i: usize| {
                 0.3 * ((n * FRAME_SAMPLES + i) as f32 * std::f32::consts::TAU * 700.0 / 48_000.0)
                     .sin()
             };
             let frame: [f32; FRAME_SAMPLES] = std::array::from_fn(sample);
             playout.feed((n * FRAME_SAMPLES) as u32, encoder.encode(&frame).unwrap());
-        }
-        for _ in 0..20 {
+        };
+        (0..5).for_each(&mut feed);
+        for hundred_ms in 1..=40 {
+            // A report says that 100 ms were played.
+            (hundred_ms * 5..hundred_ms * 5 + 5).for_each(&mut feed);
             match reports.blocking_recv().unwrap() {
                 MediaReport::Heard { dbfs, hz } if dbfs > -20.0 && (hz - 700.0).abs() < 5.0 => {
                     return;
