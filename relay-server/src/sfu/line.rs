@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use vrs_domain::{Leg, LineReport, Sensitive, SessionId};
 use vrs_media::trunk::{TrunkConfig, TrunkLeg, TrunkOutput, TrunkStats};
 
-use super::bridge::Bridge;
+use super::bridge::{Bridge, TELEPHONE_BLOCK};
 use super::ear::Ear;
 use super::{LinePlan, SfuError};
 
@@ -184,8 +184,10 @@ impl Line {
             if due > now {
                 break;
             }
-            let mix = self.bridge.tick(listeners.iter().copied());
-            let report = self.ear.hear(&mix.heard, &mix.telephone);
+            let mut heard = [0; TELEPHONE_BLOCK];
+            self.trunk.play(&mut heard);
+            let mix = self.bridge.tick(&heard, listeners.iter().copied());
+            let report = self.ear.hear(&heard, &mix.telephone);
             self.report = report.or(self.report);
             self.trunk.send_pcm(now, &mix.telephone);
             self.timestamp = self.timestamp.wrapping_add(OPUS_TICKS);
@@ -205,7 +207,6 @@ impl Line {
                     // A full socket buffer drops sound, as media does everywhere.
                     let _sent = self.socket.try_send_to(&bytes, destination);
                 }
-                TrunkOutput::Pcm(pcm) => self.bridge.push_telephone(&pcm),
                 TrunkOutput::Dtmf(key) if self.keys.len() < KEYS_WAITING_MAX => {
                     self.keys.push(Sensitive::new(key));
                 }

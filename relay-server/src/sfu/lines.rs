@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 use vrs_domain::{Leg, Sensitive, SessionId};
+use vrs_media::g711::Law;
 
 use super::deadlines::Deadlines;
 use super::line::{Line, LineDatagram};
@@ -75,12 +76,13 @@ pub(super) enum ForLine {
     },
 }
 
-/// One Opus packet on its way to a bridge.
+/// One packet of sound on its way to a bridge: of G.711 with this law, else of Opus.
 pub(super) struct Said {
     pub(super) session: SessionId,
     pub(super) leg: Leg,
-    pub(super) sequence: u16,
-    pub(super) opus: Vec<u8>,
+    pub(super) law: Option<Law>,
+    pub(super) timestamp: u32,
+    pub(super) payload: Vec<u8>,
 }
 
 /// One Opus packet that a bridge made for a leg; `timestamp` counts 48 kHz samples.
@@ -172,6 +174,9 @@ impl Slot {
     fn hang_up(&mut self, session: SessionId) {
         if let Some(line) = self.line.take() {
             quality::tell_line(session, &line.stats());
+            for (leg, stats) in line.bridge.stats() {
+                quality::tell_voice(session, leg, &stats);
+            }
         }
     }
 }
@@ -207,7 +212,9 @@ impl Lines {
         match given {
             ForLine::Said(said) => {
                 if let Some(line) = self.line(said.session) {
-                    line.bridge.push(said.leg, said.sequence, &said.opus);
+                    let Said { leg, law, .. } = said;
+                    line.bridge
+                        .push(Instant::now(), leg, law, said.timestamp, said.payload);
                 }
             }
             ForLine::Key { session, key } => {
@@ -320,8 +327,9 @@ impl Lines {
                 return;
             }
             Order::Forget { session, leg } => {
-                if let Some(line) = self.line(session) {
-                    line.bridge.forget(leg);
+                let line = self.line(session);
+                if let Some(stats) = line.and_then(|line| line.bridge.forget(leg)) {
+                    quality::tell_voice(session, leg, &stats);
                 }
                 return;
             }

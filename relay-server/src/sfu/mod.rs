@@ -11,6 +11,7 @@
 
 pub mod bridge;
 mod codecs;
+mod convert;
 mod deadlines;
 mod demux;
 mod ear;

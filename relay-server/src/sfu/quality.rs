@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use relay_core::sfu::PeerNews;
 use tracing::info;
 use vrs_domain::{Leg, SessionId};
+use vrs_media::jitter::JitterStats;
 use vrs_media::trunk::TrunkStats;
 use vrs_media::{KindStats, MediaKind, PeerStats};
 
@@ -230,12 +231,41 @@ fn tell(session: SessionId, leg: Leg, lasted: Duration, stats: &PeerStats) {
     );
 }
 
+/// How well the voice of a leg was played into a bridge, when one of the two is gone.
+pub(super) fn tell_voice(session: SessionId, leg: Leg, played: &JitterStats) {
+    if played.played == 0 {
+        return;
+    }
+    summarize_playing(leg, played);
+    info!(
+        %session,
+        %leg,
+        audio_delay_ms = played.mean_ms,
+        audio_concealed_percent = played.concealed_percent(),
+        late = played.late,
+        dropped = played.dropped,
+        "quality of a voice on the bridge"
+    );
+}
+
+/// One observation for each voice that was played into a bridge.
+fn summarize_playing(leg: Leg, played: &JitterStats) {
+    if played.played == 0 {
+        return;
+    }
+    let leg = leg.word();
+    metrics::histogram!("visavis_media_delay_ms", "leg" => leg).record(f64::from(played.mean_ms));
+    metrics::histogram!("visavis_media_concealed_percent", "leg" => leg)
+        .record(played.concealed_percent());
+}
+
 /// How good the sound of a telephone was that hung up.
 pub(super) fn tell_line(session: SessionId, stats: &TrunkStats) {
     if stats.packets_sent + stats.packets_received == 0 {
         // It was never answered.
         return;
     }
+    summarize_playing(Leg::Hearing, &stats.played);
     info!(
         %session,
         leg = Leg::Hearing.word(),
@@ -245,7 +275,8 @@ pub(super) fn tell_line(session: SessionId, stats: &TrunkStats) {
         packets_out = stats.packets_sent,
         audio_loss_in_percent = loss_percent(stats.lost, stats.packets_received),
         audio_jitter_ms = f64::from(stats.jitter_ms),
-        concealed = stats.concealed,
+        audio_delay_ms = stats.played.mean_ms,
+        audio_concealed_percent = stats.played.concealed_percent(),
         round_trip_ms = stats.rtt_ms.map(f64::from),
         refused = stats.unexpected_source + stats.undecryptable + stats.unknown,
         "quality"

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use relay_core::sfu::{Party, PeerNews, Room, RoomOutput};
 use vrs_domain::{Sensitive, SessionId};
+use vrs_media::g711::Law;
 use vrs_media::{
     Allowed, Batch, Certificate, Codec, MediaKind, Peer, PeerConfig, PeerStats, Receive,
 };
@@ -58,10 +59,12 @@ pub enum Notice<L> {
         session: SessionId,
         /// Who speaks.
         leg: L,
-        /// RTP sequence number.
-        sequence: u16,
-        /// One Opus packet.
-        opus: Vec<u8>,
+        /// What it is in: G.711 of this law, else Opus.
+        law: Option<Law>,
+        /// RTP timestamp, in the clock of that format.
+        timestamp: u32,
+        /// One packet.
+        payload: Vec<u8>,
     },
 }
 
@@ -227,12 +230,14 @@ impl<L: Party + Hash> Rooms<L> {
                 RoomOutput::Voice {
                     leg,
                     sequence,
+                    timestamp,
                     payload,
                 } => {
                     self.spoken.push_back(Spoken {
                         session,
                         leg,
                         sequence,
+                        timestamp,
                         payload,
                     });
                     continue;

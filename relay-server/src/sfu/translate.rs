@@ -1,7 +1,7 @@
 //! Sound of parties who have only G.711: it becomes Opus where everybody else has Opus, and Opus
 //! becomes G.711 for them. Opus can work at the telephone's rate, so that nothing is resampled.
 //!
-//! What it is not: the bridge, which mixes; it gets and gives Opus whatever a party has.
+//! What it is not: the bridge, which mixes; it gets what a party sends, and gives Opus.
 
 use std::hash::Hash;
 use std::time::Instant;
@@ -35,6 +35,7 @@ pub(super) struct Spoken<L> {
     pub(super) session: SessionId,
     pub(super) leg: L,
     pub(super) sequence: u16,
+    pub(super) timestamp: u32,
     pub(super) payload: Vec<u8>,
 }
 
@@ -122,13 +123,14 @@ impl<L: Party + Hash> Rooms<L> {
     pub(super) fn speak(&mut self, now: Instant) {
         while let Some(spoken) = self.next_spoken() {
             let Spoken { session, leg, .. } = spoken;
-            let (law, bridged) = (self.law_of(session, leg), self.is_bridged(session));
-            if law.is_none() && bridged {
+            let law = self.law_of(session, leg);
+            if self.is_bridged(session) {
                 self.notice(Notice::Voice {
                     session,
                     leg,
-                    sequence: spoken.sequence,
-                    opus: spoken.payload,
+                    law,
+                    timestamp: spoken.timestamp,
+                    payload: spoken.payload,
                 });
                 continue;
             }
@@ -138,15 +140,6 @@ impl<L: Party + Hash> Rooms<L> {
                 None => vec![(translator.heard.unwrap(spoken.sequence), spoken.payload)],
             };
             for (number, opus) in packets {
-                if bridged {
-                    self.notice(Notice::Voice {
-                        session,
-                        leg,
-                        sequence: number as u16,
-                        opus,
-                    });
-                    continue;
-                }
                 for viewer in leg.viewers() {
                     let timestamp = number.wrapping_mul(OPUS_TICKS) as u32;
                     self.send_voice(now, session, *viewer, timestamp, &opus);

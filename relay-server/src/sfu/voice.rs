@@ -1,87 +1,96 @@
-//! One party's incoming voice: Opus packets in, 20 ms blocks of 16 kHz sound out.
+//! One party's incoming voice: packets of Opus or G.711 in, 20 ms blocks of 16 kHz sound out.
 
-use std::collections::VecDeque;
+use std::time::Instant;
 
 use opus::{Channels, Decoder};
+use vrs_media::g711::Law;
+use vrs_media::jitter::{JitterBuffer, JitterStats, OpusSound, Played, TelephoneSound};
+
+use super::bridge::TELEPHONE_BLOCK;
+use super::convert::{BridgeError, Converter};
 
 /// Sample rate at which voices are mixed, in Hz: wide enough for 7 kHz (domain list V5).
 pub const MIX_HZ: u32 = 16_000;
 /// Samples in one mixed block of 20 ms.
 pub const BLOCK: usize = 320;
-/// Blocks held before the first is played, to ride out jitter.
-const BLOCKS_START: usize = 2;
-/// Blocks held at most; past it the oldest is dropped so that delay cannot grow.
-const BLOCKS_MAX: usize = 6;
-/// Longest run of lost packets that is concealed.
-const CONCEAL_PACKETS_MAX: u16 = 3;
-/// Longest Opus packet, in samples (120 ms, RFC 6716 section 2.1.4).
-const PACKET_SAMPLES_MAX: usize = BLOCK * 6;
 
-/// Decodes one Opus stream and plays it out at a steady pace.
-pub struct Voice {
-    decoder: Decoder,
-    expected: Option<u16>,
-    samples: VecDeque<i16>,
-    playing: bool,
+/// Decodes one stream and plays it out at a steady pace.
+pub struct Voice(Sound);
+
+enum Sound {
+    Opus(Box<JitterBuffer<OpusSound>>),
+    Telephone(Law, Box<JitterBuffer<TelephoneSound>>, Box<Converter>),
 }
 
 impl Voice {
-    /// A voice that has said nothing yet.
+    /// A voice that has said nothing yet: in G.711 of this law, else in Opus.
     ///
     /// # Errors
     /// When the codec has no memory.
-    pub fn new() -> Result<Self, opus::Error> {
-        Ok(Self {
-            decoder: Decoder::new(MIX_HZ, Channels::Mono)?,
-            expected: None,
-            samples: VecDeque::with_capacity(BLOCK * BLOCKS_MAX),
-            playing: false,
-        })
+    pub fn new(law: Option<Law>) -> Result<Self, BridgeError> {
+        Ok(Self(match law {
+            None => {
+                let mut decoder = Decoder::new(MIX_HZ, Channels::Mono)?;
+                let decode = move |packet: &[u8], out: &mut [f32], before: bool| {
+                    decoder.decode_float(packet, out, before).ok()
+                };
+                let sound = OpusSound::new(MIX_HZ, Box::new(decode));
+                Sound::Opus(Box::new(JitterBuffer::new(sound)))
+            }
+            Some(law) => {
+                let up = Converter::new(8_000, MIX_HZ as usize, TELEPHONE_BLOCK)?;
+                let buffer = JitterBuffer::new(TelephoneSound::default());
+                Sound::Telephone(law, Box::new(buffer), Box::new(up))
+            }
+        }))
     }
 
-    /// Takes one packet; what comes too late is dropped, short gaps are concealed.
-    pub fn push(&mut self, sequence: u16, packet: &[u8]) {
-        let gap = self
-            .expected
-            .map_or(0, |expected| sequence.wrapping_sub(expected));
-        if gap > u16::MAX / 2 {
-            return;
+    /// The law of its packets, unless they are Opus.
+    pub const fn law(&self) -> Option<Law> {
+        match &self.0 {
+            Sound::Opus(_) => None,
+            Sound::Telephone(law, ..) => Some(*law),
         }
-        for _ in 0..gap.min(CONCEAL_PACKETS_MAX) {
-            self.decode(&[]);
-        }
-        self.expected = Some(sequence.wrapping_add(1));
-        self.decode(packet);
     }
 
-    fn decode(&mut self, packet: &[u8]) {
-        let mut pcm = [0_i16; PACKET_SAMPLES_MAX];
-        // An empty packet asks for one block of concealment; a broken one is as good as lost.
-        let room = if packet.is_empty() {
-            BLOCK
-        } else {
-            PACKET_SAMPLES_MAX
-        };
-        if let Ok(samples) = self.decoder.decode(packet, &mut pcm[..room], false) {
-            self.samples.extend(&pcm[..samples]);
+    /// Takes one packet that belongs at RTP time `timestamp` of its format's clock.
+    pub fn push(&mut self, now: Instant, timestamp: u32, payload: Vec<u8>) {
+        match &mut self.0 {
+            Sound::Opus(buffer) => buffer.insert(now, timestamp, payload),
+            Sound::Telephone(law, buffer, _) => {
+                if let Some(packet) = TelephoneSound::packet(law.payload_type(), &payload) {
+                    buffer.insert(now, timestamp, packet);
+                }
+            }
         }
-        let excess = self.samples.len().saturating_sub(BLOCK * BLOCKS_MAX);
-        self.samples.drain(..excess);
     }
 
-    /// The next 20 ms, or `None` while there is nothing to play.
+    /// The next 20 ms, or `None` while nobody speaks.
     pub fn block(&mut self) -> Option<[i16; BLOCK]> {
-        if !self.playing && self.samples.len() < BLOCK * BLOCKS_START {
-            return None;
+        match &mut self.0 {
+            Sound::Opus(buffer) => {
+                let mut sound = [0.0; BLOCK];
+                let played = buffer.play(&mut sound);
+                (played != Played::Nobody).then(|| sound.map(linear))
+            }
+            Sound::Telephone(_, buffer, up) => {
+                let mut sound = [0.0; TELEPHONE_BLOCK];
+                let played = buffer.play(&mut sound);
+                (played != Played::Nobody).then(|| up.convert(&sound.map(linear)))
+            }
         }
-        self.playing = self.samples.len() >= BLOCK;
-        if !self.playing {
-            return None;
-        }
-        let mut block = [0; BLOCK];
-        for (slot, sample) in block.iter_mut().zip(self.samples.drain(..BLOCK)) {
-            *slot = sample;
-        }
-        Some(block)
     }
+
+    /// How well it has been played so far.
+    pub fn stats(&self) -> JitterStats {
+        match &self.0 {
+            Sound::Opus(buffer) => buffer.stats(),
+            Sound::Telephone(_, buffer, _) => buffer.stats(),
+        }
+    }
+}
+
+/// A sample between -1 and 1 in 16 bits; what is louder is clipped.
+fn linear(sample: f32) -> i16 {
+    (sample * 32_768.0) as i16
 }

@@ -157,13 +157,15 @@ impl Worker {
                 Notice::Voice {
                     session,
                     leg,
-                    sequence,
-                    opus,
+                    law,
+                    timestamp,
+                    payload,
                 } => self.lines.give(ForLine::Said(Said {
                     session,
                     leg,
-                    sequence,
-                    opus,
+                    law,
+                    timestamp,
+                    payload,
                 })),
             }
         }

@@ -17,6 +17,7 @@ mod extension;
 pub mod forward;
 pub mod g711;
 pub mod h264;
+pub mod jitter;
 pub mod nack;
 mod pace;
 pub mod peer;

@@ -8,6 +8,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use vrs_media::MediaError;
+use vrs_media::jitter::Played;
 use vrs_media::trunk::{TrunkConfig, TrunkLeg, TrunkOutput};
 use vrs_sip::CallHandle;
 
@@ -19,6 +20,8 @@ use crate::voice::Voice;
 
 /// One packet of sound is sent this often.
 const TICK: Duration = Duration::from_millis(20);
+/// Samples in it.
+const BLOCK: usize = 160;
 /// After a stall this many packets are made up for; the rest is skipped.
 const TICKS_LATE_MAX: u32 = 5;
 /// Digits that are remembered.
@@ -175,6 +178,10 @@ impl Line {
                 }
                 let frame = self.voice.frame();
                 self.leg.send_pcm(now, &frame);
+                let mut heard = [0; BLOCK];
+                if self.leg.play(&mut heard) != Played::Nobody {
+                    self.ear.hear(&heard);
+                }
                 due += TICK;
             }
             self.next_tick = Some(due.max(now + Duration::from_millis(1)));
@@ -208,7 +215,6 @@ impl Line {
                 TrunkOutput::Transmit { destination, bytes } => {
                     drop(self.socket.try_send_to(&bytes, destination));
                 }
-                TrunkOutput::Pcm(pcm) => self.ear.hear(&pcm),
                 TrunkOutput::Dtmf(digit) if self.digits.len() < DIGITS_MAX => {
                     self.digits.push(digit)
                 }

@@ -9,6 +9,7 @@ use rustls::pki_types::{PrivateKeyDer, ServerName};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio_rustls::TlsConnector;
+use vrs_media::jitter::Played;
 use vrs_media::trunk::{TrunkConfig, TrunkLeg, TrunkOutput};
 use vrs_sip::{
     Body, CallHandle, Endpoint, EndpointConfig, Event, FlowAddress, FlowId, FlowKind, Framed,
@@ -180,6 +181,10 @@ impl FarEnd {
                     self.next_frame += Duration::from_millis(20);
                     if self.answered {
                         self.leg.send_pcm(now, &self.voice.frame());
+                        let mut heard = [0; 160];
+                        if self.leg.play(&mut heard) != Played::Nobody {
+                            self.ear.hear(&heard);
+                        }
                     }
                 }
             }
@@ -189,7 +194,6 @@ impl FarEnd {
                 TrunkOutput::Transmit { destination, bytes } => {
                     self.sound.send_to(&bytes, destination).await.unwrap();
                 }
-                TrunkOutput::Pcm(pcm) => self.ear.hear(&pcm),
                 TrunkOutput::Dtmf(_) | TrunkOutput::Silent => {}
             }
         }

@@ -69,6 +69,8 @@ pub enum RoomOutput<L> {
         leg: L,
         /// RTP sequence number, for gaps and order.
         sequence: u16,
+        /// RTP timestamp, in the clock of its format.
+        timestamp: u32,
         /// One packet in the format of [`Room::sound_of`].
         payload: Vec<u8>,
     },
@@ -407,6 +409,7 @@ impl<L: Party> Room<L> {
             self.outputs.push_back(RoomOutput::Voice {
                 leg,
                 sequence: packet.sequence,
+                timestamp: packet.timestamp,
                 payload: packet.payload.to_vec(),
             });
             return;

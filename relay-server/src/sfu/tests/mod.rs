@@ -184,8 +184,11 @@ impl World {
             match notice {
                 Notice::News { session, leg, news } => self.news.push((session, leg, news)),
                 Notice::Voice {
-                    session, leg, opus, ..
-                } => self.voices.push((session, leg, opus)),
+                    session,
+                    leg,
+                    payload,
+                    ..
+                } => self.voices.push((session, leg, payload)),
                 Notice::Parted { .. } | Notice::TextLost { .. } | Notice::Key { .. } => {}
             }
         }

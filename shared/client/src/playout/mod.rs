@@ -1,10 +1,9 @@
-//! What the user hears: jitter buffer, Opus decoder, loudness, speaker.
+//! What the user hears: jitter buffer ([`vrs_media::jitter`]), Opus decoder, loudness, speaker.
 //!
 //! What it is: the named thread between the network and the loudspeaker, and its pure parts.
 //! What it is not: it knows no call and no packet, only Opus frames with their RTP time.
-//! Start reading at [`jitter::JitterBuffer`] and [`Playout`].
+//! Start reading at [`Playout`].
 
-mod jitter;
 mod level;
 pub(crate) mod speaker;
 mod thread;

@@ -6,12 +6,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
+use vrs_media::jitter::{JitterBuffer, OpusSound};
 
-use super::jitter::{JitterBuffer, Pop};
 use super::level::LevelMeter;
 use super::speaker::{self, NullSpeaker, SpeakerSink};
-use crate::codec::audio::{PACKET_SAMPLES_MAX, SoundDecoder, packet_samples};
-use crate::codec::{CodecError, FRAME_SAMPLES};
+use crate::codec::{CodecError, FRAME_SAMPLES, audio};
 use crate::engine::{MediaReport, SpeakerChoice};
 
 /// Packets that may wait between the driver and this thread.
@@ -72,20 +71,20 @@ fn run(
         tell(reports, MediaReport::Problem(problem.to_string()));
         Box::new(NullSpeaker::new(Instant::now()))
     });
-    let mut player = Player {
-        buffer: JitterBuffer::new(),
-        decoder: SoundDecoder::new()?,
-        meter: LevelMeter::new(),
-    };
+    let mut player = Player::new()?;
     loop {
         match inbox.recv_timeout(LOOK_EVERY) {
-            Ok(packet) => player.take(packet),
+            Ok(packet) => player
+                .buffer
+                .insert(Instant::now(), packet.timestamp, packet.data),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
         loop {
             match inbox.try_recv() {
-                Ok(packet) => player.take(packet),
+                Ok(packet) => player
+                    .buffer
+                    .insert(Instant::now(), packet.timestamp, packet.data),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Ok(()),
             }
@@ -95,32 +94,24 @@ fn run(
 }
 
 struct Player {
-    buffer: JitterBuffer,
-    decoder: SoundDecoder,
+    buffer: JitterBuffer<OpusSound>,
     meter: LevelMeter,
 }
 
 impl Player {
-    fn take(&mut self, packet: Packet) {
-        // What is not Opus is not worth a place.
-        if let Some(samples) = packet_samples(&packet.data) {
-            self.buffer.push(packet.timestamp, samples, packet.data);
-        }
+    fn new() -> Result<Self, CodecError> {
+        Ok(Self {
+            buffer: JitterBuffer::new(audio::decoder()?),
+            meter: LevelMeter::new(),
+        })
     }
 
     fn play(&mut self, sink: &mut dyn SpeakerSink, muted: bool, reports: &Sender<MediaReport>) {
         let mut wanted = sink.wanted();
-        let mut out = [0.0; PACKET_SAMPLES_MAX];
-        let silence = [0.0; FRAME_SAMPLES];
         while wanted >= FRAME_SAMPLES {
-            let decoded = match self.buffer.pop() {
-                Pop::Frame(data) => self.decoder.decode(&data, &mut out),
-                Pop::Conceal => self.decoder.conceal(&mut out),
-                Pop::Silence => Ok(&silence[..]),
-            };
-            // A frame that cannot be decoded is a short silence, nothing more.
-            let samples = decoded.ok().filter(|s| !s.is_empty()).unwrap_or(&silence);
-            if let Some(heard) = self.meter.push(samples) {
+            let mut sound = [0.0; FRAME_SAMPLES];
+            self.buffer.play(&mut sound);
+            if let Some(heard) = self.meter.push(&sound) {
                 tell(
                     reports,
                     MediaReport::Heard {
@@ -129,12 +120,9 @@ impl Player {
                     },
                 );
             }
-            wanted = wanted.saturating_sub(samples.len());
-            sink.write(if muted {
-                &silence[..samples.len().min(FRAME_SAMPLES)]
-            } else {
-                samples
-            });
+            wanted -= FRAME_SAMPLES;
+            let silence = [0.0; FRAME_SAMPLES];
+            sink.write(if muted { &silence } else { &sound });
         }
     }
 }
@@ -160,15 +148,18 @@ mod tests {
         let (send, mut reports) = tokio::sync::mpsc::channel(64);
         let playout = Playout::start(SpeakerChoice::Null, true, send).unwrap();
         let mut encoder = SoundEncoder::new().unwrap();
-        for n in 0..40_usize {
+        let mut feed = |n: usize| {
             let sample = |i: usize| {
                 0.3 * ((n * FRAME_SAMPLES + i) as f32 * std::f32::consts::TAU * 700.0 / 48_000.0)
                     .sin()
             };
             let frame: [f32; FRAME_SAMPLES] = std::array::from_fn(sample);
             playout.feed((n * FRAME_SAMPLES) as u32, encoder.encode(&frame).unwrap());
-        }
-        for _ in 0..20 {
+        };
+        (0..5).for_each(&mut feed);
+        for hundred_ms in 1..=40 {
+            // A report says that 100 ms were played.
+            (hundred_ms * 5..hundred_ms * 5 + 5).for_each(&mut feed);
             match reports.blocking_recv().unwrap() {
                 MediaReport::Heard { dbfs, hz } if dbfs > -20.0 && (hz - 700.0).abs() < 5.0 => {
                     return;
@@ -178,5 +169,59 @@ mod tests {
             }
         }
         panic!("the tone was not heard");
+    }
+
+    /// A speaker that takes 20 ms whenever it is asked, and keeps them.
+    #[derive(Default)]
+    struct Tape(Vec<f32>);
+
+    impl SpeakerSink for Tape {
+        fn wanted(&mut self) -> usize {
+            FRAME_SAMPLES
+        }
+
+        fn write(&mut self, samples: &[f32]) {
+            self.0.extend(samples);
+        }
+    }
+
+    #[test]
+    fn lost_late_and_broken_packets_leave_no_hole_in_a_tone() {
+        let (send, _reports) = tokio::sync::mpsc::channel(4_096);
+        let (mut player, mut tape) = (Player::new().unwrap(), Tape::default());
+        let mut encoder = SoundEncoder::new().unwrap();
+        let (begin, mut late) = (Instant::now(), None);
+        for n in 0..1_000_usize {
+            let sample = |i: usize| {
+                0.3 * ((n * FRAME_SAMPLES + i) as f32 * std::f32::consts::TAU * 700.0 / 48_000.0)
+                    .sin()
+            };
+            let frame: [f32; FRAME_SAMPLES] = std::array::from_fn(sample);
+            let (packet, now) = (
+                encoder.encode(&frame).unwrap(),
+                begin + Duration::from_millis(20) * n as u32,
+            );
+            let time = (n * FRAME_SAMPLES) as u32;
+            if let Some((time, packet)) = late.take() {
+                player.buffer.insert(now, time, packet);
+            }
+            match n % 20 {
+                3 => {}
+                9 => late = Some((time, packet)),
+                15 => player.buffer.insert(now, time, vec![0xFF, 0xFF, 1, 2]),
+                _ => player.buffer.insert(now, time, packet),
+            }
+            player.play(&mut tape, false, &send);
+        }
+        let heard = &tape.0[100 * FRAME_SAMPLES..];
+        let quiet = heard
+            .chunks(480)
+            .map(|piece| piece.iter().all(|s| s.abs() < 0.05));
+        let quiet: Vec<bool> = quiet.collect();
+        let gap = quiet.split(|quiet| !*quiet).map(<[bool]>::len).max();
+        assert!(gap <= Some(2), "{gap:?} pieces of 10 ms without a sound");
+        let stats = player.buffer.stats();
+        assert!(stats.concealed + stats.recovered > 0 && stats.concealed_percent() < 12.0);
+        assert!(stats.mean_ms <= 80, "{stats:?}");
     }
 }

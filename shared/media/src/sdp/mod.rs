@@ -255,6 +255,7 @@ impl MediaDescription {
         let codec = mapped.or(match payload_type {
             "0" => Some("PCMU/8000"),
             "8" => Some("PCMA/8000"),
+            "13" => Some("CN/8000"),
             _ => None,
         })?;
         let mut parts = codec.split('/');

@@ -1,9 +1,10 @@
 //! One telephone leg on a SIP trunk: G.711 sound and telephone keys over RTP, plain (RTP/AVP) or
 //! with SDES keys (RTP/SAVP).
 //!
-//! What it is: offer and answer, packets to 8 kHz samples and back, keys, a small playout
-//! buffer, and RTCP where the peer multiplexes it. Plain RTP belongs on a loopback or private
-//! link to a gateway only; the configuration says which.
+//! What it is: offer and answer, packets to 8 kHz samples and back (what comes is played by
+//! [`TrunkLeg::play`] when it is due, through a jitter buffer), comfort noise, keys, and RTCP where
+//! the peer multiplexes it. Plain RTP belongs on a loopback or private link to a gateway only; the
+//! configuration says which.
 //! What it is not: it opens no socket, reads no clock, mixes nothing and does no ICE.
 //!
 //! The peer's address is the one in its SDP, and nothing else is heard or answered (A36). With
@@ -13,7 +14,7 @@
 //! Start reading at [`TrunkLeg`].
 
 mod negotiate;
-mod playout;
+mod quiet;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -25,7 +26,7 @@ use rand::{Rng, RngCore, SeedableRng};
 
 use crate::error::MediaError;
 use crate::extension::ExtensionIds;
-use crate::g711::Law;
+use crate::jitter::{JitterBuffer, JitterStats, NOISE_PAYLOAD_TYPE, Played, TelephoneSound};
 use crate::rtcp::{self, Compound, Incoming, Reception, Sent};
 use crate::rtp::{MediaKind, RtpPacket, is_rtcp};
 use crate::sdes::{Crypto, Suite};
@@ -34,14 +35,15 @@ use crate::srtp::{Srtp, SrtpKeys};
 use crate::telephone_event::{EventReceiver, EventSender};
 
 use negotiate::{Agreed, Ours};
-use playout::Playout;
+use quiet::{Frame, Quiet};
 
 /// Samples per millisecond.
 const SAMPLES_PER_MS: usize = 8;
-/// Longest packet taken from the peer: 60 ms.
-const PACKET_SAMPLES_MAX: usize = 60 * SAMPLES_PER_MS;
 /// RTCP reports go out this often (RFC 3550 section 6.2).
 const REPORT_INTERVAL: Duration = Duration::from_secs(5);
+/// A telephone that told of comfort noise is waited for so many times as long: it need not send
+/// again before somebody speaks (RFC 3389 section 4).
+const HUSHED_PATIENCE: u32 = 10;
 /// A pause this long in what we send is a new talkspurt.
 const TALKSPURT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -70,8 +72,6 @@ pub enum TrunkOutput {
         /// What.
         bytes: Vec<u8>,
     },
-    /// Sound from the telephone: 8 kHz, mono, in order, gaps filled.
-    Pcm(Vec<i16>),
     /// A key was pressed on the telephone: `0` to `9`, `*`, `#`, `A` to `D`.
     Dtmf(char),
     /// Nothing came for [`TrunkConfig::silence`], although the peer said that it sends. Told again
@@ -84,7 +84,6 @@ impl std::fmt::Debug for TrunkOutput {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Transmit { bytes, .. } => write!(f, "Transmit({} bytes)", bytes.len()),
-            Self::Pcm(samples) => write!(f, "Pcm({} samples)", samples.len()),
             Self::Dtmf(_) => f.write_str("Dtmf(«redacted»)"),
             Self::Silent => f.write_str("Silent"),
         }
@@ -100,8 +99,8 @@ pub struct TrunkStats {
     pub packets_received: u64,
     /// Packets that never arrived.
     pub lost: u64,
-    /// Packets replaced by a fading repetition.
-    pub concealed: u64,
+    /// How what came was played, in samples at 8 kHz.
+    pub played: JitterStats,
     /// Jitter of arrival, in milliseconds.
     pub jitter_ms: f32,
     /// Round trip time, in milliseconds, where the peer sends RTCP reports.
@@ -130,6 +129,9 @@ struct Sending {
     events: EventSender,
     event_timestamp: u32,
     bytes: u64,
+    quiet: Quiet,
+    /// The last thing sent was no sound: what follows begins a talkspurt (RFC 3551 section 4.1).
+    paused: bool,
 }
 
 /// One telephone leg.
@@ -147,16 +149,18 @@ pub struct TrunkLeg {
     sending: Sending,
     reception: Option<(u32, Reception)>,
     events: EventReceiver,
-    playout: Playout,
+    sound: JitterBuffer<TelephoneSound>,
     next_report: Option<Instant>,
     /// When the telephone counts as gone unless something comes; `None` while it need not send.
     silent_at: Option<Instant>,
+    /// The last thing that came was comfort noise.
+    hushed: bool,
     outputs: VecDeque<TrunkOutput>,
     stats: TrunkStats,
 }
 
 impl TrunkLeg {
-    /// Begins a leg: gives the SDP offer to send (PCMU, PCMA, telephone-event).
+    /// Begins a leg: gives the SDP offer to send (PCMU, PCMA, telephone-event, CN).
     #[must_use]
     pub fn offerer(config: TrunkConfig, now: Instant) -> (Self, String) {
         let mut leg = Self::new(config, now);
@@ -250,6 +254,8 @@ impl TrunkLeg {
             events: EventSender::new(8_000),
             event_timestamp: 0,
             bytes: 0,
+            quiet: Quiet::default(),
+            paused: false,
         };
         Self {
             config,
@@ -265,9 +271,10 @@ impl TrunkLeg {
             sending,
             reception: None,
             events: EventReceiver::default(),
-            playout: Playout::default(),
+            sound: JitterBuffer::new(TelephoneSound::default()),
             next_report: None,
             silent_at: None,
+            hushed: false,
             outputs: VecDeque::new(),
             stats: TrunkStats::default(),
         }
@@ -324,7 +331,9 @@ impl TrunkLeg {
     /// something came.
     pub fn await_sound(&mut self, now: Instant) {
         let sends = self.agreed.as_ref().is_some_and(|a| a.direction.receives());
-        self.silent_at = self.config.silence.filter(|_| sends).map(|wait| now + wait);
+        let patience = if self.hushed { HUSHED_PATIENCE } else { 1 };
+        let wait = self.config.silence.filter(|_| sends);
+        self.silent_at = wait.map(|wait| now + wait * patience);
     }
 
     /// Takes a datagram that came from `source`.
@@ -390,12 +399,10 @@ impl TrunkLeg {
         };
         let events = agreed.events.map(|(_, receive)| receive);
         let is_event = events == Some(packet.payload_type);
-        // Either law is taken at any time: both were offered, and both are static numbers.
-        let law = [Law::Mu, Law::A]
-            .into_iter()
-            .find(|l| l.payload_type() == packet.payload_type);
-        let fits = (1..=PACKET_SAMPLES_MAX).contains(&packet.payload.len());
-        if !agreed.direction.receives() || !(is_event || (law.is_some() && fits)) {
+        // Either law is taken at any time: both were offered, and both are static numbers, as that
+        // of comfort noise is.
+        let sound = TelephoneSound::packet(packet.payload_type, &packet.payload);
+        if !agreed.direction.receives() || !(is_event || sound.is_some()) {
             return false;
         }
         if self
@@ -405,22 +412,22 @@ impl TrunkLeg {
         {
             // A new source: the exchange switched from ringing tone to the telephone itself.
             self.reception = Some((packet.ssrc, Reception::new(packet.ssrc, 8_000)));
-            self.playout.restart();
+            self.sound.restart();
             self.events = EventReceiver::default();
         }
         let Some((_, reception)) = &mut self.reception else {
             return false;
         };
-        let sequence = reception.received(now, packet.sequence, packet.timestamp);
+        reception.received(now, packet.sequence, packet.timestamp);
         self.stats.packets_received += 1;
         self.stats.last_received = Some(now);
         if is_event {
             let key = self.events.receive(packet.timestamp, &packet.payload);
             self.outputs.extend(key.map(TrunkOutput::Dtmf));
-            self.playout.push(now, sequence, Vec::new());
-        } else if let Some(law) = law {
-            self.playout
-                .push(now, sequence, law.decode(&packet.payload));
+            self.sound.leave(packet.timestamp);
+        } else if let Some(sound) = sound {
+            self.hushed = packet.payload_type == NOISE_PAYLOAD_TYPE;
+            self.sound.insert(now, packet.timestamp, sound);
         }
         true
     }
@@ -459,16 +466,19 @@ impl TrunkLeg {
     }
 
     /// Sends sound to the telephone: 8 kHz, mono, any multiple of 80 samples (10 ms). Packets go
-    /// out as soon as they are full. Nothing is sent while a key is played or before the answer.
+    /// out as soon as they are full. Silence becomes noise, which is only told of to a telephone
+    /// that can make it by itself. Nothing is sent while a key is played or before the answer.
     pub fn send_pcm(&mut self, now: Instant, samples: &[i16]) {
         let Some(agreed) = &self.agreed else { return };
         if !agreed.direction.sends() {
             return;
         }
-        let (law, per_packet) = (agreed.law, agreed.ptime_ms as usize * SAMPLES_PER_MS);
+        let (law, noise, ptime_ms) = (agreed.law, agreed.noise, agreed.ptime_ms);
+        let per_packet = ptime_ms as usize * SAMPLES_PER_MS;
         let paused = |last: Instant| now.saturating_duration_since(last) > TALKSPURT_PAUSE;
-        let mut marker = self.sending.last.is_none_or(paused);
-        if marker && let Some(last) = self.sending.last {
+        let rested = self.sending.last.is_none_or(paused);
+        self.sending.paused |= rested;
+        if rested && let Some(last) = self.sending.last {
             let pause = now.saturating_duration_since(last).as_millis() as u32;
             let ticks = pause.wrapping_mul(SAMPLES_PER_MS as u32);
             self.sending.timestamp = self.sending.timestamp.wrapping_add(ticks);
@@ -477,16 +487,38 @@ impl TrunkLeg {
         self.sending.last = Some(now);
         self.sending.waiting.extend_from_slice(samples);
         while self.sending.waiting.len() >= per_packet {
-            let frame: Vec<i16> = self.sending.waiting.drain(..per_packet).collect();
+            let mut frame: Vec<i16> = self.sending.waiting.drain(..per_packet).collect();
             let timestamp = self.sending.timestamp;
             self.sending.timestamp = timestamp.wrapping_add(per_packet as u32);
-            if !self.sending.events.is_active() {
-                let payload = law.encode(&frame).into();
-                self.send_rtp(law.payload_type(), timestamp, marker, payload);
-                marker = false;
+            if self.sending.events.is_active() {
+                continue;
+            }
+            match self.sending.quiet.frame(&mut frame, ptime_ms, noise) {
+                Frame::Sound => {
+                    let marker = std::mem::take(&mut self.sending.paused);
+                    let payload = law.encode(&frame).into();
+                    self.send_rtp(law.payload_type(), timestamp, marker, payload);
+                }
+                Frame::Noise(payload) => {
+                    self.sending.paused = true;
+                    let payload = Bytes::copy_from_slice(&payload);
+                    self.send_rtp(NOISE_PAYLOAD_TYPE, timestamp, false, payload);
+                }
+                Frame::Nothing => {}
             }
         }
         self.advance(now);
+    }
+
+    /// Plays what came from the telephone: fills `out` with the next samples that are due, 8 kHz,
+    /// mono. To be called at the pace of an ear.
+    pub fn play(&mut self, out: &mut [i16]) -> Played {
+        let mut sound = vec![0.0; out.len()];
+        let played = self.sound.play(&mut sound);
+        for (slot, sample) in out.iter_mut().zip(sound) {
+            *slot = (sample * 32_768.0) as i16; // saturates
+        }
+        played
     }
 
     /// Presses a key towards the telephone. False if it is no telephone key, the peer takes no
@@ -513,7 +545,6 @@ impl TrunkLeg {
             self.next_report,
             self.silent_at,
             self.sending.events.poll_timeout(),
-            self.playout.poll_timeout(),
         ];
         timers.into_iter().flatten().min()
     }
@@ -527,7 +558,7 @@ impl TrunkLeg {
     #[must_use]
     pub fn stats(&self) -> TrunkStats {
         let mut stats = self.stats.clone();
-        stats.concealed = self.playout.concealed;
+        stats.played = self.sound.stats();
         if let Some((_, reception)) = &self.reception {
             stats.lost = reception.lost();
             stats.jitter_ms = reception.jitter_ms();
@@ -549,11 +580,6 @@ impl TrunkLeg {
     }
 
     fn advance(&mut self, now: Instant) {
-        while let Some(samples) = self.playout.poll(now) {
-            if !samples.is_empty() {
-                self.outputs.push_back(TrunkOutput::Pcm(samples));
-            }
-        }
         self.play_keys(now);
         if self.next_report.is_some_and(|due| due <= now) {
             self.next_report = Some(now + REPORT_INTERVAL);

@@ -1,9 +1,11 @@
-//! Offers and answers of a telephone leg: G.711 and telephone keys, plain or with SDES keys.
+//! Offers and answers of a telephone leg: G.711, comfort noise and telephone keys, plain or with
+//! SDES keys.
 
 use std::net::SocketAddr;
 
 use crate::error::{MediaError, Refusal};
 use crate::g711::Law;
+use crate::jitter::NOISE_PAYLOAD_TYPE;
 use crate::sdes::Crypto;
 use crate::sdp::{Attributes, Direction, MediaDescription, Origin, SessionDescription};
 
@@ -19,6 +21,8 @@ pub(super) struct Agreed {
     pub(super) law: Law,
     /// Payload type of telephone keys: to send, and received.
     pub(super) events: Option<(u8, u8)>,
+    /// The peer makes noise when it is told to (RFC 3389).
+    pub(super) noise: bool,
     pub(super) direction: Direction,
     /// Length of the packets we send.
     pub(super) ptime_ms: u32,
@@ -39,16 +43,13 @@ pub(super) struct Ours<'a> {
 }
 
 pub(super) fn write_offer(ours: &Ours<'_>) -> String {
-    let codecs = [Law::Mu, Law::A];
-    let media = write_media(
-        ours,
-        "audio",
-        &codecs,
-        Some(TELEPHONE_EVENT),
-        true,
-        PTIME_MS,
-    );
-    write_session(ours, vec![media])
+    let formats = Formats {
+        laws: &[Law::Mu, Law::A],
+        events: Some(TELEPHONE_EVENT),
+        noise: true,
+        ptime_ms: PTIME_MS,
+    };
+    write_session(ours, vec![write_media(ours, &formats, true)])
 }
 
 /// The answer: the accepted m-line in its place, all others rejected.
@@ -61,15 +62,13 @@ pub(super) fn write_answer(
     let mut lines = Vec::with_capacity(offer.media.len());
     for (index, offered) in offer.media.iter().enumerate() {
         if index == line {
-            let events = agreed.events.map(|(events, _)| events);
-            let mut media = write_media(
-                ours,
-                "audio",
-                &[agreed.law],
-                events,
-                agreed.rtcp_mux,
-                agreed.ptime_ms,
-            );
+            let formats = Formats {
+                laws: &[agreed.law],
+                events: agreed.events.map(|(events, _)| events),
+                noise: agreed.noise,
+                ptime_ms: agreed.ptime_ms,
+            };
+            let mut media = write_media(ours, &formats, agreed.rtcp_mux);
             media.protocol.clone_from(&offered.protocol);
             let directions = &mut media.attributes.0;
             directions.retain(|(name, _)| name != Direction::SendRecv.name());
@@ -103,29 +102,34 @@ fn write_session(ours: &Ours<'_>, media: Vec<MediaDescription>) -> String {
     session.to_string()
 }
 
-fn write_media(
-    ours: &Ours<'_>,
-    kind: &str,
-    laws: &[Law],
+/// What stands in an m-line.
+struct Formats<'a> {
+    laws: &'a [Law],
     events: Option<u8>,
-    rtcp_mux: bool,
+    noise: bool,
     ptime_ms: u32,
-) -> MediaDescription {
+}
+
+fn write_media(ours: &Ours<'_>, written: &Formats<'_>, rtcp_mux: bool) -> MediaDescription {
     let mut attributes = Attributes::default();
     let mut formats = Vec::new();
-    for law in laws {
+    for law in written.laws {
         formats.push(law.payload_type().to_string());
         attributes.push(
             "rtpmap",
             format!("{} {}/8000", law.payload_type(), law.name()),
         );
     }
-    if let Some(events) = events {
+    if let Some(events) = written.events {
         formats.push(events.to_string());
         attributes.push("rtpmap", format!("{events} telephone-event/8000"));
         attributes.push("fmtp", format!("{events} 0-15"));
     }
-    attributes.push("ptime", ptime_ms.to_string());
+    if written.noise {
+        formats.push(NOISE_PAYLOAD_TYPE.to_string());
+        attributes.push("rtpmap", format!("{NOISE_PAYLOAD_TYPE} CN/8000"));
+    }
+    attributes.push("ptime", written.ptime_ms.to_string());
     attributes.push("maxptime", "60");
     attributes.flag(Direction::SendRecv.name());
     if rtcp_mux {
@@ -136,7 +140,7 @@ fn write_media(
     }
     attributes.push("ssrc", format!("{} cname:visavis", ours.ssrc));
     MediaDescription {
-        media: kind.to_owned(),
+        media: "audio".to_owned(),
         port: ours.local.port(),
         protocol: if ours.secure { "RTP/SAVP" } else { "RTP/AVP" }.to_owned(),
         formats,
@@ -181,6 +185,7 @@ fn accept_line(
         remote: address(offer, media)?,
         law,
         events,
+        noise: takes_noise(media),
         direction: direction(offer, media),
         ptime_ms: ptime(media),
         rtcp_mux: media.attributes.has("rtcp-mux"),
@@ -226,6 +231,12 @@ fn check_protocol(media: &MediaDescription, secure: bool) -> Result<(), Refusal>
     } else {
         Err(Refusal::EncryptionPolicy)
     }
+}
+
+/// Only the static number counts: it is the one that we receive, too.
+fn takes_noise(media: &MediaDescription) -> bool {
+    let noise = media.find_codec("CN", 8_000);
+    noise.is_some_and(|(number, _)| number == NOISE_PAYLOAD_TYPE)
 }
 
 fn first_law(media: &MediaDescription) -> Option<Law> {

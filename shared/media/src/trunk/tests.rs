@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Refusal;
+use crate::g711::Law;
 use crate::sdp::SdpError;
 use crate::testing::{Dice, Network, start};
 
@@ -26,7 +27,11 @@ fn config(local: &str, secure: bool) -> TrunkConfig {
 struct Call {
     net: Network,
     legs: [TrunkLeg; 2],
+    /// Milliseconds that have been played.
+    ms: u64,
+    /// What each side heard, and as what, in blocks of 20 ms.
     pcm: [Vec<i16>; 2],
+    played: [Vec<Played>; 2],
     keys: [String; 2],
     /// How often each side said that the other is silent.
     silent: [u32; 2],
@@ -43,7 +48,9 @@ impl Call {
         Self {
             net,
             legs: [server, gateway],
+            ms: 0,
             pcm,
+            played: [Vec::new(), Vec::new()],
             keys,
             silent: [0; 2],
         }
@@ -58,7 +65,6 @@ impl Call {
                             let from = address([SERVER, GATEWAY][side]);
                             self.net.send(1 - side, from, destination, &bytes);
                         }
-                        TrunkOutput::Pcm(samples) => self.pcm[side].extend(samples),
                         TrunkOutput::Dtmf(key) => self.keys[side].push(key),
                         TrunkOutput::Silent => self.silent[side] += 1,
                     }
@@ -67,6 +73,12 @@ impl Call {
             self.net.now += Duration::from_millis(1);
             for (to, source, _, bytes) in self.net.arrivals() {
                 self.legs[to].handle_datagram(self.net.now, source, &bytes);
+            }
+            self.ms += 1;
+            for side in [0, 1].into_iter().filter(|_| self.ms.is_multiple_of(20)) {
+                let mut block = [0; 160];
+                self.played[side].push(self.legs[side].play(&mut block));
+                self.pcm[side].extend(block);
             }
             for leg in &mut self.legs {
                 if leg.poll_timeout().is_some_and(|due| due <= self.net.now) {
@@ -77,14 +89,20 @@ impl Call {
         }
     }
 
-    /// A second of a 440 Hz tone from side 0, in pieces of 10 ms.
+    /// A second of a 440 Hz tone from side 0, in pieces of 10 ms, and then hold.
     fn speak(&mut self) {
         for n in 0..100u32 {
             let tone: Vec<i16> = (0..80).map(|i| sample(n * 80 + i)).collect();
             self.legs[0].send_pcm(self.net.now, &tone);
             self.run(10);
         }
-        self.run(100);
+        self.run(20);
+    }
+
+    /// What a side heard from the first sound on.
+    fn heard(&self, side: usize) -> &[i16] {
+        let first = self.pcm[side].iter().position(|sample| *sample != 0);
+        &self.pcm[side][first.unwrap_or(0)..]
     }
 }
 
@@ -97,23 +115,28 @@ fn sound_and_keys_pass_plain_and_encrypted() {
     for (secure, suite) in [(false, None), (true, Some("AES_CM_128_HMAC_SHA1_80"))] {
         let mut call = Call::new(secure);
         call.speak();
-        assert_eq!(call.pcm[1].len(), 8_000);
-        let error = call.pcm[1]
+        // As it was said, until the buffer knows that it can wait less.
+        assert!(call.heard(1).len() > 7_200);
+        let heard = &call.heard(1)[..3_200];
+        // The first sample was zero.
+        let error = heard
             .iter()
-            .zip(0..)
+            .zip(1..)
             .map(|(got, n)| (got - sample(n)).abs())
             .max();
         assert!(error < Some(500), "{error:?}");
+        let stats = call.legs[1].stats();
+        let played = stats.played;
+        assert_eq!(
+            (stats.packets_received, stats.lost, played.concealed),
+            (50, 0, 0),
+            "{played:?}"
+        );
         for key in "19*#".chars() {
             assert!(call.legs[1].send_dtmf(call.net.now, key));
         }
         call.run(1_500);
         assert_eq!(call.keys[0], "19*#");
-        let stats = call.legs[1].stats();
-        assert_eq!(
-            (stats.packets_received, stats.lost, stats.concealed),
-            (50, 0, 0)
-        );
         assert_eq!((stats.codec, stats.crypto_suite), (Some("PCMU"), suite));
         let clear = call
             .net
@@ -132,11 +155,125 @@ fn sound_and_keys_pass_plain_and_encrypted() {
 fn loss_is_filled_so_that_sound_keeps_its_length() {
     let mut call = Call::new(true);
     (call.net.loss, call.net.reorder) = (5, 20);
-    call.speak();
+    for _ in 0..10 {
+        call.speak();
+    }
     let stats = call.legs[1].stats();
-    assert!(stats.lost > 0 && stats.concealed > 0, "{stats:?}");
-    let length = call.pcm[1].len();
-    assert!((7_500..=8_000).contains(&length), "{length}");
+    let share = stats.played.concealed as f64 / stats.played.played as f64;
+    assert!(
+        stats.lost > 0 && share > 0.01 && share < 0.12,
+        "{share} {stats:?}"
+    );
+    let silent = |piece: &[i16]| piece.iter().all(|sample| sample.abs() < 1_000);
+    let hole = call.heard(1).chunks(480).position(silent);
+    assert_eq!(hole, None, "{:?}", stats.played);
+}
+
+/// A packet of the telephone's, as plain RTP.
+fn rtp(payload_type: u8, sequence: u16, timestamp: u32, payload: &[u8]) -> Vec<u8> {
+    let packet = RtpPacket {
+        kind: MediaKind::Audio,
+        ssrc: 5,
+        payload_type,
+        sequence,
+        timestamp,
+        marker: false,
+        orientation: None,
+        payload: Bytes::copy_from_slice(payload),
+    };
+    let mut bytes = Vec::new();
+    packet.view().write(ExtensionIds::default(), &mut bytes);
+    bytes
+}
+
+fn level(pcm: &[i16]) -> f64 {
+    let squares = pcm.iter().map(|s| (f64::from(*s) / 32_768.0).powi(2));
+    10.0 * (squares.sum::<f64>() / pcm.len() as f64 + 1e-12).log10()
+}
+
+#[test]
+fn comfort_noise_of_the_telephone_is_played_until_it_speaks_again() {
+    let mut call = Call::new(false);
+    call.legs[0].config.silence = Some(Duration::from_secs(3));
+    // RTCP is a sign of life; this telephone sends none.
+    call.legs[1].next_report = None;
+    let mut sequence = 0;
+    let mut send = |call: &mut Call, payload_type: u8, time: u32, payload: &[u8]| {
+        sequence += 1;
+        let bytes = rtp(payload_type, sequence, time, payload);
+        call.legs[0].handle_datagram(call.net.now, address(GATEWAY), &bytes);
+        call.run(20);
+    };
+    let speech = |n: u32| {
+        Law::Mu.encode(&std::array::from_fn::<_, 160, _>(|i| {
+            sample(n * 160 + i as u32)
+        }))
+    };
+    for n in 0..100 {
+        send(&mut call, 0, n * 160, &speech(n));
+    }
+    // Twenty seconds with one word of comfort noise, which is no silence that ends a call.
+    send(&mut call, 13, 100 * 160, &[50, 1, 2]);
+    call.run(20_000 - 20);
+    let noise = level(&call.pcm[0][call.pcm[0].len() - 8_000..]);
+    assert!((noise + 50.0).abs() < 1.0, "{noise}");
+    assert_eq!(call.played[0].last(), Some(&Played::Pause));
+    let before = call.legs[0].stats();
+    assert_eq!((before.played.concealed, call.silent), (0, [0, 0]));
+    for n in 1_100..1_200 {
+        send(&mut call, 0, n * 160, &speech(n));
+    }
+    let after = call.legs[0].stats().played;
+    assert_eq!((after.concealed, after.late), (0, 0), "{after:?}");
+    assert_eq!(call.played[0].last(), Some(&Played::Voice));
+    assert!(level(&call.pcm[0][call.pcm[0].len() - 8_000..]) > -15.0);
+    // Without comfort noise its silence is one.
+    call.run(3_100);
+    assert_eq!(call.silent, [1, 0]);
+}
+
+#[test]
+fn a_silent_side_is_heard_as_a_quiet_line_with_and_without_comfort_noise() {
+    let offer = "m=audio 30000 RTP/AVP 0";
+    for (takes, most_packets) in [(true, 65), (false, 500)] {
+        let formats = if takes { " 13" } else { "" };
+        let (mut leg, text) = answer(&format!("{offer}{formats}\r\n"), false).unwrap();
+        assert_eq!(text.contains("a=rtpmap:13 CN/8000\r\n"), takes, "{text}");
+        let (mut packets, mut noise, mut now) = (0, Vec::new(), start());
+        for n in 0..500 {
+            // A second of speech in the end.
+            let said = if n < 450 { [0; 160] } else { [900; 160] };
+            leg.send_pcm(now, &said);
+            now += Duration::from_millis(20);
+            while let Some(TrunkOutput::Transmit { bytes, .. }) = leg.poll_output() {
+                let packet = RtpPacket::parse(MediaKind::Audio, bytes.into()).unwrap();
+                packets += u32::from(n < 450);
+                match packet.payload_type {
+                    13 => assert_eq!((packet.payload.as_ref(), takes), (&[60][..], true)),
+                    _ if n < 450 => noise.extend(Law::Mu.decode(&packet.payload)),
+                    _ => assert_eq!(packet.marker, takes && n == 450, "{n}"),
+                }
+            }
+        }
+        assert!(packets <= most_packets && packets >= 50, "{packets}");
+        assert!((level(&noise) + 60.0).abs() < 2.0, "{}", level(&noise));
+    }
+}
+
+#[test]
+fn keys_of_the_telephone_are_no_loss_of_its_sound() {
+    let mut call = Call::new(false);
+    let tone = |n: u32| -> Vec<i16> { (0..160).map(|i| sample(n * 160 + i)).collect() };
+    for n in 0..400 {
+        if n % 50 == 40 {
+            assert!(call.legs[1].send_dtmf(call.net.now, '5'));
+        }
+        call.legs[1].send_pcm(call.net.now, &tone(n));
+        call.run(20);
+    }
+    assert_eq!(call.keys[0], "55555555");
+    let played = call.legs[0].stats().played;
+    assert_eq!((played.concealed, played.late), (0, 0), "{played:?}");
 }
 
 #[test]
@@ -233,7 +370,7 @@ fn a38_encrypted_legs_drop_forged_and_replayed_packets() {
         .iter()
         .map(|(_, bytes)| bytes.clone())
         .collect();
-    let before = call.pcm[1].len();
+    let before = call.legs[1].stats().packets_received;
     for bytes in &sent {
         let mut forged = bytes.clone();
         forged[20] ^= 1;
@@ -241,7 +378,7 @@ fn a38_encrypted_legs_drop_forged_and_replayed_packets() {
         call.legs[1].handle_datagram(call.net.now, address(SERVER), &forged);
     }
     call.run(100);
-    assert_eq!(call.pcm[1].len(), before);
+    assert_eq!(call.legs[1].stats().packets_received, before);
     assert_eq!(call.legs[1].stats().undecryptable, 2 * sent.len() as u64);
 }
 
@@ -354,16 +491,13 @@ fn early_media_may_be_answered_again() {
             panic!()
         };
         gateway.handle_datagram(now, address(SERVER), &bytes);
-        assert!(matches!(gateway.poll_output(), Some(TrunkOutput::Pcm(_))));
+        assert_eq!(gateway.stats().packets_received, 1);
         gateway.send_pcm(now, &[1_000; 160]);
         let Some(TrunkOutput::Transmit { bytes, .. }) = gateway.poll_output() else {
             panic!()
         };
         server.handle_datagram(now, address(GATEWAY), &bytes);
-        assert!(
-            matches!(server.poll_output(), Some(TrunkOutput::Pcm(_))),
-            "secure {secure}"
-        );
+        assert_eq!(server.stats().packets_received, 1, "secure {secure}");
     }
 }
 
@@ -388,10 +522,7 @@ fn a_further_offer_may_hold_and_resume_and_keeps_the_stream() {
             panic!("nothing sent");
         };
         peer.handle_datagram(call.net.now, address(GATEWAY), &bytes);
-        assert!(
-            matches!(peer.poll_output(), Some(TrunkOutput::Pcm(_))),
-            "secure {secure}"
-        );
+        assert_eq!(peer.stats().packets_received, 1, "secure {secure}");
     }
 }
 
