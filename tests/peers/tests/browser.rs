@@ -176,7 +176,7 @@ fn converse(browser: &mut Browser, app: &mut Party) {
     let mut text = String::new();
     app.wait("the browser's text", |event| {
         if let Event::TextReceived(more) = event {
-            text.push_str(more);
+            text.push_str(&more.text);
         }
         (text == "and the browser's words: ¿qué?").then_some(())
     });

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use vrs_domain::{Leg, LineReport, Sensitive};
+use super::writers::Names;
+use vrs_domain::{Leg, LineReport, Sensitive, TEXT_NAME_CALLER, TEXT_NAME_INTERPRETER};
 use vrs_media::{Batch, Codec, MediaKind, Peer, PeerEvent, PeerOutput, PeerStats, RtpView};
 
 /// What happened to one peer.
@@ -54,7 +55,7 @@ pub enum RoomOutput<L> {
         /// All that it counted.
         stats: Box<PeerStats>,
     },
-    /// Text of this leg could not be passed on: nobody to take it, or too much waits.
+    /// Text of this leg reached nobody: nobody reads it, or too much waits.
     TextLost {
         /// Who wrote.
         leg: L,
@@ -75,8 +76,19 @@ pub enum RoomOutput<L> {
 
 /// Who may be in a room, and who of them sees whom.
 pub trait Party: Copy + Ord + 'static {
-    /// Who sees the picture of this one and reads its text; the first matters most.
+    /// Who sees the picture of this one; the first matters most.
     fn viewers(self) -> &'static [Self];
+
+    /// Who reads the text of this one.
+    fn readers(self) -> &'static [Self] {
+        self.viewers()
+    }
+
+    /// What those who read its text are told that it is: no name of a person (RFC 9071 section
+    /// 3.15).
+    fn called(self) -> &'static str {
+        ""
+    }
 
     /// Whose picture this one sees; `None`: has no place in a room.
     fn watched(self) -> Option<Self>;
@@ -99,6 +111,36 @@ impl Party for Leg {
             ],
             Self::Interpreter => &[Self::Caller],
             Self::Hearing | Self::Callee | Self::Relief | Self::Team | Self::Supervisor => &[],
+        }
+    }
+
+    fn readers(self) -> &'static [Self] {
+        match self {
+            Self::Caller => self.viewers(),
+            Self::Interpreter => &[Self::Caller, Self::Relief, Self::Team, Self::Supervisor],
+            Self::Relief => &[
+                Self::Caller,
+                Self::Interpreter,
+                Self::Team,
+                Self::Supervisor,
+            ],
+            Self::Team => &[
+                Self::Caller,
+                Self::Interpreter,
+                Self::Relief,
+                Self::Supervisor,
+            ],
+            // Watches, and says nothing.
+            Self::Supervisor | Self::Hearing | Self::Callee => &[],
+        }
+    }
+
+    fn called(self) -> &'static str {
+        match self {
+            Self::Caller | Self::Callee | Self::Hearing => TEXT_NAME_CALLER,
+            Self::Interpreter | Self::Relief | Self::Team | Self::Supervisor => {
+                TEXT_NAME_INTERPRETER
+            }
         }
     }
 
@@ -125,11 +167,12 @@ impl Party for Leg {
 /// Forwards between the WebRTC peers of a session.
 pub struct Room<L> {
     /// Each in memory of its own: a map keeps room for several beside each other.
-    peers: BTreeMap<L, Box<Peer>>,
+    pub(super) peers: BTreeMap<L, Box<Peer>>,
     /// What the path to each takes, in bits of video a second.
     rates: BTreeMap<L, u32>,
+    pub(super) names: Names<L>,
     bridged: bool,
-    outputs: VecDeque<RoomOutput<L>>,
+    pub(super) outputs: VecDeque<RoomOutput<L>>,
     deadline: Option<Instant>,
     /// The deadline has to be looked for anew.
     moved: bool,
@@ -140,6 +183,7 @@ impl<L> Default for Room<L> {
         Self {
             peers: BTreeMap::new(),
             rates: BTreeMap::new(),
+            names: Names::default(),
             bridged: false,
             outputs: VecDeque::new(),
             deadline: None,
@@ -156,6 +200,7 @@ impl<L: Party> Room<L> {
     pub fn join(&mut self, now: Instant, leg: L, peer: Peer) {
         self.leave(now, leg);
         if leg.watched().is_some() {
+            self.names.join(leg);
             self.peers.insert(leg, Box::new(peer));
             self.settle(now);
         }
@@ -166,10 +211,15 @@ impl<L: Party> Room<L> {
         if let Some(peer) = self.peers.get_mut(&leg) {
             let stats = Box::new(peer.stats());
             peer.close(now);
+            let source = peer.text_source();
             self.settle(now);
             self.outputs.push_back(RoomOutput::Parted { leg, stats });
+            self.peers.remove(&leg);
+            for reader in self.peers.values_mut() {
+                reader.text_ended(now, source);
+            }
+            self.settle(now);
         }
-        self.peers.remove(&leg);
         self.rates.remove(&leg);
         self.moved = true;
     }
@@ -182,6 +232,7 @@ impl<L: Party> Room<L> {
             return;
         };
         self.peers.insert(to, peer);
+        self.names.rename(from, to);
         if let Some(bps) = self.rates.remove(&from) {
             self.rates.insert(to, bps);
         }
@@ -355,16 +406,7 @@ impl<L: Party> Room<L> {
                 self.limit_source_of(now, leg);
             }
             PeerEvent::KeyframeRequested => self.ask_source_for_keyframe(now, leg),
-            PeerEvent::Text(text) => {
-                let mut taken = false;
-                for viewer in leg.viewers() {
-                    let peer = self.peers.get_mut(viewer);
-                    taken |= peer.is_some_and(|peer| peer.send_text(now, &text));
-                }
-                if !taken {
-                    self.outputs.push_back(RoomOutput::TextLost { leg });
-                }
-            }
+            PeerEvent::Text(written) => self.pass_text(now, leg, &written.text),
             PeerEvent::Dtmf(key) if leg.has_keys() => {
                 self.outputs.push_back(RoomOutput::Key(Sensitive::new(key)));
             }

@@ -369,7 +369,7 @@ impl Server {
                 }
                 PeerOutput::Event(PeerEvent::KeyframeRequested) => echo.peer.request_keyframe(now),
                 PeerOutput::Event(PeerEvent::Text(text)) => {
-                    echo.peer.send_text(now, &text);
+                    echo.peer.send_text(now, &text.text);
                     texts.push(text);
                 }
                 PeerOutput::Event(_) => {}

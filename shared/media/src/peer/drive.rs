@@ -11,6 +11,7 @@ use crate::batch::Batch;
 use crate::extension::Extensions;
 use crate::rtcp::{self, Compound, Incoming};
 use crate::rtp::{MediaKind, Peek, RtpPacket, RtpView, extension_of, is_rtcp};
+use crate::t140;
 #[cfg(doc)]
 use crate::telephone_event::KEYS_WAITING_MAX;
 
@@ -129,24 +130,6 @@ impl Peer {
             bytes: datagram.bytes.to_vec(),
         });
         self.outputs.extend(transmits);
-    }
-
-    /// Sends typed characters (T.140). Text typed before the connection is up waits for it.
-    /// False if text was not agreed or more than 4096 bytes wait; nothing was taken then.
-    pub fn send_text(&mut self, now: Instant, text: &str) -> bool {
-        let stream = self
-            .streams
-            .iter_mut()
-            .find(|stream| stream.kind == MediaKind::Text);
-        let taken = match (stream, &mut self.channels) {
-            (Some(stream), _) => stream.sender.type_text(text),
-            (None, Some(channels)) => channels.type_text(text),
-            (None, None) => false,
-        };
-        if taken {
-            self.advance(now);
-        }
-        taken
     }
 
     /// Presses a telephone key (RFC 4733): it is held for 160 ms, with a pause before the next one,
@@ -367,6 +350,14 @@ impl Peer {
                         stream.sender.allow(bps);
                     }
                 }
+                Incoming::Name { ssrc, name } => {
+                    let text = self.finder.of_kind(MediaKind::Text);
+                    if let Some(stream) = text.map(|at| &mut self.streams[at])
+                        && stream.transport == transport
+                    {
+                        stream.receiver.named(ssrc, &name, &mut self.outputs);
+                    }
+                }
                 Incoming::Goodbye { .. } => {} // SIP ends calls
             }
         }
@@ -522,7 +513,7 @@ impl Peer {
             self.path_rtt = self.transports.iter().find_map(|t| t.ice.round_trip(now));
         }
         for index in 0..self.streams.len() {
-            if let Some(packet) = self.streams[index].sender.text_packet(now) {
+            while let Some(packet) = self.streams[index].sender.text_packet(now) {
                 let mut batch = Batch::default();
                 self.send_packet(now, index, packet.view(), &mut batch);
                 self.put_out(&batch);
@@ -543,7 +534,7 @@ impl Peer {
         self.put_out(&batch);
     }
 
-    fn send_report(&mut self, now: Instant, index: usize) {
+    pub(super) fn send_report(&mut self, now: Instant, index: usize) {
         let stream = &mut self.streams[index];
         let reports: Vec<_> = stream.receiver.report(now).into_iter().collect();
         let uptime = now.saturating_duration_since(self.began);
@@ -551,7 +542,8 @@ impl Peer {
             Some(sent) => Compound::sender(sent, uptime, reports),
             None => Compound::receiver(stream.sender.ssrc, reports),
         };
-        let compound = compound.name(&self.secrets.cname);
+        let writers = stream.sender.text.iter().flat_map(t140::Mixer::writers);
+        let compound = compound.names(&self.secrets.cname, writers);
         self.send_rtcp(index, compound);
     }
 

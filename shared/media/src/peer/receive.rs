@@ -10,6 +10,7 @@ use vrs_domain::limit::KEYFRAME_INTERVAL_MIN;
 
 use super::config::Receive;
 use super::stats::KindStats;
+use super::text::Names;
 use super::{PeerEvent, PeerOutput};
 use crate::extension::{ExtensionIds, Extensions, Orientation};
 use crate::nack::NackGenerator;
@@ -40,7 +41,7 @@ struct Source {
     arrivals: Option<Arrivals>,
     video: VideoBuffer,
     pace: Pace,
-    text: t140::Receiver,
+    text: t140::Reader,
     keys: EventReceiver,
     orientation: Orientation,
 }
@@ -109,6 +110,8 @@ pub(super) struct StreamReceiver {
     /// When arrivals are to be told.
     arrivals_due: Option<Instant>,
     limit: Option<Limit>,
+    /// Who writes in a stream of text of several.
+    names: Names,
     counters: KindStats,
 }
 
@@ -127,6 +130,7 @@ impl StreamReceiver {
             keyframe_asked: None,
             arrivals_due: None,
             limit: None,
+            names: Names::default(),
             counters: KindStats::default(),
         }
     }
@@ -213,7 +217,14 @@ impl StreamReceiver {
                     .media
                     .red
                     .is_some_and(|(_, red)| red == packet.payload_type);
-                source.text.receive(now, sequence, red, packet.payload);
+                let arrived = t140::Arrived {
+                    sequence,
+                    timestamp: packet.timestamp,
+                    source: packet.csrc,
+                    red,
+                    payload: packet.payload,
+                };
+                source.text.receive(now, arrived);
             }
             (_, Receive::Packets) => {
                 if nack {
@@ -269,7 +280,7 @@ impl StreamReceiver {
             arrivals: self.media.feedback.arrivals.then(Arrivals::default),
             video: VideoBuffer::new(),
             pace: Pace::default(),
-            text: t140::Receiver::new(self.media.receive_payload_type),
+            text: t140::Reader::new(self.media.receive_payload_type, self.media.text.multiparty),
             keys: EventReceiver::default(),
             orientation: Orientation::default(),
         });
@@ -284,9 +295,10 @@ impl StreamReceiver {
         match self.media.kind {
             MediaKind::Audio => {}
             MediaKind::Text => {
-                if let Some(text) = source.text.poll(now) {
+                while let Some((source, text)) = source.text.poll(now) {
                     self.counters.frames_received += 1;
-                    out.push_back(PeerOutput::Event(PeerEvent::Text(text)));
+                    let written = self.names.written(source, text);
+                    out.push_back(PeerOutput::Event(PeerEvent::Text(written)));
                 }
             }
             MediaKind::Video => {
@@ -307,6 +319,15 @@ impl StreamReceiver {
                 }
                 self.keyframe_wanted |= source.video.take_keyframe_wish();
             }
+        }
+    }
+
+    /// The peer says what one of those is called whom it speaks for.
+    pub(super) fn named(&mut self, source: u32, name: &str, out: &mut VecDeque<PeerOutput>) {
+        if self.media.text.multiparty
+            && let Some(written) = self.names.named(source, name)
+        {
+            out.push_back(PeerOutput::Event(PeerEvent::Text(written)));
         }
     }
 

@@ -45,6 +45,7 @@ impl Peer {
             *new = NegotiatedMedia {
                 direction,
                 keys: std::mem::take(&mut new.keys),
+                text: old.text.continued_by(new.text),
                 ..old.clone()
             };
         }
@@ -105,6 +106,8 @@ impl Peer {
             media.direction = said.map_or(Direction::Inactive, |line| {
                 line.direction(&answer).reversed()
             });
+            // Who answers without it has given it up.
+            media.text.multiparty &= line.is_none_or(|line| line.attributes.has("rtt-mixer"));
         }
         self.redirect(now, negotiated);
         Ok(())
@@ -122,6 +125,7 @@ impl Peer {
         for (stream, media) in self.streams.iter_mut().zip(&negotiated.media) {
             stream.sender.set_direction(media.direction);
             stream.sender.set_keys(&media.keys);
+            stream.sender.set_text(now, media);
             stream.sender.extensions = media.extensions;
             stream.receiver.extensions = media.extensions;
             stream.receiver.set_direction(media.direction);

@@ -18,6 +18,7 @@ use rtc_rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEst
 use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::reception_report::ReceptionReport;
 use rtc_rtcp::sender_report::SenderReport;
+use rtc_rtcp::source_description::{SdesType, SourceDescription};
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc_shared::marshal::Unmarshal;
 
@@ -32,6 +33,7 @@ const NTP_EPOCH_S: u64 = 0x8000_0000;
 /// Packet types (RFC 3550 section 12.1, RFC 4585 section 6.1).
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
+const DESCRIPTION: u8 = 202;
 const GOODBYE: u8 = 203;
 const TRANSPORT_FEEDBACK: u8 = 205;
 const PAYLOAD_FEEDBACK: u8 = 206;
@@ -66,6 +68,8 @@ pub(crate) enum Incoming<'a> {
     TransportArrivals(TransportFates<'a>),
     /// How many bits a second the peer takes.
     Rate { bps: f32 },
+    /// What a source is called (RFC 3550 section 6.5.2).
+    Name { ssrc: u32, name: String },
     /// Sources that end.
     Goodbye { ssrcs: Vec<u32> },
 }
@@ -146,6 +150,17 @@ fn read<'a>(packet: &'a [u8], found: &mut Vec<Incoming<'a>>) {
         (PAYLOAD_FEEDBACK, RATE_FORMAT) => {
             let rate = decoded::<ReceiverEstimatedMaximumBitrate>(packet);
             found.extend(rate.map(|rate| Incoming::Rate { bps: rate.bitrate }));
+        }
+        (DESCRIPTION, _) => {
+            let chunks = decoded::<SourceDescription>(packet).map(|told| told.chunks);
+            for chunk in chunks.into_iter().flatten() {
+                let mut items = chunk.items.iter();
+                let name = items.find(|item| item.sdes_type == SdesType::SdesName);
+                found.extend(name.map(|item| Incoming::Name {
+                    ssrc: chunk.source,
+                    name: String::from_utf8_lossy(&item.text).into_owned(),
+                }));
+            }
         }
         (GOODBYE, _) => {
             let goodbye = decoded::<Goodbye>(packet);

@@ -3,7 +3,7 @@
 use crate::extension::ExtensionIds;
 use crate::rtp::MediaKind;
 
-use super::{Codec, Direction, NegotiatedChannel};
+use super::{Codec, Direction, NegotiatedChannel, TextTerms};
 
 /// RTCP feedback both sides can do (RFC 4585, RFC 5104).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,6 +51,8 @@ pub struct NegotiatedMedia {
     pub receive_payload_type: u8,
     /// RED around text: payload types sent and received.
     pub red: Option<(u8, u8)>,
+    /// What was agreed about text; says nothing for sound and picture.
+    pub text: TextTerms,
     /// How telephone keys are sent, best first; empty where they are not.
     pub keys: Vec<KeyFormat>,
     /// RTP clock, in Hz.

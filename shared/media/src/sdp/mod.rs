@@ -15,6 +15,7 @@ mod describe;
 mod parse;
 pub mod policy;
 mod rules;
+pub(crate) mod text;
 mod transport;
 mod write;
 
@@ -25,6 +26,7 @@ pub use allowed::{Allowed, Codec, H264Limits};
 pub use candidate::{Candidate, CandidateKind};
 pub use channel::{NegotiatedChannel, TextChannel};
 pub use parse::SdpError;
+pub use text::TextTerms;
 
 /// A whole session description.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -18,7 +18,7 @@ use super::codec::{
 use super::transport::Transports;
 use super::{
     Allowed, Candidate, Codec, MediaDescription, Negotiated, NegotiatedMedia, SessionDescription,
-    rules,
+    TextTerms, rules,
 };
 
 pub use super::describe::{renew_transport, write_answer, write_offer};
@@ -118,6 +118,7 @@ fn of_offer(
         payload_type: chosen.payload_type,
         receive_payload_type: chosen.payload_type,
         red: chosen.red.map(|red| (red, red)),
+        text: TextTerms::of(media, chosen.payload_type, chosen.red),
         keys: agreed_keys(&chosen.keys, &chosen.keys),
         clock_rate: chosen.codec.clock_rate(),
         direction: media.direction(offer).reversed(),

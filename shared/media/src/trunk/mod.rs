@@ -450,6 +450,7 @@ impl TrunkLeg {
                 | Incoming::Arrivals(_)
                 | Incoming::TransportArrivals(_)
                 | Incoming::Rate { .. }
+                | Incoming::Name { .. }
                 | Incoming::Goodbye { .. } => {} // SIP ends calls
             }
         }
@@ -589,6 +590,7 @@ impl TrunkLeg {
         let packet = RtpPacket {
             kind: MediaKind::Audio,
             ssrc: self.sending.ssrc,
+            csrc: None,
             payload_type,
             sequence: self.sending.sequence,
             timestamp,
