@@ -30,10 +30,17 @@ impl World {
         assert!(self.clients[place].peer.send_text(now, text), "{leg}");
     }
 
+    /// What one wrote, by the name they have in the end: it may be told later than the first text.
     fn read(&self, session: SessionId, leg: Leg, name: &str) -> String {
         let read = &self.clients[self.place(session, leg)].read;
-        let of = read.iter().filter(|(_, written)| written.name == name);
-        of.map(|(_, written)| written.text.as_str()).collect()
+        let named = |source: Option<u32>| {
+            let told = read.iter().rev().map(|(_, written)| written);
+            let mut told = told.filter(|told| told.source == source && !told.name.is_empty());
+            told.next().map_or("", |told| told.name.as_str())
+        };
+        let of = read.iter().map(|(_, written)| written);
+        let of = of.filter(|written| named(written.source) == name);
+        of.map(|written| written.text.as_str()).collect()
     }
 
     fn pass(&mut self, time: Duration) {

@@ -376,7 +376,7 @@ impl Server {
             }
         }
         for text in texts {
-            self.tell(Seen::Text(text));
+            self.tell(Seen::Text(text.text));
         }
     }
 

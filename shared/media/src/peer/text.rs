@@ -56,7 +56,7 @@ impl Peer {
     fn is_new_writer(&self, writer: &Writer) -> bool {
         let stream = self.finder.of_kind(MediaKind::Text);
         let mixer = stream.and_then(|index| self.streams[index].sender.text.as_ref());
-        mixer.is_some_and(|mixer| mixer.writers().all(|known| known != writer))
+        mixer.is_some_and(|mixer| mixer.is_new(writer))
     }
 
     fn type_text(&mut self, now: Instant, writer: Option<&Writer>, text: &str) -> bool {

@@ -23,6 +23,8 @@ pub struct Terms {
 /// The text of one writer, `None`: of all, or ours.
 struct Line {
     writer: Option<Writer>,
+    /// They have left; what they wrote still goes out.
+    gone: bool,
     sender: Sender,
 }
 
@@ -58,7 +60,11 @@ impl Mixer {
             None => Rhythm::TYPED,
         };
         let sender = Sender::new(self.began, self.terms.redundancy, rhythm);
-        self.lines.push(Line { writer, sender });
+        self.lines.push(Line {
+            writer,
+            gone: false,
+            sender,
+        });
     }
 
     /// Adds what `writer` typed (`None`: we ourselves). False if too much of theirs waits already,
@@ -85,6 +91,9 @@ impl Mixer {
             self.lines[known].writer = Some(writer.clone());
             return self.lines.get_mut(known);
         }
+        let rate = &self.rate;
+        self.lines
+            .retain(|line| !line.gone || line.sender.poll_timeout(rate).is_some());
         if self.lines.len() > TEXT_WRITERS_MAX {
             let others = self.lines.iter().enumerate().skip(1);
             let idle = others.filter(|(_, line)| line.sender.poll_timeout(&self.rate).is_none());
@@ -98,13 +107,21 @@ impl Mixer {
     /// A writer has left: nobody waits for them.
     pub fn gone(&mut self, source: u32) {
         for line in &mut self.lines {
+            line.gone |= line.writer.as_ref().map(|writer| writer.source) == Some(source);
             line.sender.feed.gone(source);
         }
     }
 
-    /// The writers whose text goes out under their own source.
+    /// The writers who are there and whose text goes out under their own source.
     pub fn writers(&self) -> impl Iterator<Item = &Writer> {
-        self.lines.iter().filter_map(|line| line.writer.as_ref())
+        let there = self.lines.iter().filter(|line| !line.gone);
+        there.filter_map(|line| line.writer.as_ref())
+    }
+
+    /// Whether the reader tells writers apart and has not been told of this one.
+    #[must_use]
+    pub fn is_new(&self, writer: &Writer) -> bool {
+        self.terms.multiparty && self.writers().all(|known| known != writer)
     }
 
     /// The reader takes other terms from now on: what waits goes out by them.
@@ -212,6 +229,12 @@ mod tests {
         let names: Vec<&str> = mixer.writers().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["Interpreter", "Interpreter 2"]);
         assert_eq!(mixer.poll_timeout(), None);
+        let third = Writer::new(3, "Interpreter 3");
+        assert!(mixer.is_new(&third) && !mixer.is_new(&two));
+        mixer.gone(1);
+        assert!(mixer.push(begin, Some(&third), ""));
+        let sources: Vec<u32> = mixer.writers().map(|one| one.source).collect();
+        assert_eq!(sources, [2, 3]);
     }
 
     #[test]
@@ -229,6 +252,7 @@ mod tests {
             "\u{feff}[Interpreter] one moment.\u{2028}[Interpreter 2] hello"
         );
         assert_eq!(mixer.writers().count(), 0);
+        assert!(!mixer.is_new(&one), "it is told of nobody");
     }
 
     #[test]
