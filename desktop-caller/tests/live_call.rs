@@ -31,7 +31,7 @@ fn a_caller_signs_in_dials_talks_types_and_hangs_up() {
     let mut text = String::new();
     interpreter.wait("the caller's text", |event| {
         if let Event::TextReceived(more) = event {
-            text.push_str(more);
+            text.push_str(&more.text);
         }
         (text == "hola").then_some(())
     });

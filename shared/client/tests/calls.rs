@@ -80,7 +80,7 @@ fn picture_sound_and_text_go_out_and_come_back() {
         if let Event::TextReceived(text) = wait_for(&engine, "text", |event| {
             matches!(event, Event::TextReceived(_))
         }) {
-            echoed.push_str(&text);
+            echoed.push_str(&text.text);
         }
     }
     assert!(echoed.ends_with("hix\u{8}"), "{echoed:?}");

@@ -26,4 +26,7 @@ pub use line::{LineReport, LineSignal, Loudness};
 pub use number::PhoneNumber;
 pub use reason::EndReason;
 pub use sensitive::Sensitive;
-pub use state::{Activity, Availability, Leg, Seat, SessionState, TelephoneState};
+pub use state::{
+    Activity, Availability, Leg, Seat, SessionState, TEXT_NAME_CALLER, TEXT_NAME_INTERPRETER,
+    TelephoneState,
+};

@@ -81,6 +81,10 @@ pub const WEBSOCKET_PING_INTERVAL: Duration = Duration::from_secs(25);
 pub const TEXT_INTERVAL: Duration = Duration::from_millis(300);
 /// Redundant generations carried with each text packet (RFC 9248 section 6.2).
 pub const TEXT_REDUNDANCY: usize = 2;
+/// People whose text one connection carries at once.
+pub const TEXT_WRITERS_MAX: usize = 8;
+/// Longest name of one of them, in bytes.
+pub const TEXT_NAME_BYTES_MAX: usize = 48;
 /// At most one key frame is asked for in this time.
 pub const KEYFRAME_INTERVAL_MIN: Duration = Duration::from_millis(500);
 /// The journal gathers records for this long before one fsync.

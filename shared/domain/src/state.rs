@@ -92,6 +92,12 @@ words! {
     }
 }
 
+/// What a caller's text is called on the wire (RFC 9071 section 3.15); the apps say it in the
+/// language of their user.
+pub const TEXT_NAME_CALLER: &str = "Caller";
+/// What an interpreter's text is called; further ones have a space and a number behind it.
+pub const TEXT_NAME_INTERPRETER: &str = "Interpreter";
+
 impl Seat {
     /// The leg of whoever takes it.
     #[must_use]

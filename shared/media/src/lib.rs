@@ -49,6 +49,7 @@ pub use picture::{Picture, Slot};
 pub use rtp::{MediaKind, RtpPacket, RtpView};
 pub use sdp::{
     Allowed, Codec, Direction, Feedback, KeyFormat, Negotiated, NegotiatedChannel, NegotiatedMedia,
-    TextChannel,
+    TextChannel, TextTerms,
 };
+pub use t140::{Writer, Written};
 pub use trunk::{TrunkConfig, TrunkLeg, TrunkOutput, TrunkStats};

@@ -243,6 +243,7 @@ mod tests {
         RtpPacket {
             kind: MediaKind::Video,
             ssrc: 1,
+            csrc: None,
             payload_type: 96,
             sequence: 0,
             timestamp,

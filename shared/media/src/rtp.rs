@@ -36,13 +36,15 @@ impl MediaKind {
     }
 }
 
-/// One RTP packet without CSRCs and padding.
+/// One RTP packet without padding, with at most one CSRC.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RtpPacket {
     /// Which stream it belongs to.
     pub kind: MediaKind,
     /// Who sent it.
     pub ssrc: u32,
+    /// For whom: the first contributing source, if a mixer named any (RFC 3550 section 5.1).
+    pub csrc: Option<u32>,
     /// Payload type as on the wire, 0 to 127.
     pub payload_type: u8,
     /// Sequence number as on the wire.
@@ -73,7 +75,7 @@ impl std::fmt::Debug for RtpPacket {
 }
 
 impl RtpPacket {
-    /// Reads a decrypted packet; CSRCs, extensions and padding are dropped. `None`: not RTP.
+    /// Reads a decrypted packet; further CSRCs, extensions and padding are dropped. `None`: not RTP.
     #[must_use]
     pub fn parse(kind: MediaKind, bytes: Bytes) -> Option<Self> {
         let view = RtpView::parse(kind, &bytes)?;
@@ -90,6 +92,7 @@ impl RtpPacket {
         RtpView {
             kind: self.kind,
             ssrc: self.ssrc,
+            csrc: self.csrc,
             payload_type: self.payload_type,
             sequence: self.sequence,
             timestamp: self.timestamp,
@@ -100,10 +103,10 @@ impl RtpPacket {
         }
     }
 
-    /// The wire form, a 12-byte header and the payload.
+    /// The wire form: a header of 12 bytes, 16 with a CSRC, and the payload.
     #[must_use]
     pub fn to_bytes(&self) -> BytesMut {
-        let mut out = BytesMut::with_capacity(RTP_HEADER_BYTES + self.payload.len());
+        let mut out = BytesMut::with_capacity(RTP_HEADER_BYTES + 4 + self.payload.len());
         self.view().write(ExtensionIds::default(), &mut out);
         out
     }
@@ -116,6 +119,8 @@ pub struct RtpView<'a> {
     pub kind: MediaKind,
     /// Who sent it.
     pub ssrc: u32,
+    /// For whom: the first contributing source, if a mixer named any (RFC 3550 section 5.1).
+    pub csrc: Option<u32>,
     /// Payload type as on the wire, 0 to 127.
     pub payload_type: u8,
     /// Sequence number as on the wire.
@@ -133,8 +138,8 @@ pub struct RtpView<'a> {
 }
 
 impl<'a> RtpView<'a> {
-    /// Reads a decrypted packet; CSRCs, extensions and padding are skipped: what those of a stream
-    /// mean was agreed elsewhere. `None`: not RTP.
+    /// Reads a decrypted packet; further CSRCs, extensions and padding are skipped: what those of a
+    /// stream mean was agreed elsewhere. `None`: not RTP.
     #[must_use]
     pub fn parse(kind: MediaKind, bytes: &'a [u8]) -> Option<Self> {
         let (header, body) = bytes.split_at_checked(header_bytes(bytes)?)?;
@@ -149,6 +154,7 @@ impl<'a> RtpView<'a> {
         Some(Self {
             kind,
             ssrc: word(SSRC_AT),
+            csrc: (header[0] & CSRCS > 0).then(|| word(RTP_HEADER_BYTES)),
             payload_type: header[1] & 0x7f,
             sequence: sequence_of(header),
             timestamp: word(4),
@@ -165,6 +171,7 @@ impl<'a> RtpView<'a> {
         RtpPacket {
             kind: self.kind,
             ssrc: self.ssrc,
+            csrc: self.csrc,
             payload_type: self.payload_type,
             sequence: self.sequence,
             timestamp: self.timestamp,
@@ -179,6 +186,7 @@ impl<'a> RtpView<'a> {
         RtpView {
             kind: self.kind,
             ssrc: self.ssrc,
+            csrc: self.csrc,
             payload_type: self.payload_type,
             sequence: self.sequence,
             timestamp: self.timestamp,
@@ -189,7 +197,7 @@ impl<'a> RtpView<'a> {
         }
     }
 
-    /// Appends the wire form: a 12-byte header, the extensions that were agreed, the payload.
+    /// Appends the wire form: a header of 12 bytes, the CSRC if any, the extensions that were agreed, the payload.
     pub(crate) fn write(&self, ids: ExtensionIds, out: &mut impl BufMut) {
         let said = Extensions {
             orientation: self.orientation,
@@ -198,11 +206,14 @@ impl<'a> RtpView<'a> {
             stream: None,
         };
         let extended = if ids.has_any(said) { EXTENSION } else { 0 };
-        out.put_u8((VERSION << 6) | extended);
+        out.put_u8((VERSION << 6) | extended | u8::from(self.csrc.is_some()));
         out.put_u8((u8::from(self.marker) << 7) | (self.payload_type & 0x7f));
         out.put_u16(self.sequence);
         out.put_u32(self.timestamp);
         out.put_u32(self.ssrc);
+        if let Some(csrc) = self.csrc {
+            out.put_u32(csrc);
+        }
         ids.write(said, out);
         out.put_slice(self.payload);
     }
@@ -313,6 +324,7 @@ mod tests {
         let packet = RtpPacket {
             kind: MediaKind::Video,
             ssrc: 0xdead_beef,
+            csrc: None,
             payload_type: 96,
             sequence: 65_535,
             timestamp: 7,
@@ -325,6 +337,13 @@ mod tests {
             RtpPacket::parse(MediaKind::Video, bytes.clone().freeze()),
             Some(packet.clone())
         );
+        let spoken_for = RtpPacket {
+            csrc: Some(0xfeed),
+            ..packet.clone()
+        };
+        let mixed = spoken_for.to_bytes().freeze();
+        assert_eq!(mixed.len(), bytes.len() + 4);
+        assert_eq!(RtpPacket::parse(MediaKind::Video, mixed), Some(spoken_for));
         let mut extended = bytes.to_vec();
         extended[0] |= 0x10;
         extended.splice(12..12, [0xbe, 0xde, 0, 1, 0x10, 0xff, 0, 0]);

@@ -1,23 +1,28 @@
-//! Real-time text as both people see it (T.140 as carried by RFC 4103): own lines, the peer's lines.
+//! Real-time text as both people see it (T.140 as carried by RFC 4103): own lines, the peer's lines,
+//! and apart from each other those of several others (RFC 9071 section 4.1).
 //!
 //! Pure: it says which characters to send, and takes those that came. It forgets everything with
 //! [`Conversation::default`]; nothing of it is written anywhere.
 
 use std::collections::VecDeque;
 
+use vrs_media::Written;
+
 /// T.140's LINE SEPARATOR, which ends a line.
 const LINE_SEPARATOR: char = '\u{2028}';
 const BACKSPACE: char = '\u{8}';
 const LINES_MAX: usize = 400;
 const LINE_CHARS_MAX: usize = 1000;
+/// People whose names are kept.
+const NAMES_MAX: usize = 32;
 
 /// Who wrote a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Author {
     /// The user of this app.
     Me,
-    /// The other person.
-    Peer,
+    /// The other person, or one of several others.
+    Peer(Option<u32>),
 }
 
 /// One line of the conversation.
@@ -47,6 +52,7 @@ impl std::fmt::Debug for Line {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conversation {
     lines: VecDeque<Line>,
+    names: VecDeque<(u32, vrs_domain::Sensitive<String>)>,
     draft: vrs_domain::Sensitive<String>,
 }
 
@@ -96,52 +102,94 @@ impl Conversation {
         Some(LINE_SEPARATOR.to_string())
     }
 
-    /// Takes characters from the peer.
-    pub fn receive(&mut self, text: &str) {
+    /// What somebody is called; empty where nobody has told.
+    #[must_use]
+    pub fn name(&self, source: Option<u32>) -> &str {
+        let mut names = self.names.iter();
+        let known = names.find(|(known, _)| Some(*known) == source);
+        known.map_or("", |(_, name)| name.expose())
+    }
+
+    /// Takes characters from the other person, or one of several. Each changes only what is theirs.
+    pub fn receive(&mut self, written: &Written) {
+        if let Some(source) = written.source
+            && !written.name.is_empty()
+            && self.name(written.source) != written.name
+        {
+            self.names.retain(|(known, _)| *known != source);
+            let name = vrs_domain::Sensitive::new(written.name.clone());
+            self.names.push_back((source, name));
+            if self.names.len() > NAMES_MAX {
+                self.names.pop_front();
+            }
+        }
+        let author = Author::Peer(written.source);
         let mut after_return = false;
-        for c in text.chars() {
+        for c in written.text.chars() {
             let was_after_return = std::mem::replace(&mut after_return, c == '\r');
             match c {
                 '\n' if was_after_return => {}
-                LINE_SEPARATOR | '\u{2029}' | '\r' | '\n' => self.close_peer_line(),
-                BACKSPACE => {
-                    if let Some(line) = self.peer_line() {
-                        line.text.pop();
-                    }
-                }
+                LINE_SEPARATOR | '\u{2029}' | '\r' | '\n' => self.end_line(author),
+                BACKSPACE => self.erase(author),
                 '\u{feff}' => {}
                 c if c.is_control() => {}
-                c => self.append_for_peer(c),
+                c => self.append(author, c),
             }
         }
     }
 
-    fn append_for_peer(&mut self, c: char) {
+    fn append(&mut self, author: Author, c: char) {
         let fits = self
-            .peer_line()
+            .open_line(author)
             .is_some_and(|line| line.text.chars().count() < LINE_CHARS_MAX);
         if !fits {
-            self.close_peer_line();
-            self.add(Line {
-                author: Author::Peer,
-                text: String::new(),
-                open: true,
-            });
+            self.begin_line(author);
         }
-        if let Some(line) = self.peer_line() {
+        if let Some(line) = self.open_line(author) {
             line.text.push(c);
         }
     }
 
-    fn peer_line(&mut self) -> Option<&mut Line> {
+    /// Takes back the last character of this one, or the end of their last line (RFC 9071 section
+    /// 4: erasure knows no limit).
+    fn erase(&mut self, author: Author) {
+        let Some(at) = self.lines.iter().rposition(|line| line.author == author) else {
+            return;
+        };
+        let line = &mut self.lines[at];
+        if !line.open {
+            line.open = true;
+        } else if line.text.pop().is_none() {
+            self.lines.remove(at);
+            // What was empty is gone; the end of the line before it goes with it.
+            if let Some(at) = self.lines.iter().rposition(|line| line.author == author) {
+                self.lines[at].open = true;
+            }
+        }
+    }
+
+    fn open_line(&mut self, author: Author) -> Option<&mut Line> {
         self.lines
             .iter_mut()
             .rev()
-            .find(|line| line.author == Author::Peer && line.open)
+            .find(|line| line.author == author)
+            .filter(|line| line.open)
     }
 
-    fn close_peer_line(&mut self) {
-        if let Some(line) = self.peer_line() {
+    fn begin_line(&mut self, author: Author) {
+        if let Some(line) = self.open_line(author) {
+            line.open = false;
+        }
+        self.add(Line {
+            author,
+            text: String::new(),
+            open: true,
+        });
+    }
+
+    /// An empty line takes no place, and so no action to erase it.
+    fn end_line(&mut self, author: Author) {
+        if let Some(line) = self.open_line(author) {
             line.open = false;
         }
     }
@@ -157,6 +205,8 @@ impl Conversation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PEER: Author = Author::Peer(None);
 
     fn shown(conversation: &Conversation) -> Vec<(Author, &str)> {
         conversation
@@ -181,20 +231,60 @@ mod tests {
     #[test]
     fn u6_the_peers_corrections_and_lines_are_followed() {
         let mut conversation = Conversation::default();
-        conversation.receive("\u{feff}helo");
-        conversation.receive("\u{8}lo\r\nthere");
-        conversation.receive("\u{2028}\u{8}\u{8}\u{7}");
+        conversation.receive(&"\u{feff}helo".into());
+        conversation.receive(&"\u{8}lo\r\nthere".into());
+        conversation.receive(&"\u{2028}\u{8}\u{8}\u{7}".into());
+        assert_eq!(shown(&conversation), [(PEER, "hello"), (PEER, "ther")]);
+        // Over the ends of lines, as far as there is anything.
+        conversation.receive(&"\u{8}".repeat(6).as_str().into());
+        assert_eq!(shown(&conversation), [(PEER, "hell")]);
+        conversation.receive(&"\u{8}".repeat(9).as_str().into());
+        conversation.receive(&"o\u{2028}".into());
+        assert_eq!(shown(&conversation), [(PEER, "o")]);
+    }
+
+    fn of(source: u32, text: &str) -> Written {
+        Written {
+            source: Some(source),
+            name: format!("Number {source}"),
+            text: text.into(),
+        }
+    }
+
+    #[test]
+    fn r39_several_others_write_at_once_and_each_takes_back_only_their_own() {
+        let mut conversation = Conversation::default();
+        conversation.receive(&of(1, "My flight is tk"));
+        conversation.receive(&of(2, "Hi all"));
+        conversation.retype("hello");
+        conversation.finish_line();
+        conversation.receive(&of(1, "\u{8}o Orly\u{2028}"));
+        conversation.receive(&of(2, &"\u{8}".repeat(20)));
+        conversation.receive(&of(1, "Eve"));
+        conversation.receive(&of(2, "Yes"));
+        let (one, two) = (Author::Peer(Some(1)), Author::Peer(Some(2)));
         assert_eq!(
             shown(&conversation),
-            [(Author::Peer, "hello"), (Author::Peer, "there")]
+            [
+                (one, "My flight is to Orly"),
+                (Author::Me, "hello"),
+                (one, "Eve"),
+                (two, "Yes")
+            ]
         );
+        assert_eq!(conversation.name(Some(2)), "Number 2");
+        assert_eq!(conversation.name(None), "");
+        for source in 0..1_000 {
+            conversation.receive(&of(source, ""));
+        }
+        assert_eq!(conversation.names.len(), NAMES_MAX);
     }
 
     #[test]
     fn a_flood_of_text_stays_bounded() {
         let mut conversation = Conversation::default();
-        conversation.receive(&"x".repeat(5 * LINE_CHARS_MAX));
-        conversation.receive(&"y\n".repeat(2 * LINES_MAX));
+        conversation.receive(&"x".repeat(5 * LINE_CHARS_MAX).as_str().into());
+        conversation.receive(&"y\n".repeat(2 * LINES_MAX).as_str().into());
         assert_eq!(conversation.lines().len(), LINES_MAX);
         assert!(
             conversation
@@ -210,7 +300,7 @@ mod tests {
     #[test]
     fn nothing_that_was_written_is_printed() {
         let mut conversation = Conversation::default();
-        conversation.receive("secret");
+        conversation.receive(&"secret".into());
         conversation.retype("hidden");
         let printed = format!("{conversation:?}");
         assert!(

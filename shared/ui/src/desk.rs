@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use vrs_domain::{CivicLocation, LocationRefusal, Sensitive};
+use vrs_media::Written;
 
 use crate::automation::{Scene, Script, Step};
 use crate::conversation::Conversation;
@@ -105,8 +106,8 @@ pub enum DeskMessage {
     },
     /// Something typed in the text pane.
     Typed(Typed),
-    /// Characters from the other person.
-    Received(String),
+    /// Characters from the other person, or one of several.
+    Received(Written),
     /// The text is shown or hidden.
     ShowText(bool),
     /// The telephone's keys are shown or hidden.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use egui::accesskit::{Role, Toggled};
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, SnapshotResults};
+use vrs_media::Written;
 use vrs_media::picture::{Picture, Slot};
 use vrs_ui::conversation::Conversation;
 use vrs_ui::screens::{
@@ -183,10 +184,10 @@ fn gallery(ui: &mut egui::Ui, kit: &Kit, view: &mut VideoView, slot: &Slot<Pictu
                 let place = view.show(ui, kit, rect, &look);
                 name_tag(ui, kit, place, "You");
                 let mut conversation = Conversation::default();
-                conversation.receive("Hello, how can I help you?\n");
+                conversation.receive(&"Hello, how can I help you?\n".into());
                 conversation.retype("I would like to make an appointment.");
                 conversation.finish_line();
-                conversation.receive("For which da");
+                conversation.receive(&"For which da".into());
                 let dark = kit.on_stage();
                 egui::Frame::new()
                     .fill(dark.palette.bg)
@@ -412,6 +413,57 @@ fn u18_widgets_tell_a_screen_reader_what_they_are() {
     assert_eq!(toggled("Muted"), Some(Toggled::True));
     assert_eq!(toggled("Mute"), Some(Toggled::False));
     assert_eq!(toggled("Off"), Some(Toggled::False));
+}
+
+#[test]
+fn r39_u6_each_line_of_text_says_who_wrote_it_in_the_users_language() {
+    let mut conversation = Conversation::default();
+    for (source, name, text) in [
+        (1, "Interpreter", "One moment, I"),
+        (2, "Interpreter 2", "Hello"),
+        (1, "", "\u{8}we change"),
+        (3, "Eve", "Hi all"),
+    ] {
+        conversation.receive(&Written {
+            source: Some(source),
+            name: name.into(),
+            text: text.into(),
+        });
+    }
+    conversation.receive(&"from the server".into());
+    for (language, lines) in [
+        (
+            Language::English,
+            [
+                "Interpreter: One moment, we change",
+                "Interpreter 2: Hello",
+                "Eve: Hi all",
+                "The other person: from the server",
+            ],
+        ),
+        (
+            Language::Spanish,
+            [
+                "Intérprete: One moment, we change",
+                "Intérprete 2: Hello",
+                "Eve: Hi all",
+                "La otra persona: from the server",
+            ],
+        ),
+    ] {
+        let kit = kit(Theme::Light, language);
+        let peer = kit.t("text-other");
+        let mut harness = harness((400.0, 500.0), Theme::Light, 100, |ui| {
+            text_pane(ui, &kit, &conversation, &peer);
+        });
+        harness.run();
+        for line in lines {
+            assert_eq!(
+                harness.get_by_label(line).accesskit_node().role(),
+                Role::Label
+            );
+        }
+    }
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn an_outbound_call_passes_all_five_states_with_picture_sound_and_text_on_every_
     let mut text = String::new();
     interpreter.wait("the caller's text", |event| {
         if let Event::TextReceived(more) = event {
-            text.push_str(more);
+            text.push_str(&more.text);
         }
         (text == "hola á").then_some(())
     });

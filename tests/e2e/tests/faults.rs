@@ -105,7 +105,7 @@ fn a32_neither_numbers_nor_content_nor_secrets_reach_the_log_and_no_content_any_
     let mut text = String::new();
     interpreter.wait("the text", |event| {
         if let Event::TextReceived(more) = event {
-            text.push_str(more);
+            text.push_str(&more.text);
         }
         text.contains(CANARY).then_some(())
     });

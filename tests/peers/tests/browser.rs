@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use vrs_client::{Command, Event};
-use vrs_domain::SessionState;
+use vrs_domain::{Seat, SessionState};
 use vrs_e2e::{NUMBER, Party, Service, ServiceBuilder};
 use vrs_peers::Browser;
 
@@ -208,7 +208,7 @@ fn converse(browser: &mut Browser, app: &mut Party) {
     let mut text = String::new();
     app.wait("the browser's text", |event| {
         if let Event::TextReceived(more) = event {
-            text.push_str(more);
+            text.push_str(&more.text);
         }
         (text == "and the browser's words: ¿qué?").then_some(())
     });
@@ -256,5 +256,36 @@ fn r40_an_interpreter_in_chromium_and_our_caller_read_each_other() {
     caller.send(Command::HangUp);
     browser.event("ended");
     service.telephone_report();
+    service.stop_and_verify();
+}
+
+#[test]
+fn r39_a_caller_in_chromium_reads_a_team_interpreter_under_a_label() {
+    let mut service = service();
+    let user = "+15550100002";
+    service.add_account("caller", user, PASSWORD, &["--digest", "md5"]);
+    let more = ["--languages", "ase/en"];
+    service.add_account("interpreter", "5678", PASSWORD, &more);
+    let mut interpreter: Party = service.interpreter();
+    let mut browser = Browser::writing(&service, user, PASSWORD, Some(NUMBER), Some("open"));
+    browser.event("registered");
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    browser.event("confirmed");
+    interpreter.state(SessionState::RelayActive);
+    converse(&mut browser, &mut interpreter);
+    let mut team = Party::interpreter(&service, "5678", PASSWORD);
+    let seat = Seat::Team;
+    interpreter.send(Command::AskSeat { seat, reason: None });
+    assert_eq!(team.invited().seat, Some(seat));
+    team.send(Command::Answer);
+    team.call_where("the picture's path", |view| view.media_connected);
+    team.send(Command::SendText("One more.".into()));
+    browser.read("hola á\u{8}!\u{2028}[Interpreter 2] One more.");
+    interpreter.send(Command::SendText("Yes".into()));
+    browser.read("hola á\u{8}!\u{2028}[Interpreter 2] One more.\u{2028}[Interpreter] Yes");
+    browser.hang_up();
+    interpreter.ended();
+    team.ended();
     service.stop_and_verify();
 }

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::layers::{Chooser, needs_smaller};
-use vrs_domain::{Leg, LineReport, Sensitive};
+use super::writers::Names;
+use vrs_domain::{Leg, LineReport, Sensitive, TEXT_NAME_CALLER, TEXT_NAME_INTERPRETER};
 use vrs_media::{Batch, Codec, MediaKind, Peer, PeerEvent, PeerOutput, PeerStats, RtpView};
 
 /// What happened to one peer.
@@ -55,7 +56,7 @@ pub enum RoomOutput<L> {
         /// All that it counted.
         stats: Box<PeerStats>,
     },
-    /// Text of this leg could not be passed on: nobody to take it, or too much waits.
+    /// Text of this leg reached nobody: nobody reads it, or too much waits.
     TextLost {
         /// Who wrote.
         leg: L,
@@ -78,8 +79,19 @@ pub enum RoomOutput<L> {
 
 /// Who may be in a room, and who of them sees whom.
 pub trait Party: Copy + Ord + 'static {
-    /// Who sees the picture of this one and reads its text; the first matters most.
+    /// Who sees the picture of this one; the first matters most.
     fn viewers(self) -> &'static [Self];
+
+    /// Who reads the text of this one.
+    fn readers(self) -> &'static [Self] {
+        self.viewers()
+    }
+
+    /// What those who read its text are told that it is: no name of a person (RFC 9071 section
+    /// 3.15).
+    fn called(self) -> &'static str {
+        ""
+    }
 
     /// Whose picture this one sees; `None`: has no place in a room.
     fn watched(self) -> Option<Self>;
@@ -102,6 +114,36 @@ impl Party for Leg {
             ],
             Self::Interpreter => &[Self::Caller],
             Self::Hearing | Self::Callee | Self::Relief | Self::Team | Self::Supervisor => &[],
+        }
+    }
+
+    fn readers(self) -> &'static [Self] {
+        match self {
+            Self::Caller => self.viewers(),
+            Self::Interpreter => &[Self::Caller, Self::Relief, Self::Team, Self::Supervisor],
+            Self::Relief => &[
+                Self::Caller,
+                Self::Interpreter,
+                Self::Team,
+                Self::Supervisor,
+            ],
+            Self::Team => &[
+                Self::Caller,
+                Self::Interpreter,
+                Self::Relief,
+                Self::Supervisor,
+            ],
+            // Watches, and says nothing.
+            Self::Supervisor | Self::Hearing | Self::Callee => &[],
+        }
+    }
+
+    fn called(self) -> &'static str {
+        match self {
+            Self::Caller | Self::Callee | Self::Hearing => TEXT_NAME_CALLER,
+            Self::Interpreter | Self::Relief | Self::Team | Self::Supervisor => {
+                TEXT_NAME_INTERPRETER
+            }
         }
     }
 
@@ -128,15 +170,16 @@ impl Party for Leg {
 /// Forwards between the WebRTC peers of a session.
 pub struct Room<L> {
     /// Each in memory of its own: a map keeps room for several beside each other.
-    peers: BTreeMap<L, Box<Peer>>,
+    pub(super) peers: BTreeMap<L, Box<Peer>>,
     /// What the path to each takes, in bits of video a second.
     rates: BTreeMap<L, u32>,
     /// Of whoever sends several sizes of a picture: the bits a second of each.
     layers: BTreeMap<L, Vec<u32>>,
     /// Which of them each viewer gets.
     choosers: BTreeMap<L, Chooser>,
+    pub(super) names: Names<L>,
     bridged: bool,
-    outputs: VecDeque<RoomOutput<L>>,
+    pub(super) outputs: VecDeque<RoomOutput<L>>,
     deadline: Option<Instant>,
     /// The deadline has to be looked for anew.
     moved: bool,
@@ -149,6 +192,7 @@ impl<L> Default for Room<L> {
             rates: BTreeMap::new(),
             layers: BTreeMap::new(),
             choosers: BTreeMap::new(),
+            names: Names::default(),
             bridged: false,
             outputs: VecDeque::new(),
             deadline: None,
@@ -165,6 +209,7 @@ impl<L: Party> Room<L> {
     pub fn join(&mut self, now: Instant, leg: L, peer: Peer) {
         self.leave(now, leg);
         if leg.watched().is_some() {
+            self.names.join(leg);
             self.peers.insert(leg, Box::new(peer));
             self.settle(now);
         }
@@ -175,10 +220,15 @@ impl<L: Party> Room<L> {
         if let Some(peer) = self.peers.get_mut(&leg) {
             let stats = Box::new(peer.stats());
             peer.close(now);
+            let source = peer.text_source();
             self.settle(now);
             self.outputs.push_back(RoomOutput::Parted { leg, stats });
+            self.peers.remove(&leg);
+            for reader in self.peers.values_mut() {
+                reader.text_ended(now, source);
+            }
+            self.settle(now);
         }
-        self.peers.remove(&leg);
         self.rates.remove(&leg);
         self.choosers.remove(&leg);
         self.forget_layers(leg);
@@ -193,6 +243,7 @@ impl<L: Party> Room<L> {
             return;
         };
         self.peers.insert(to, peer);
+        self.names.rename(from, to);
         if let Some(bps) = self.rates.remove(&from) {
             self.rates.insert(to, bps);
         }
@@ -383,16 +434,7 @@ impl<L: Party> Room<L> {
                     peer.send_again(missed, &payload);
                 }
             }
-            PeerEvent::Text(text) => {
-                let mut taken = false;
-                for viewer in leg.viewers() {
-                    let peer = self.peers.get_mut(viewer);
-                    taken |= peer.is_some_and(|peer| peer.send_text(now, &text));
-                }
-                if !taken {
-                    self.outputs.push_back(RoomOutput::TextLost { leg });
-                }
-            }
+            PeerEvent::Text(written) => self.pass_text(now, leg, &written.text),
             PeerEvent::Dtmf(key) if leg.has_keys() => {
                 self.outputs.push_back(RoomOutput::Key(Sensitive::new(key)));
             }

@@ -14,6 +14,9 @@ use vrs_media::{
 
 use super::{PeerNews, Room, RoomOutput};
 
+#[path = "text_tests.rs"]
+mod text;
+
 const LEGS: [Leg; 2] = [Leg::Caller, Leg::Interpreter];
 
 fn server() -> SocketAddr {
@@ -45,6 +48,7 @@ struct World {
     /// To whom every so manieth packet of media is lost, and how many there were.
     losses: Vec<(Leg, u32)>,
     passed: u32,
+    text_lost: Vec<Leg>,
 }
 
 impl World {
@@ -53,6 +57,11 @@ impl World {
     }
 
     fn of(legs: &[Leg]) -> Self {
+        Self::with(legs, |_, description| description)
+    }
+
+    /// The same with offers that have been through `change`.
+    fn with(legs: &[Leg], change: impl Fn(Leg, String) -> String) -> Self {
         let now = crate::clock::some_instant();
         let mut room = Room::default();
         let mut clients = Vec::new();
@@ -63,6 +72,7 @@ impl World {
             let certificate = Certificate::generate().unwrap();
             let mut config = PeerConfig::new(vec![server()], certificate, [n + 100; 32]);
             config.receive = Receive::Packets;
+            let offer = change(leg, offer);
             let (peer, answer) = Peer::answerer(config, now, &offer).unwrap();
             theirs.accept_answer(now, &answer).unwrap();
             room.join(now, leg, peer);
@@ -84,6 +94,7 @@ impl World {
             keys: String::new(),
             losses: Vec::new(),
             passed: 0,
+            text_lost: Vec::new(),
         }
     }
 
@@ -166,7 +177,7 @@ impl World {
                     RoomOutput::Voice { leg, .. } => self.voices.push(leg),
                     RoomOutput::Parted { leg, stats } => self.parted.push((leg, *stats)),
                     RoomOutput::Key(key) => self.keys.push(*key.expose()),
-                    RoomOutput::TextLost { .. } => {}
+                    RoomOutput::TextLost { leg } => self.text_lost.push(leg),
                 }
             }
             if quiet {
@@ -247,10 +258,10 @@ fn pictures_sound_and_text_reach_the_other_party_unchanged() {
         .got
         .iter()
         .filter_map(|(leg, event)| {
-            if let PeerEvent::Text(text) = event
+            if let PeerEvent::Text(written) = event
                 && *leg == Leg::Interpreter
             {
-                Some(text.as_str())
+                Some(written.text.as_str())
             } else {
                 None
             }
@@ -378,6 +389,7 @@ fn how_a_telephone_is_held_is_passed_on_and_stays_until_it_is_turned() {
             let packet = RtpPacket {
                 kind: MediaKind::Video,
                 ssrc: 7,
+                csrc: None,
                 payload_type: 0,
                 sequence,
                 timestamp: picture * 3_000,

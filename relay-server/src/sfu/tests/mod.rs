@@ -6,6 +6,7 @@ mod floods;
 mod formats;
 mod hostile;
 mod loss;
+mod text;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -13,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use relay_core::sfu::PeerNews;
 use vrs_domain::{Leg, SessionId};
-use vrs_media::{Allowed, Certificate, MediaKind, Peer, PeerConfig, PeerEvent, PeerOutput};
+use vrs_media::{
+    Allowed, Certificate, MediaKind, Peer, PeerConfig, PeerEvent, PeerOutput, Written,
+};
 
 use super::SfuError;
 use super::rooms::{Notice, Rooms};
@@ -59,6 +62,7 @@ struct Client {
     keyframe_wanted: bool,
     keyframes_wanted: usize,
     over: Vec<PeerEvent>,
+    read: Vec<(Instant, Written)>,
 }
 
 struct Flying {
@@ -150,6 +154,7 @@ impl World {
             keyframe_wanted: false,
             keyframes_wanted: 0,
             over: Vec::new(),
+            read: Vec::new(),
         });
     }
 
@@ -235,6 +240,7 @@ impl World {
                 PeerOutput::Event(event @ (PeerEvent::Failed(_) | PeerEvent::Disconnected)) => {
                     client.over.push(event)
                 }
+                PeerOutput::Event(PeerEvent::Text(written)) => client.read.push((now, written)),
                 PeerOutput::Event(_) => {}
             }
         }

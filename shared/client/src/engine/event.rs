@@ -7,6 +7,7 @@ use vrs_domain::{
     Activity, CaId, CallKind, EndReason, Epoch, LanguagePair, Leg, LineReport, LocationRefusal,
     PhoneNumber, Seat, Sensitive, SessionId, SessionState, TelephoneState, Urgency,
 };
+use vrs_media::Written;
 
 /// Something the window should know.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,8 +43,9 @@ pub enum Event {
     WaitingEnded(CallEnd),
     /// Interpreters: the server made another choice, for missed invitations.
     Activity(Activity),
-    /// Real-time text of the other end, as it arrives; U+0008 takes the last character back.
-    TextReceived(String),
+    /// Real-time text of the other end, as it arrives, and who wrote it where several do; U+0008
+    /// takes their last character back.
+    TextReceived(Written),
     /// A key was pressed at the telephone: `0` to `9`, `*`, `#`, `A` to `D`.
     KeyPressed(Sensitive<char>),
     /// How loud it is, about ten times a second during a call.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use vrs_domain::Sensitive;
 use vrs_media::picture::{Picture, Slot};
-use vrs_media::{Certificate, MediaKind, Peer, PeerConfig, PeerEvent, PeerOutput};
+use vrs_media::{Certificate, MediaKind, Peer, PeerConfig, PeerEvent, PeerOutput, Written};
 
 use super::call::Switches;
 use super::histogram::Histogram;
@@ -51,7 +51,7 @@ pub(super) enum MediaNotice {
     Connected,
     Disconnected,
     Failed(String),
-    Text(String),
+    Text(Written),
     Key(Sensitive<char>),
     Problem(String),
     Levels {

@@ -83,7 +83,7 @@ mod tests {
             heard_hz: 0.0,
         };
         for n in 0..5 {
-            outlet.tell(Event::TextReceived(n.to_string()));
+            outlet.tell(Event::TextReceived(n.to_string().as_str().into()));
             outlet.tell(level.clone());
         }
         let mut seen = Vec::new();

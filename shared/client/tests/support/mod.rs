@@ -371,14 +371,14 @@ impl Server {
                     echo.peer.request_keyframe(now)
                 }
                 PeerOutput::Event(PeerEvent::Text(text)) => {
-                    echo.peer.send_text(now, &text);
+                    echo.peer.send_text(now, &text.text);
                     texts.push(text);
                 }
                 PeerOutput::Event(_) => {}
             }
         }
         for text in texts {
-            self.tell(Seen::Text(text));
+            self.tell(Seen::Text(text.text));
         }
     }
 

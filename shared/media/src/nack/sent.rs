@@ -127,6 +127,7 @@ mod tests {
         let packet = RtpView {
             kind: MediaKind::Video,
             ssrc: 1,
+            csrc: None,
             payload_type: 96,
             sequence,
             timestamp: 7,

@@ -15,7 +15,7 @@ use super::stats::KindStats;
 use super::{Peer, PeerEvent, PeerOutput};
 use crate::sdp::channel::{CPS_DEFAULT, OFFERED_STREAM, SUBPROTOCOL};
 use crate::sdp::{Direction, NegotiatedChannel};
-use crate::t140::{ChannelSender, MISSING_TEXT, readable};
+use crate::t140::{ChannelSender, MISSING_TEXT, Writer, Written, readable};
 
 /// Channels of one peer that are open at once; more are closed as they come.
 const CHANNELS_MAX: usize = 4;
@@ -121,9 +121,15 @@ impl Channels {
         self.unconfirmed = self.open.iter().any(unconfirmed);
     }
 
-    /// Takes typed text; false if too much waits, or the peer takes none.
-    pub(super) fn type_text(&mut self, text: &str) -> bool {
-        self.direction.sends() && self.text.push(text)
+    /// Takes text of this writer (`None`: ours); false if too much of theirs waits, or the peer
+    /// takes none.
+    pub(super) fn type_text(&mut self, now: Instant, writer: Option<&Writer>, text: &str) -> bool {
+        self.direction.sends() && self.text.push(now, writer, text)
+    }
+
+    /// A writer has left.
+    pub(super) fn text_gone(&mut self, source: u32) {
+        self.text.gone(source);
     }
 
     /// Takes what happened on the association.
@@ -258,6 +264,7 @@ impl Peer {
             dtls.send(now, &packet);
         }
         let heard = channels.heard.drain(..);
+        let heard = heard.map(|text| Written::from(text.as_str()));
         self.outputs
             .extend(heard.map(|text| PeerOutput::Event(PeerEvent::Text(text))));
     }

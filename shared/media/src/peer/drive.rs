@@ -13,6 +13,7 @@ use crate::extension::Extensions;
 use crate::nack::{Again, Held};
 use crate::rtcp::{self, Compound, Incoming, Pausing};
 use crate::rtp::{MediaKind, Peek, RtpPacket, RtpView, extension_of, is_rtcp};
+use crate::t140;
 #[cfg(doc)]
 use crate::telephone_event::KEYS_WAITING_MAX;
 
@@ -186,24 +187,6 @@ impl Peer {
             bytes: datagram.bytes.to_vec(),
         });
         self.outputs.extend(transmits);
-    }
-
-    /// Sends typed characters (T.140). Text typed before the connection is up waits for it.
-    /// False if text was not agreed or more than 4096 bytes wait; nothing was taken then.
-    pub fn send_text(&mut self, now: Instant, text: &str) -> bool {
-        let stream = self
-            .streams
-            .iter_mut()
-            .find(|stream| stream.kind == MediaKind::Text);
-        let taken = match (stream, &mut self.channels) {
-            (Some(stream), _) => stream.sender.type_text(text),
-            (None, Some(channels)) => channels.type_text(text),
-            (None, None) => false,
-        };
-        if taken {
-            self.advance(now);
-        }
-        taken
     }
 
     /// Presses a telephone key (RFC 4733): it is held for 160 ms, with a pause before the next one,
@@ -440,6 +423,14 @@ impl Peer {
                         stream.receiver.named(ssrc, id);
                     }
                 }
+                Incoming::Name { ssrc, name } => {
+                    let text = self.finder.of_kind(MediaKind::Text);
+                    if let Some(stream) = text.map(|at| &mut self.streams[at])
+                        && stream.transport == transport
+                    {
+                        stream.receiver.writer_named(ssrc, &name, &mut self.outputs);
+                    }
+                }
                 Incoming::Goodbye { .. } => {} // SIP ends calls
             }
         }
@@ -664,7 +655,7 @@ impl Peer {
             self.path_rtt = self.transports.iter().find_map(|t| t.ice.round_trip(now));
         }
         for index in 0..self.streams.len() {
-            if let Some(packet) = self.streams[index].sender.text_packet(now) {
+            while let Some(packet) = self.streams[index].sender.text_packet(now) {
                 let mut batch = Batch::default();
                 self.send_own(now, index, &packet, &mut batch);
                 self.put_out(&batch);
@@ -685,7 +676,7 @@ impl Peer {
         self.put_out(&batch);
     }
 
-    fn send_report(&mut self, now: Instant, index: usize) {
+    pub(super) fn send_report(&mut self, now: Instant, index: usize) {
         let stream = &mut self.streams[index];
         let reports = stream.receiver.reports(now);
         let uptime = now.saturating_duration_since(self.began);
@@ -693,7 +684,8 @@ impl Peer {
             Some(sent) => Compound::sender(sent, uptime, reports),
             None => Compound::receiver(stream.sender.ssrc, reports),
         };
-        let mut compound = compound.name(&self.secrets.cname);
+        let writers = stream.sender.text.iter().flat_map(t140::Mixer::writers);
+        let mut compound = compound.names(&self.secrets.cname, writers);
         if let Some(id) = stream.sender.stream_id() {
             compound = compound.stream_id(id);
         }

@@ -32,6 +32,7 @@ mod restart;
 mod sctp;
 mod send;
 mod stats;
+mod text;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -48,6 +49,7 @@ use crate::rtp::{MediaKind, Peek, RtpPacket, RtpView};
 use crate::sdp::policy::{self, Local, LocalTransport, RemoteTransport, Setup};
 use crate::sdp::{LAYERS_MAX, LayerRole, Negotiated, SessionDescription};
 use crate::srtp::Srtp;
+use crate::t140::Written;
 
 pub use config::{Lent, PeerConfig, Receive, stun_ufrag};
 pub use stats::{KindStats, PeerStats};
@@ -108,9 +110,9 @@ pub enum PeerEvent {
         /// How it has to be turned before it is shown.
         orientation: Orientation,
     },
-    /// Characters typed by the peer, in order, U+FFFD where some were lost. Always whole text,
-    /// never packets: the payload types inside RED differ from leg to leg.
-    Text(String),
+    /// Characters typed by the peer or by one whom it speaks for. Always whole text, never packets:
+    /// the payload types inside RED differ from leg to leg.
+    Text(Written),
     /// A telephone key was pressed: `0` to `9`, `*`, `#`, `A` to `D` (RFC 4733 section 3.2). Once
     /// each, however many of its packets were lost, doubled or late.
     Dtmf(char),
@@ -169,7 +171,7 @@ impl std::fmt::Debug for PeerEvent {
                  keyframe {keyframe})",
                 data.len()
             ),
-            Self::Text(text) => write!(f, "Text({} characters)", text.chars().count()),
+            Self::Text(written) => written.fmt(f),
             Self::Dtmf(_) => f.write_str("Dtmf(«redacted»)"),
             Self::PathRate(bps) => write!(f, "PathRate({bps})"),
             Self::KeyframeRequested { layer } => write!(f, "KeyframeRequested({layer})"),

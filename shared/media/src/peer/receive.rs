@@ -11,6 +11,7 @@ use vrs_domain::limit::KEYFRAME_INTERVAL_MIN;
 use super::config::Receive;
 use super::layers::LayerStates;
 use super::stats::KindStats;
+use super::text::Names;
 use super::{PeerEvent, PeerOutput};
 use crate::extension::StreamId;
 use crate::extension::{ExtensionIds, Extensions, Orientation};
@@ -46,7 +47,7 @@ struct Source {
     kept: Kept,
     video: VideoBuffer,
     pace: Pace,
-    text: t140::Receiver,
+    text: t140::Reader,
     keys: EventReceiver,
     orientation: Orientation,
 }
@@ -154,6 +155,8 @@ pub(super) struct StreamReceiver {
     /// When arrivals are to be told.
     arrivals_due: Option<Instant>,
     limit: Option<Limit>,
+    /// Who writes in a stream of text of several.
+    names: Names,
     counters: KindStats,
 }
 
@@ -176,6 +179,7 @@ impl StreamReceiver {
                 .map(|layers| LayerStates::new(layers, media.feedback.pause)),
             arrivals_due: None,
             limit: None,
+            names: Names::default(),
             counters: KindStats::default(),
         }
     }
@@ -312,7 +316,14 @@ impl StreamReceiver {
                     .media
                     .red
                     .is_some_and(|(_, red)| red == packet.payload_type);
-                source.text.receive(now, sequence, red, packet.payload);
+                let arrived = t140::Arrived {
+                    sequence,
+                    timestamp: packet.timestamp,
+                    source: packet.csrc,
+                    red,
+                    payload: packet.payload,
+                };
+                source.text.receive(now, arrived);
             }
             (kind, Receive::Packets) => {
                 if kind == MediaKind::Video {
@@ -396,7 +407,7 @@ impl StreamReceiver {
             kept: Kept::default(),
             video: VideoBuffer::new(),
             pace: Pace::default(),
-            text: t140::Receiver::new(self.media.receive_payload_type),
+            text: t140::Reader::new(self.media.receive_payload_type, self.media.text.multiparty),
             keys: EventReceiver::default(),
             orientation: Orientation::default(),
         });
@@ -426,9 +437,10 @@ impl StreamReceiver {
         match self.media.kind {
             MediaKind::Audio => {}
             MediaKind::Text => {
-                if let Some(text) = source.text.poll(now) {
+                while let Some((source, text)) = source.text.poll(now) {
                     self.counters.frames_received += 1;
-                    out.push_back(PeerOutput::Event(PeerEvent::Text(text)));
+                    let written = self.names.written(source, text);
+                    out.push_back(PeerOutput::Event(PeerEvent::Text(written)));
                 }
             }
             MediaKind::Video => {
@@ -449,6 +461,15 @@ impl StreamReceiver {
                 }
                 source.keyframe.wanted |= source.video.take_keyframe_wish();
             }
+        }
+    }
+
+    /// The peer says what one of those is called whom it speaks for.
+    pub(super) fn writer_named(&mut self, source: u32, name: &str, out: &mut VecDeque<PeerOutput>) {
+        if self.media.text.multiparty
+            && let Some(written) = self.names.named(source, name)
+        {
+            out.push_back(PeerOutput::Event(PeerEvent::Text(written)));
         }
     }
 

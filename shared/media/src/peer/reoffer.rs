@@ -50,6 +50,7 @@ impl Peer {
             *new = NegotiatedMedia {
                 direction,
                 keys: std::mem::take(&mut new.keys),
+                text: old.text.continued_by(new.text),
                 ..old.clone()
             };
         }
@@ -110,6 +111,8 @@ impl Peer {
             media.direction = said.map_or(Direction::Inactive, |line| {
                 line.direction(&answer).reversed()
             });
+            // Who answers without it has given it up.
+            media.text.multiparty &= line.is_none_or(|line| line.attributes.has("rtt-mixer"));
         }
         self.redirect(now, negotiated);
         Ok(())
@@ -128,6 +131,7 @@ impl Peer {
             stream.sender.set_direction(media.direction);
             stream.sender.set_keys(&media.keys);
             stream.sender.set_extensions(media.extensions);
+            stream.sender.set_text(now, media);
             stream.receiver.extensions = media.extensions;
             stream.receiver.set_direction(media.direction);
             stream.receiver.set_keys(&media.keys);

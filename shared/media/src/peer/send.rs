@@ -95,7 +95,8 @@ pub(super) struct StreamSender {
     log: SentLog,
     repair: Option<Repair>,
     congestion: Option<Congestion>,
-    text: t140::Sender,
+    /// Of a stream of text.
+    pub(super) text: Option<t140::Mixer>,
     keys: Option<Keys>,
     /// Of several sizes of a source, this one is passed on.
     layer: usize,
@@ -138,7 +139,8 @@ impl StreamSender {
             congestion: (media.kind == MediaKind::Video).then(|| {
                 Congestion::new(media.feedback.arrivals || media.extensions.has_sequence())
             }),
-            text: t140::Sender::new(now, media.red.map(|_| media.payload_type)),
+            text: (media.kind == MediaKind::Text)
+                .then(|| t140::Mixer::new(now, super::text::terms(media))),
             keys: media.keys.first().map(|format| Keys {
                 payload_type: format.payload_type,
                 events: EventSender::new(format.clock_rate),
@@ -216,6 +218,13 @@ impl StreamSender {
                 Some(format) => keys.payload_type = format.payload_type,
                 None => self.keys = None,
             }
+        }
+    }
+
+    /// The peer may take text in another way.
+    pub(super) fn set_text(&mut self, now: Instant, media: &NegotiatedMedia) {
+        if let Some(mixer) = &mut self.text {
+            mixer.renew(now, super::text::terms(media));
         }
     }
 
@@ -310,6 +319,7 @@ impl StreamSender {
                 let packet = RtpView {
                     kind: self.kind,
                     ssrc: self.ssrc,
+                    csrc: None,
                     payload_type: self.payload_type,
                     sequence: numbers.sequence,
                     timestamp: numbers.timestamp,
@@ -334,16 +344,23 @@ impl StreamSender {
         self.thin.wanted = thin;
     }
 
-    /// Queues typed text; false if too much waits.
-    pub(super) fn type_text(&mut self, text: &str) -> bool {
-        self.sends && self.text.push(text)
+    /// Queues text of this writer (`None`: ours); false if too much of theirs waits.
+    pub(super) fn type_text(
+        &mut self,
+        now: Instant,
+        writer: Option<&t140::Writer>,
+        text: &str,
+    ) -> bool {
+        let mixer = self.text.as_mut().filter(|_| self.sends);
+        mixer.is_some_and(|mixer| mixer.push(now, writer, text))
     }
 
-    /// The text packet due now, if any.
+    /// A text packet that is due now, if any; ask until `None`.
     pub(super) fn text_packet(&mut self, now: Instant) -> Option<RtpPacket> {
-        let due = self.text.poll(now)?;
+        let due = self.text.as_mut().filter(|_| self.sends)?.poll(now)?;
         let numbers = self.rewriter.local(now, due.timestamp);
         let mut packet = self.packet(numbers, due.marker, due.payload.into());
+        packet.csrc = due.source;
         if let Some(red) = self.red_payload_type.filter(|_| due.red) {
             packet.payload_type = red;
         }
@@ -354,6 +371,7 @@ impl StreamSender {
         RtpPacket {
             kind: self.kind,
             ssrc: self.ssrc,
+            csrc: None,
             payload_type: self.payload_type,
             sequence: numbers.sequence,
             timestamp: numbers.timestamp,
@@ -495,7 +513,7 @@ impl StreamSender {
 
     /// When [`Self::text_packet`] has something next.
     pub(super) fn text_timeout(&self) -> Option<Instant> {
-        self.text.poll_timeout()
+        self.text.as_ref().filter(|_| self.sends)?.poll_timeout()
     }
 
     /// When [`Self::take_keyframe_request`] has something next.

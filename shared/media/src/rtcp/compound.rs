@@ -25,6 +25,7 @@ use super::{
     TRANSPORT_FORMAT, ntp,
 };
 use crate::extension::StreamId;
+use crate::t140::Writer;
 
 /// In the first byte: the last one says how many of the last are none.
 const PADDED: u8 = 0x20;
@@ -84,18 +85,34 @@ impl Compound {
         self
     }
 
+    /// Names the sender.
     pub(crate) fn name(self, cname: &str) -> Self {
-        let item = SourceDescriptionItem {
-            sdes_type: SdesType::SdesCname,
-            text: Bytes::copy_from_slice(cname.as_bytes()),
+        self.names(cname, std::iter::empty())
+    }
+
+    /// Names the sender, and those whose text it passes on (RFC 9071 section 3.15): a canonical
+    /// name that says nothing, and what they are called.
+    pub(crate) fn names<'a>(self, cname: &str, writers: impl Iterator<Item = &'a Writer>) -> Self {
+        let item = |sdes_type, text: &str| SourceDescriptionItem {
+            sdes_type,
+            text: Bytes::copy_from_slice(text.as_bytes()),
         };
-        let chunk = SourceDescriptionChunk {
+        let mut chunks = vec![SourceDescriptionChunk {
             source: self.ssrc,
-            items: vec![item],
-        };
-        self.with(&SourceDescription {
-            chunks: vec![chunk],
-        })
+            items: vec![item(SdesType::SdesCname, cname)],
+        }];
+        chunks.extend(writers.map(|writer| {
+            let own = format!("{:08x}", writer.source);
+            let mut items = vec![item(SdesType::SdesCname, &own)];
+            if !writer.name.is_empty() {
+                items.push(item(SdesType::SdesName, &writer.name));
+            }
+            SourceDescriptionChunk {
+                source: writer.source,
+                items,
+            }
+        }));
+        self.with(&SourceDescription { chunks })
     }
 
     /// Says which of several sizes of a picture our stream is.

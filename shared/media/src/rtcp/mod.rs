@@ -19,6 +19,7 @@ use rtc_rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEst
 use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::reception_report::ReceptionReport;
 use rtc_rtcp::sender_report::SenderReport;
+use rtc_rtcp::source_description::{SdesType, SourceDescription};
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc_shared::marshal::Unmarshal;
 
@@ -76,6 +77,8 @@ pub(crate) enum Incoming<'a> {
     Pause(Pausing),
     /// A stream says which size of a picture it is (RFC 8852 section 4.1).
     Named { ssrc: u32, id: StreamId },
+    /// What a source is called (RFC 3550 section 6.5.2).
+    Name { ssrc: u32, name: String },
     /// Sources that end.
     Goodbye { ssrcs: Vec<u32> },
 }
@@ -138,6 +141,15 @@ fn read<'a>(packet: &'a [u8], found: &mut Vec<Incoming<'a>>) {
         (SOURCE_DESCRIPTION, chunks) => {
             let named = pausing::named(chunks, &packet[HEADER_BYTES..]);
             found.extend(named.map(|(ssrc, id)| Incoming::Named { ssrc, id }));
+            let chunks = decoded::<SourceDescription>(packet).map(|told| told.chunks);
+            for chunk in chunks.into_iter().flatten() {
+                let mut items = chunk.items.iter();
+                let name = items.find(|item| item.sdes_type == SdesType::SdesName);
+                found.extend(name.map(|item| Incoming::Name {
+                    ssrc: chunk.source,
+                    name: String::from_utf8_lossy(&item.text).into_owned(),
+                }));
+            }
         }
         (TRANSPORT_FEEDBACK, NACK_FORMAT) => {
             let nack = decoded::<TransportLayerNack>(packet);

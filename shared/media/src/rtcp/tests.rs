@@ -5,6 +5,7 @@ use std::time::Duration;
 use rtc_rtcp::reception_report::ReceptionReport;
 
 use super::*;
+use crate::t140::Writer;
 use crate::testing::{Dice, start};
 
 #[test]
@@ -21,7 +22,7 @@ fn compounds_round_trip() {
         bytes: 7,
     };
     let bytes = Compound::sender(sent, Duration::from_secs(1), vec![report.clone()])
-        .name("abc")
+        .names("abc", [Writer::new(7, "Ana"), Writer::new(8, "")].iter())
         .nack(9, &[5, 6, 40])
         .picture_loss(9)
         .full_intra(9, 3)
@@ -36,6 +37,10 @@ fn compounds_round_trip() {
                 middle_ntp
             },
             Incoming::Report(report),
+            Incoming::Name {
+                ssrc: 7,
+                name: "Ana".to_owned()
+            },
             Incoming::Nack {
                 ssrc: 9,
                 sequences: vec![5, 6, 40]

@@ -3,7 +3,7 @@
 use crate::extension::ExtensionIds;
 use crate::rtp::MediaKind;
 
-use super::{Codec, Direction, Layers, NegotiatedChannel};
+use super::{Codec, Direction, Layers, NegotiatedChannel, TextTerms};
 
 /// RTCP feedback both sides can do (RFC 4585, RFC 5104).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,6 +56,8 @@ pub struct NegotiatedMedia {
     /// Packets that go out again in a stream of their own (RFC 4588): payload types sent and
     /// received.
     pub repair: Option<(u8, u8)>,
+    /// What was agreed about text; says nothing for sound and picture.
+    pub text: TextTerms,
     /// How telephone keys are sent, best first; empty where they are not.
     pub keys: Vec<KeyFormat>,
     /// RTP clock, in Hz.

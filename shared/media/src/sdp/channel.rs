@@ -6,6 +6,7 @@
 
 use super::describe::write_candidates;
 use super::policy::Local;
+use super::text::CPS_TAKEN;
 use super::{Attributes, Direction, MediaDescription, Negotiated, SessionDescription};
 use crate::rtp::MediaKind;
 
@@ -300,7 +301,7 @@ fn write(
             "dcmap",
             format!("{stream} {label}subprotocol=\"{SUBPROTOCOL}\""),
         );
-        attributes.push("dcsa", format!("{stream} fmtp:t140 cps={CPS_DEFAULT}"));
+        attributes.push("dcsa", format!("{stream} fmtp:t140 cps={CPS_TAKEN}"));
         attributes.push("dcsa", format!("{stream} {}", channel.direction.name()));
     }
     let first = write_candidates(&mut attributes, local);

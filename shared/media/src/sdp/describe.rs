@@ -6,6 +6,7 @@ use super::SessionDescription;
 use super::channel;
 use super::codec::Formats;
 use super::policy::{AcceptedOffer, Local, Setup};
+use super::text;
 use super::{Attributes, Codec, Direction, Feedback, Layers, MediaDescription, Origin};
 use crate::extension::ExtensionIds;
 use crate::h264;
@@ -53,6 +54,7 @@ pub fn write_offer(local: &Local, kinds: &[MediaKind]) -> SessionDescription {
             profile: h264::at_most(OFFERED_PROFILE, local.allowed.h264.level_idc),
             transport: 0,
             reduced_size: false,
+            multiparty: *kind == MediaKind::Text,
         };
         session.media.push(write_line(local, line));
     }
@@ -130,6 +132,7 @@ pub fn write_answer(
             profile: h264::at_most(profile.unwrap_or(OFFERED_PROFILE), limit),
             transport: agreed.transport,
             reduced_size: media.attributes.has("rtcp-rsize"),
+            multiparty: agreed.kind == MediaKind::Text && agreed.text.multiparty,
         };
         session.media.push(write_line(local, line));
     }
@@ -204,6 +207,7 @@ struct Line {
     profile: String,
     transport: usize,
     reduced_size: bool,
+    multiparty: bool,
 }
 
 fn write_line(local: &Local, line: Line) -> MediaDescription {
@@ -221,6 +225,9 @@ fn write_line(local: &Local, line: Line) -> MediaDescription {
     attributes.flag("rtcp-mux");
     if line.reduced_size {
         attributes.flag("rtcp-rsize");
+    }
+    if line.multiparty {
+        attributes.flag(text::RTT_MIXER);
     }
     for extmap in line.extensions.extmaps() {
         attributes.push("extmap", extmap);
@@ -277,9 +284,9 @@ fn write_codecs(attributes: &mut Attributes, line: &Line) -> Vec<String> {
             MediaKind::Text => {
                 if let Some(red) = line.formats.red {
                     formats.insert(0, red.to_string());
-                    let text = payload_type;
+                    let t140 = payload_type;
                     attributes.push("rtpmap", format!("{red} red/1000"));
-                    attributes.push("fmtp", format!("{red} {text}/{text}/{text}"));
+                    attributes.push("fmtp", format!("{red} {t140}/{t140}/{t140}"));
                 }
             }
             MediaKind::Audio => {}
@@ -304,7 +311,8 @@ fn parameters(codec: Codec, line: &Line) -> Option<String> {
             "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id={}",
             line.profile
         )),
-        Codec::Pcmu | Codec::Pcma | Codec::Vp8 | Codec::T140 => None,
+        Codec::T140 => Some(format!("cps={}", text::CPS_TAKEN)),
+        Codec::Pcmu | Codec::Pcma | Codec::Vp8 => None,
     }
 }
 

@@ -16,6 +16,7 @@ mod parse;
 pub mod policy;
 mod rules;
 mod simulcast;
+pub(crate) mod text;
 mod transport;
 mod write;
 
@@ -28,6 +29,7 @@ pub use channel::{NegotiatedChannel, TextChannel};
 pub use parse::SdpError;
 pub(crate) use simulcast::LAYERS_MAX;
 pub use simulcast::{Layer, LayerRole, Layers};
+pub use text::TextTerms;
 
 /// A whole session description.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -19,7 +19,7 @@ use super::codec::{
 use super::transport::Transports;
 use super::{
     Allowed, Candidate, Codec, LayerRole, Layers, MediaDescription, Negotiated, NegotiatedMedia,
-    SessionDescription, rules,
+    SessionDescription, TextTerms, rules,
 };
 
 pub use super::describe::{renew_transport, write_answer, write_offer};
@@ -126,6 +126,7 @@ fn of_offer(
         receive_payload_type: chosen.payload_type,
         red: chosen.red.map(|red| (red, red)),
         repair: chosen.repair.map(|repair| (repair, repair)),
+        text: TextTerms::of(media, chosen.payload_type, chosen.red),
         keys: agreed_keys(&chosen.keys, &chosen.keys),
         clock_rate: chosen.codec.clock_rate(),
         direction: media.direction(offer).reversed(),

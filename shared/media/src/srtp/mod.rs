@@ -269,6 +269,7 @@ mod tests {
         let packet = RtpPacket {
             kind,
             ssrc,
+            csrc: None,
             payload_type: 96,
             sequence,
             timestamp: 1,

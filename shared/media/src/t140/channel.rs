@@ -1,12 +1,14 @@
 //! Typed characters on a reliable data channel (RFC 8865 section 5): no redundancy, no numbers,
-//! only a rhythm and the rate that the reader takes.
+//! only a rhythm and the rate that the reader takes. A channel cannot say who wrote, so several
+//! people are told apart by labels (RFC 8865 section 5.5).
 
 use std::time::Instant;
 
-use vrs_domain::limit::{TEXT_INTERVAL, TEXT_PENDING_BYTES_MAX};
+use vrs_domain::limit::TEXT_INTERVAL;
 
+use super::interleave::Interleaver;
 use super::rate::CharacterRate;
-use super::{BYTE_ORDER_MARK, MISSING_TEXT};
+use super::{BYTE_ORDER_MARK, MISSING_TEXT, Writer};
 
 /// Most bytes of one message: a few words, so that it fits one datagram.
 const MESSAGE_BYTES_MAX: usize = 1_000;
@@ -15,7 +17,7 @@ const MESSAGE_BYTES_MAX: usize = 1_000;
 pub struct ChannelSender {
     began: Instant,
     last_sent: Option<Instant>,
-    pending: String,
+    feed: Interleaver,
     rate: CharacterRate,
     message_bytes_max: usize,
 }
@@ -29,37 +31,39 @@ impl ChannelSender {
         Self {
             began: now,
             last_sent: None,
-            pending: String::new(),
+            feed: Interleaver::new(now),
             rate: CharacterRate::new(cps),
             // One character has up to four bytes.
             message_bytes_max: theirs.clamp(4, MESSAGE_BYTES_MAX),
         }
     }
 
-    /// Adds typed characters. False if too much is waiting already; nothing was taken then.
-    pub fn push(&mut self, text: &str) -> bool {
-        if self.pending.len() + text.len() > TEXT_PENDING_BYTES_MAX {
-            return false;
+    /// Adds what `writer` typed (`None`: we ourselves). False if too much is waiting already;
+    /// nothing was taken then, and the reader is told where something is missing.
+    pub fn push(&mut self, now: Instant, writer: Option<&Writer>, text: &str) -> bool {
+        let taken = self.feed.push(now, writer, text);
+        if !taken {
+            self.feed.overflow(now, writer);
         }
-        self.pending.push_str(text);
-        true
+        taken
+    }
+
+    /// A writer has left.
+    pub fn gone(&mut self, source: u32) {
+        self.feed.gone(source);
     }
 
     /// The channel broke while the reader had not got everything (RFC 8865 section 5.4).
     pub fn lost(&mut self) {
-        if !self.pending.starts_with(MISSING_TEXT) {
-            self.pending.insert(0, MISSING_TEXT);
-        }
+        self.feed.first(MISSING_TEXT);
     }
 
     /// When [`Self::poll`] has something next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.pending.is_empty() {
-            return None;
-        }
+        let due = self.feed.due()?;
         let regular = self.last_sent.map_or(self.began, |at| at + TEXT_INTERVAL);
-        Some(self.rate.free_at().map_or(regular, |at| at.max(regular)))
+        Some(due.max(regular).max(self.rate.free_at().unwrap_or(regular)))
     }
 
     /// The message due now, if any: whole characters, at most one message per 300 ms.
@@ -68,17 +72,13 @@ impl ChannelSender {
             return None;
         }
         let room = self.rate.room(now);
-        let (mut cut, mut count) = (0, 0);
-        for (at, c) in self.pending.char_indices().take(room) {
-            let end = at + c.len_utf8();
-            if end > self.message_bytes_max {
-                break;
-            }
-            (cut, count) = (end, count + 1);
+        let message = self.feed.take(now, room, self.message_bytes_max);
+        if message.is_empty() {
+            return None;
         }
-        self.rate.note(now, count);
+        self.rate.note(now, message.chars().count());
         self.last_sent = Some(now);
-        Some(self.pending.drain(..cut).collect())
+        Some(message)
     }
 }
 
@@ -94,6 +94,7 @@ mod tests {
     use super::*;
     use crate::testing::start;
     use std::time::Duration;
+    use vrs_domain::limit::TEXT_PENDING_BYTES_MAX;
 
     /// Everything that is sent within so many seconds, and when.
     fn sent(sender: &mut ChannelSender, begin: Instant, seconds: u64) -> Vec<(u64, String)> {
@@ -110,10 +111,10 @@ mod tests {
         let begin = start();
         let mut sender = ChannelSender::new(begin, 30, 64_000);
         assert_eq!(sender.poll_timeout(), None);
-        assert!(sender.push("h"));
+        assert!(sender.push(begin, None, "h"));
         assert_eq!(sent(&mut sender, begin, 1), [(0, "h".to_owned())]);
-        assert!(sender.push("e"));
-        assert!(sender.push("y\u{1f44b}"));
+        assert!(sender.push(begin, None, "e"));
+        assert!(sender.push(begin, None, "y\u{1f44b}"));
         let again = begin + Duration::from_millis(150);
         assert_eq!(sender.poll_timeout(), Some(begin + TEXT_INTERVAL));
         assert_eq!(
@@ -126,7 +127,7 @@ mod tests {
     fn r40_no_more_characters_are_sent_than_the_reader_takes() {
         let begin = start();
         let mut sender = ChannelSender::new(begin, 30, 64_000);
-        assert!(sender.push(&"x".repeat(1_000)));
+        assert!(sender.push(begin, None, &"x".repeat(1_000)));
         let sent = sent(&mut sender, begin, 41);
         let within = |from: u64| -> usize {
             let window = |(at, _): &&(u64, String)| (from..from + 10_000).contains(at);
@@ -146,20 +147,21 @@ mod tests {
     fn long_text_is_cut_between_characters_and_too_much_is_refused() {
         let begin = start();
         let mut sender = ChannelSender::new(begin, 1_000, 5);
-        assert!(!sender.push(&"x".repeat(TEXT_PENDING_BYTES_MAX + 1)));
-        assert!(sender.push("ü\u{1f44b}b"));
+        assert!(sender.push(begin, None, "ü\u{1f44b}b"));
+        assert!(!sender.push(begin, None, &"x".repeat(TEXT_PENDING_BYTES_MAX)));
+        assert!(!sender.push(begin, None, &"x".repeat(TEXT_PENDING_BYTES_MAX)));
         let messages: Vec<String> = sent(&mut sender, begin, 2)
             .into_iter()
             .map(|(_, text)| text)
             .collect();
-        assert_eq!(messages, ["ü", "\u{1f44b}b"]);
+        assert_eq!(messages, ["ü", "\u{1f44b}b", "\u{fffd}"]);
     }
 
     #[test]
     fn r40_what_was_lost_with_the_channel_is_marked_once() {
         let begin = start();
         let mut sender = ChannelSender::new(begin, 30, 64_000);
-        assert!(sender.push("later"));
+        assert!(sender.push(begin, None, "later"));
         sender.lost();
         sender.lost();
         let first = sent(&mut sender, begin, 1).remove(0);

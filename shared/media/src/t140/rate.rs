@@ -22,6 +22,11 @@ impl CharacterRate {
         }
     }
 
+    /// The reader takes so many from now on.
+    pub(crate) fn set(&mut self, cps: u16) {
+        self.cps = cps;
+    }
+
     fn characters_max(&self) -> usize {
         usize::from(self.cps) * WINDOW.as_secs() as usize
     }

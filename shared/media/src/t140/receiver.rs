@@ -7,7 +7,7 @@ use super::red::parse_red;
 use super::{MISSING_TEXT, readable};
 
 /// How long a gap that redundancy cannot fill may still be filled by late packets.
-const REORDER_WAIT: Duration = Duration::from_millis(700);
+pub(super) const REORDER_WAIT: Duration = Duration::from_millis(700);
 /// Most blocks held back behind a gap.
 const BLOCKS_HELD_MAX: usize = 64;
 
@@ -41,9 +41,9 @@ impl Receiver {
                 return;
             };
             let generations = parsed.redundant.len() as u64;
-            for (block, (payload_type, bytes)) in (0..).zip(&parsed.redundant) {
-                if *payload_type == self.payload_type {
-                    blocks.push((sequence.saturating_sub(generations - block), *bytes));
+            for (place, block) in (0..).zip(&parsed.redundant) {
+                if block.payload_type == self.payload_type {
+                    blocks.push((sequence.saturating_sub(generations - place), block.bytes));
                 }
             }
             if parsed.primary.0 != self.payload_type {

@@ -459,6 +459,7 @@ impl TrunkLeg {
                 | Incoming::Rate { .. }
                 | Incoming::Pause(_)
                 | Incoming::Named { .. }
+                | Incoming::Name { .. }
                 | Incoming::Goodbye { .. } => {} // SIP ends calls
             }
         }
@@ -617,6 +618,7 @@ impl TrunkLeg {
         let packet = RtpPacket {
             kind: MediaKind::Audio,
             ssrc: self.sending.ssrc,
+            csrc: None,
             payload_type,
             sequence: self.sending.sequence,
             timestamp,

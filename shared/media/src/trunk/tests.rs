@@ -174,6 +174,7 @@ fn rtp(payload_type: u8, sequence: u16, timestamp: u32, payload: &[u8]) -> Vec<u
     let packet = RtpPacket {
         kind: MediaKind::Audio,
         ssrc: 5,
+        csrc: None,
         payload_type,
         sequence,
         timestamp,

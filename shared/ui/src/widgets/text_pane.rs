@@ -6,6 +6,8 @@ use egui::{
 };
 
 use super::field::Field;
+use vrs_domain::{TEXT_NAME_CALLER, TEXT_NAME_INTERPRETER};
+
 use crate::conversation::{Author, Conversation, Line};
 use crate::kit::Kit;
 use crate::theme::{self, size};
@@ -19,7 +21,8 @@ pub enum Typed {
     Finished,
 }
 
-/// Draws the conversation and the field under it; `peer` is the other person's name.
+/// Draws the conversation and the field under it; `peer` is the other person's name, where a line
+/// brings none of its own.
 pub fn text_pane(ui: &mut Ui, kit: &Kit, conversation: &Conversation, peer: &str) -> Option<Typed> {
     let mut typed = None;
     let field = size::FIELD + size::SPACE_M;
@@ -38,7 +41,11 @@ pub fn text_pane(ui: &mut Ui, kit: &Kit, conversation: &Conversation, peer: &str
                 ui.spacing_mut().item_spacing.y = size::SPACE_S;
                 let mut before = None;
                 for line in conversation.lines().filter(|line| !line.text.is_empty()) {
-                    draw_line(ui, kit, line, peer, before != Some(line.author));
+                    let name = match line.author {
+                        Author::Me => kit.t("text-me"),
+                        Author::Peer(source) => writer(kit, conversation.name(source), peer),
+                    };
+                    draw_line(ui, kit, line, &name, before != Some(line.author));
                     before = Some(line.author);
                 }
             });
@@ -80,19 +87,32 @@ fn empty(ui: &mut Ui, kit: &Kit) {
     );
 }
 
-fn draw_line(ui: &mut Ui, kit: &Kit, line: &Line, peer: &str, first: bool) {
+/// What to call somebody whom the server calls so: parts in the call in the user's language.
+fn writer(kit: &Kit, name: &str, peer: &str) -> String {
+    let number = name
+        .strip_prefix(TEXT_NAME_INTERPRETER)
+        .and_then(|rest| rest.strip_prefix(' '))
+        .and_then(|number| number.parse::<u32>().ok());
+    match (name, number) {
+        ("", _) => peer.to_owned(),
+        (TEXT_NAME_CALLER, _) => kit.t("text-caller"),
+        (TEXT_NAME_INTERPRETER, _) => kit.t("text-interpreter"),
+        (_, Some(number)) => kit.with(
+            "text-interpreter-number",
+            &[("number", number.to_string().into())],
+        ),
+        (other, None) => other.to_owned(),
+    }
+}
+
+fn draw_line(ui: &mut Ui, kit: &Kit, line: &Line, name: &str, first: bool) {
     let palette = &kit.palette;
     let mine = line.author == Author::Me;
-    let name = if mine {
-        kit.t("text-me")
-    } else {
-        peer.to_owned()
-    };
     let layout = egui::Layout::top_down(if mine { Align::Max } else { Align::Min });
     let indent = (ui.available_width() * 0.14).min(size::SPACE_XXXL);
     ui.with_layout(layout, |ui| {
         if first {
-            super::words::strong(ui, &name, size::META, palette.ink_2);
+            super::words::strong(ui, name, size::META, palette.ink_2);
             ui.add_space(-size::SPACE_XS);
         }
         let room = ui.available_width() - indent - 2.0 * size::SPACE_M;

@@ -180,6 +180,7 @@ text-hint = Type here
 text-about = The other person sees each letter as you type.
 text-me = You
 text-interpreter = Interpreter
+text-interpreter-number = Interpreter { $number }
 text-caller = Caller
 picture-interpreter = Interpreter
 picture-caller = Caller

@@ -180,6 +180,7 @@ text-hint = Escriba aquí
 text-about = La otra persona ve cada letra mientras usted escribe.
 text-me = Usted
 text-interpreter = Intérprete
+text-interpreter-number = Intérprete { $number }
 text-caller = Usuario
 picture-interpreter = Intérprete
 picture-caller = Usuario

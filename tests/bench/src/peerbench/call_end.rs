@@ -69,6 +69,7 @@ impl CallEnd {
             packet: RtpPacket {
                 kind: MediaKind::Video,
                 ssrc: 1,
+                csrc: None,
                 payload_type: 0,
                 sequence: 0,
                 timestamp: 0,

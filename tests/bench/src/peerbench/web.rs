@@ -60,6 +60,7 @@ impl WebEnd {
             packet: RtpPacket {
                 kind: MediaKind::Video,
                 ssrc: 1,
+                csrc: None,
                 payload_type: 0,
                 sequence: 0,
                 timestamp: 0,

@@ -186,7 +186,7 @@ fn our_offer_puts_text_last_and_names_our_codecs_and_feedback() {
         " UDP/TLS/RTP/SAVPF 99 98\r\n",
         "a=rtpmap:98 t140/1000\r\n",
         "a=fmtp:99 98/98/98\r\n",
-        "a=dcmap:1 subprotocol=\"t140\"\r\na=dcsa:1 fmtp:t140 cps=30\r\n",
+        "a=dcmap:1 subprotocol=\"t140\"\r\na=dcsa:1 fmtp:t140 cps=90\r\n",
         "a=setup:actpass\r\n",
         "a=end-of-candidates\r\n",
     ] {
@@ -258,7 +258,7 @@ fn a_peer_without_bundles_gets_a_transport_per_line() {
                     }
                     PeerOutput::Event(PeerEvent::Connected) => connected += 1,
                     PeerOutput::Event(PeerEvent::Frame { .. }) => frames += 1,
-                    PeerOutput::Event(PeerEvent::Text(typed)) => text += &typed,
+                    PeerOutput::Event(PeerEvent::Text(typed)) => text += &typed.text,
                     PeerOutput::Event(event) => panic!("{event:?}"),
                 }
             }

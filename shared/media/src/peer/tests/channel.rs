@@ -11,7 +11,7 @@ use crate::sdp::{Allowed, SessionDescription, policy};
 use crate::testing::Dice;
 
 /// Alice offers all; Bob does not know `m=text`, as browsers do not.
-fn without_text_line(net: Network) -> World {
+pub(super) fn without_text_line(net: Network) -> World {
     let now = net.now;
     let (mut alice, offer) = Peer::offerer(config(ALICE, 1), now).unwrap();
     let offer = offer.replace("m=text", "m=telegraph");

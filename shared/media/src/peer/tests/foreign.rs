@@ -10,6 +10,7 @@ use str0m::net::{Protocol, Receive as Datagram};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
 use super::*;
+use crate::t140::Writer;
 use crate::testing::picture;
 
 /// str0m on the one side (0), our peer on the other (1).
@@ -152,7 +153,7 @@ impl Foreign {
                 }
                 PeerOutput::Event(PeerEvent::Rtp { packet, .. }) => self.heard.packets.push(packet),
                 PeerOutput::Event(PeerEvent::LayerRates(rates)) => self.heard.layer_rates = rates,
-                PeerOutput::Event(PeerEvent::Text(text)) => self.heard.text.push_str(&text),
+                PeerOutput::Event(PeerEvent::Text(text)) => self.heard.text.push_str(&text.text),
                 PeerOutput::Event(PeerEvent::Failed(reason)) => panic!("failed: {reason}"),
                 PeerOutput::Event(_) => {}
             }
@@ -516,4 +517,30 @@ fn r40_a_foreign_peer_that_takes_our_line_gets_a_channel_from_us() {
     let agreed = call.ours.negotiated().channel.as_ref().unwrap();
     assert_eq!(agreed.agreed, None, "it names no channel");
     assert_text_flows(&mut call);
+}
+
+#[test]
+fn r39_a_foreign_peer_that_knows_one_writer_reads_several_with_labels() {
+    let mut call = Foreign::answers(23);
+    call.connect();
+    call.run(Duration::from_secs(3));
+    let writers = [(1, "Interpreter"), (2, "Interpreter 2")].map(|(n, name)| Writer::new(n, name));
+    let typed = [
+        (0, "One moment,"),
+        (1, "I take over."),
+        (0, " goodbye"),
+        (1, "Go on!\u{2028}"),
+    ];
+    for (who, text) in typed {
+        assert!(call.ours.send_text_of(call.net.now, &writers[who], text));
+        call.drain();
+        call.run(Duration::from_secs(1));
+    }
+    call.ours.text_ended(call.net.now, writers[0].source);
+    call.run(Duration::from_secs(2));
+    assert_eq!(
+        call.read,
+        "One moment,\u{2028}[Interpreter 2] I take over.\u{2028}[Interpreter]  goodbye\u{2028}\
+         [Interpreter 2] Go on!\u{2028}"
+    );
 }

@@ -13,6 +13,7 @@ mod relays;
 mod reoffer;
 mod restart;
 mod tricks;
+mod writers;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -43,6 +44,7 @@ pub(super) struct Heard {
     pub(super) disconnected: usize,
     pub(super) failed: Vec<String>,
     pub(super) text: String,
+    pub(super) written: Vec<Written>,
     pub(super) frames: Vec<(MediaKind, u32, u64, Vec<u8>)>,
     pub(super) packets: Vec<RtpPacket>,
     pub(super) keys: String,
@@ -118,7 +120,10 @@ impl World {
                     } => {
                         heard.frames.push((kind, timestamp, sequence, data));
                     }
-                    PeerEvent::Text(text) => heard.text.push_str(&text),
+                    PeerEvent::Text(written) => {
+                        heard.text.push_str(&written.text);
+                        heard.written.push(written);
+                    }
                     PeerEvent::Dtmf(key) => heard.keys.push(key),
                     PeerEvent::KeyframeRequested { layer: 0 } => heard.keyframe_requests += 1,
                     PeerEvent::KeyframeRequested { .. } => heard.lower_keyframes += 1,

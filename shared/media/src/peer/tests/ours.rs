@@ -243,6 +243,7 @@ fn packets_as_long_as_browsers_make_them_are_passed_on_and_longer_ones_counted()
     let mut packet = RtpPacket {
         kind: MediaKind::Video,
         ssrc: 5,
+        csrc: None,
         payload_type: 96,
         sequence: 1,
         timestamp: 1,
