@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use vrs_domain::{
-    Activity, EndReason, LocationRefusal, ReliefReason, Seat, SignLanguage, SpokenLanguage,
-    TelephoneState,
+    Activity, EndReason, LocationRefusal, Loudness, ReliefReason, Seat, SignLanguage,
+    SpokenLanguage, TelephoneState,
 };
 use vrs_ui::Language;
 
@@ -78,6 +78,8 @@ fn made_keys() -> BTreeSet<String> {
     }
     let reasons = ReliefReason::ALL.iter();
     keys.extend(reasons.map(|reason| format!("relief-{}", reason.word())));
+    let steps = Loudness::ALL.iter();
+    keys.extend(steps.map(|loudness| format!("loudness-{}", loudness.word())));
     let refusals = LocationRefusal::ALL.iter();
     keys.extend(refusals.map(|why| format!("address-refused-{}", why.word())));
     for stem in ["assigned", "dialling", "ringing", "active"] {

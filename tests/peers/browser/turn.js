@@ -3,11 +3,16 @@ const WORDS = 20;
 
 const say = (event, data) => window.report(JSON.stringify({ event, ...data }));
 
+// Statistics are a little behind: words pass before the pair they pass over counts as chosen.
 async function relayProtocols(end) {
-  const stats = [...(await end.getStats()).values()];
-  const pair = stats.find((s) => s.type === "candidate-pair" && s.nominated && s.state === "succeeded");
+  let stats, pair;
+  while (!pair) {
+    stats = [...(await end.getStats()).values()];
+    pair = stats.find((s) => s.type === "candidate-pair" && s.nominated && s.state === "succeeded");
+    if (!pair) await new Promise((resolve) => setTimeout(resolve, 50));
+  }
   const find = (id) => stats.find((s) => s.id === id) ?? {};
-  const [local, remote] = [find(pair?.localCandidateId), find(pair?.remoteCandidateId)];
+  const [local, remote] = [find(pair.localCandidateId), find(pair.remoteCandidateId)];
   return { local: local.candidateType, remote: remote.candidateType, over: local.relayProtocol };
 }
 
