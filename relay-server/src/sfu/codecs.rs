@@ -8,7 +8,7 @@ use std::hash::Hash;
 
 use relay_core::sfu::Party;
 use vrs_domain::SessionId;
-use vrs_media::sdp::{SessionDescription, policy};
+use vrs_media::sdp::{LayerRole, SessionDescription, policy};
 use vrs_media::{Allowed, Codec, MediaError, MediaKind, Refusal};
 
 use super::SfuError;
@@ -69,7 +69,7 @@ impl<L: Party + Hash> Rooms<L> {
         let has = |codec: &Codec| {
             let mut only = self.allowed().clone();
             only.retain(MediaKind::Video, |one| one == *codec);
-            policy::accept_offer(&offer, &[MediaKind::Video], &only).is_ok()
+            policy::accept_offer(&offer, &[MediaKind::Video], (&only, LayerRole::Takes)).is_ok()
         };
         let pictures = self.allowed().of(MediaKind::Video);
         pictures.filter(has).collect()

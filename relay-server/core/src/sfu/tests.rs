@@ -146,7 +146,7 @@ impl World {
                 quiet = false;
                 self.passed += 1;
                 let is_lost = |(leg, part): &(Leg, u32)| {
-                    address(*leg) == datagram.destination && self.passed % part == 0
+                    address(*leg) == datagram.destination && self.passed.is_multiple_of(*part)
                 };
                 if self.losses.iter().any(is_lost) {
                     continue;
