@@ -2,6 +2,8 @@
 
 #[allow(clippy::wildcard_enum_match_arm)] // a test names what it looks for
 mod layers;
+#[allow(clippy::wildcard_enum_match_arm)]
+mod text;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -13,9 +15,6 @@ use vrs_media::{
 };
 
 use super::{PeerNews, Room, RoomOutput};
-
-#[path = "text_tests.rs"]
-mod text;
 
 const LEGS: [Leg; 2] = [Leg::Caller, Leg::Interpreter];
 
