@@ -1,7 +1,6 @@
 //! What the telephone hears: level and dominant frequency.
 
-use rustfft::FftPlanner;
-use rustfft::num_complex::Complex;
+use vrs_kernels::{Complex, plan_fft};
 
 use crate::voice::RATE_HZ;
 
@@ -71,9 +70,7 @@ impl Ear {
                 0.0,
             ));
         }
-        FftPlanner::new()
-            .plan_fft_forward(length)
-            .process(&mut bins);
+        plan_fft(length).process(&mut bins);
         let hz_per_bin = RATE_HZ as f32 / length as f32;
         let lowest = (LOWEST_HZ / hz_per_bin) as usize;
         let half = lowest.max(1)..length / 2 - 1;

@@ -8,12 +8,19 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ("vrs-domain", &[], &[]),
     ("vrs-sip", &[], &[]),
     ("vrs-pidf", &["vrs-domain"], &[]),
-    ("vrs-media", &["vrs-domain"], &[]),
+    ("vrs-kernels", &[], &[]),
+    ("vrs-media", &["vrs-domain", "vrs-kernels"], &[]),
     ("vrs-telemetry", &[], &[]),
     ("relay-core", &["vrs-domain", "vrs-media"], &[]),
     (
         "vrs-client",
-        &["vrs-domain", "vrs-sip", "vrs-pidf", "vrs-media"],
+        &[
+            "vrs-domain",
+            "vrs-sip",
+            "vrs-pidf",
+            "vrs-kernels",
+            "vrs-media",
+        ],
         &["vrs-telephone", "vrs-e2e"],
     ),
     ("vrs-ui", &["vrs-domain", "vrs-media"], &[]),
@@ -41,7 +48,7 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "vrs-telephone",
-        &["vrs-domain", "vrs-sip", "vrs-media"],
+        &["vrs-domain", "vrs-sip", "vrs-kernels", "vrs-media"],
         &[],
     ),
     (

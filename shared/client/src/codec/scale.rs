@@ -1,7 +1,6 @@
 //! Makes a picture smaller.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use vrs_kernels::RgbaScaler;
 use vrs_media::picture::Picture;
 
 use crate::engine::VideoSize;
@@ -9,7 +8,7 @@ use crate::engine::VideoSize;
 /// Scales pictures, again and again into the same buffer.
 #[derive(Default)]
 pub(crate) struct Scaler {
-    resizer: Resizer,
+    kernel: RgbaScaler,
     picture: Option<Picture>,
 }
 
@@ -20,23 +19,12 @@ impl Scaler {
             return None;
         }
         let (width, height) = (size.width, size.height);
-        let whole = ImageRef::new(
-            picture.width,
-            picture.height,
-            &picture.rgba,
-            PixelType::U8x4,
-        );
-        let rgba = self.picture.take().map(|old| old.rgba).unwrap_or_default();
-        let bytes = width as usize * height as usize * 4;
-        let mut rgba = rgba;
-        rgba.resize(bytes, 0);
-        let mut small = Image::from_slice_u8(width, height, &mut rgba, PixelType::U8x4).ok()?;
-        // Alpha is the same everywhere.
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-            .use_alpha(false);
-        let scaled = self.resizer.resize(&whole.ok()?, &mut small, &options);
-        scaled.ok()?;
+        let mut rgba = self.picture.take().map(|old| old.rgba).unwrap_or_default();
+        let from = (picture.width, picture.height);
+        let kernel = &mut self.kernel;
+        if !kernel.scale(&picture.rgba, from, (width, height), &mut rgba) {
+            return None;
+        }
         let counter = picture.counter;
         self.picture = Some(Picture {
             width,

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use rustfft::num_complex::Complex;
-use rustfft::{Fft, FftPlanner};
+use vrs_kernels::{Complex, Fft, plan_fft};
 
 use crate::codec::SAMPLE_RATE_HZ;
 
@@ -36,7 +35,7 @@ pub(crate) struct LevelMeter {
 
 impl LevelMeter {
     pub(crate) fn new() -> Self {
-        let fft = FftPlanner::new().plan_fft_forward(SPECTRUM);
+        let fft = plan_fft(SPECTRUM);
         let angle = |n: usize| std::f32::consts::TAU * n as f32 / SPECTRUM as f32;
         let hann = (0..SPECTRUM).map(|n| 0.5 - 0.5 * angle(n).cos()).collect();
         Self {

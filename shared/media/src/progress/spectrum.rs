@@ -3,8 +3,7 @@
 use std::f32::consts::TAU;
 use std::sync::Arc;
 
-use rustfft::num_complex::Complex;
-use rustfft::{Fft, FftPlanner};
+use vrs_kernels::{Complex, Fft, plan_fft};
 
 use super::BLOCK;
 
@@ -95,7 +94,7 @@ pub(super) struct Spectrum {
 
 impl Spectrum {
     pub(super) fn new() -> Self {
-        let fft = FftPlanner::new().plan_fft_forward(WINDOW);
+        let fft = plan_fft(WINDOW);
         let scratch = vec![Complex::default(); fft.get_inplace_scratch_len()];
         let angle = |n: usize| TAU * n as f32 / WINDOW as f32;
         Self {
