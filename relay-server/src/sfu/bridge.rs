@@ -74,7 +74,7 @@ impl Bridge {
         let voice = match self.voices.entry(leg) {
             Entry::Occupied(known) if known.get().law() == law => known.into_mut(),
             // Without memory for a decoder this voice stays silent, and the others go on.
-            place @ (Entry::Occupied(_) | Entry::Vacant(_)) => match Voice::new(law) {
+            place @ (Entry::Vacant(_) | Entry::Occupied(_)) => match Voice::new(law) {
                 Ok(voice) => place.insert_entry(voice).into_mut(),
                 Err(_) => return,
             },
