@@ -201,7 +201,7 @@ fn r39_who_gives_it_up_in_a_further_offer_gets_labels_from_then_on() {
     assert_eq!(read_of(&world, None), expected);
     // Nor does it come back by being offered.
     let again = world.peers[1].hold(world.net.now, false).unwrap();
-    let again = unaware(&again).replace("m=text", "m=text").replace(
+    let again = unaware(&again).replace(
         "a=rtpmap:98 t140/1000\r\n",
         "a=rtpmap:98 t140/1000\r\na=rtt-mixer\r\n",
     );
