@@ -45,8 +45,8 @@ impl Peer {
         self.advance(now);
     }
 
-    /// Under which source this peer's text goes on to others: the same for as long as it is there,
-    /// and another one than that of any other peer, by the size of the numbers.
+    /// Under which source this peer's text goes on to others: the same for as long as it is there.
+    /// It is drawn at random, so that others have another one (RFC 3550 section 8.1).
     #[must_use]
     pub fn text_source(&self) -> u32 {
         // The last three bits of our own numbers are less than these.

@@ -1,5 +1,7 @@
 //! Who reads what of whom: text of several people in one room, and a relief between two of them.
 
+use vrs_media::Written;
+
 use super::*;
 
 const EVERYBODY: [Leg; 5] = [
@@ -16,23 +18,27 @@ impl World {
         assert!(self.client(leg).send_text(now, text), "{leg}");
     }
 
+    /// All text that came to this one.
+    fn written(&self, leg: Leg) -> impl Iterator<Item = &Written> {
+        let got = self.got.iter().filter(move |(to, _)| *to == leg);
+        got.filter_map(|(_, event)| {
+            if let PeerEvent::Text(written) = event {
+                Some(written)
+            } else {
+                None
+            }
+        })
+    }
+
     /// What this one read, by name of the writer.
     fn read(&self, leg: Leg, name: &str) -> String {
-        let got = self.got.iter().filter(|(to, _)| *to == leg);
-        let text = got.filter_map(|(_, event)| match event {
-            PeerEvent::Text(written) if written.name == name => Some(written.text.as_str()),
-            _ => None,
-        });
-        text.collect()
+        let of = self.written(leg).filter(|written| written.name == name);
+        of.map(|written| written.text.as_str()).collect()
     }
 
     fn sources(&self, leg: Leg) -> Vec<u32> {
-        let got = self.got.iter().filter(|(to, _)| *to == leg);
-        let sources = got.filter_map(|(_, event)| match event {
-            PeerEvent::Text(written) if !written.text.is_empty() => written.source,
-            _ => None,
-        });
-        let mut sources: Vec<u32> = sources.collect();
+        let text = self.written(leg).filter(|written| !written.text.is_empty());
+        let mut sources: Vec<u32> = text.filter_map(|written| written.source).collect();
         sources.sort_unstable();
         sources.dedup();
         sources
@@ -114,9 +120,12 @@ fn someone(now: Instant) -> Peer {
 fn r39_a_caller_whose_device_knows_no_sources_reads_labels_through_a_relief() {
     let mut world = World::with(
         &[Leg::Caller, Leg::Interpreter, Leg::Relief],
-        |leg, offer| match leg {
-            Leg::Caller => offer.replace("a=rtt-mixer\r\n", ""),
-            _ => offer,
+        |leg, offer| {
+            if leg == Leg::Caller {
+                offer.replace("a=rtt-mixer\r\n", "")
+            } else {
+                offer
+            }
         },
     );
     world.connect();
