@@ -24,17 +24,3 @@ pub use scale::{RgbaScaler, Size};
 pub fn plan_fft(samples: usize) -> Arc<dyn Fft<f32>> {
     FftPlanner::new().plan_fft_forward(samples)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wave_is_one_line_of_its_spectrum() {
-        let wave = |n: usize| (n as f32 * std::f32::consts::TAU * 5.0 / 64.0).cos();
-        let mut samples: Vec<_> = (0..64).map(|n| Complex::new(wave(n), 0.0)).collect();
-        plan_fft(64).process(&mut samples);
-        let strongest = (0..32).max_by(|a, b| samples[*a].norm().total_cmp(&samples[*b].norm()));
-        assert_eq!(strongest, Some(5));
-    }
-}
