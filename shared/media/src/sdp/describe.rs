@@ -7,7 +7,7 @@ use super::channel;
 use super::codec::Formats;
 use super::policy::{AcceptedOffer, Local, Setup};
 use super::text;
-use super::{Attributes, Codec, Direction, Feedback, Layers, MediaDescription, Origin};
+use super::{Attributes, Codec, Direction, Feedback, LayerRole, Layers, MediaDescription, Origin};
 use crate::extension::ExtensionIds;
 use crate::h264;
 use crate::rtp::MediaKind;
@@ -39,6 +39,10 @@ pub fn write_offer(local: &Local, kinds: &[MediaKind]) -> SessionDescription {
             rate: true,
             pause: true,
         };
+        // A relay takes several sizes from those who offer them. Of its own accord it asks nobody:
+        // browsers that are asked to keep one back send nothing.
+        let is_layered = local.layers == LayerRole::Sends;
+        let layers = is_layered.then(|| Layers::offered(local.layers));
         let line = Line {
             kind: *kind,
             mid: Some(mid),
@@ -47,10 +51,11 @@ pub fn write_offer(local: &Local, kinds: &[MediaKind]) -> SessionDescription {
             direction: Direction::SendRecv,
             feedback,
             extensions: match kind {
+                MediaKind::Video if !is_layered => ExtensionIds::OURS.without_streams(),
                 MediaKind::Video => ExtensionIds::OURS,
                 MediaKind::Audio | MediaKind::Text => ExtensionIds::default(),
             },
-            layers: (*kind == MediaKind::Video).then(|| Layers::offered(local.layers)),
+            layers: layers.filter(|_| *kind == MediaKind::Video),
             profile: h264::at_most(OFFERED_PROFILE, local.allowed.h264.level_idc),
             transport: 0,
             reduced_size: false,

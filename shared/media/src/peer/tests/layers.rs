@@ -123,23 +123,15 @@ fn two_apps_send_each_other_one_size() {
 }
 
 #[test]
-fn a_relay_that_calls_an_app_takes_both_sizes_too() {
+fn a_relay_that_calls_takes_one_size() {
     let mut relay = config(ALICE, 1);
     relay.receive = Receive::Packets;
     let mut world = World::new(Network::new(63), relay, config(BOB, 2));
     world.connect();
+    assert!(!world.peers[0].can_pause_layers());
     let now = world.now();
     world.peers[1].send_frame(now, MediaKind::Video, 0, &picture(0, true, 400));
     world.peers[1].send_layer(now, 1, 0, &picture(0, true, 100));
     world.run(Duration::from_millis(100));
     assert_eq!(streams(&world.heard[0].packets).len(), 1);
-    let now = world.now();
-    world.peers[0].want_layer(now, 1, true);
-    // Told by its name alone: nothing was sent of it yet.
-    world.run(Duration::from_secs(3));
-    assert!(world.heard[1].lower_wanted);
-    let now = world.now();
-    world.peers[1].send_layer(now, 1, 0, &picture(0, true, 100));
-    world.run(Duration::from_millis(100));
-    assert_eq!(streams(&world.heard[0].packets).len(), 2);
 }
