@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::layers::{Chooser, needs_smaller};
 use super::writers::Names;
 use vrs_domain::{Leg, LineReport, Sensitive, TEXT_NAME_CALLER, TEXT_NAME_INTERPRETER};
+use vrs_media::congestion::RATE_START_BPS;
 use vrs_media::{Batch, Codec, MediaKind, Peer, PeerEvent, PeerOutput, PeerStats, RtpView};
 
 /// What happened to one peer.
@@ -485,11 +486,12 @@ impl<L: Party> Room<L> {
         };
         let mut narrower = Vec::new();
         for (place, viewer) in source.viewers().iter().enumerate() {
-            let (Some(peer), Some(path)) =
-                (self.peers.get_mut(viewer), self.rates.get(viewer).copied())
-            else {
+            let Some(peer) = self.peers.get_mut(viewer) else {
                 continue;
             };
+            // Until it is known, it is what everybody begins with.
+            let path = self.rates.get(viewer).copied();
+            let path = path.unwrap_or(RATE_START_BPS);
             let chooser = self.choosers.entry(*viewer).or_default();
             let choice = chooser.choose(now, path, rates);
             peer.choose_layer(choice.layer, choice.thin);
