@@ -2,6 +2,7 @@
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
+use vrs_media::pcm;
 
 /// The bridge, or a voice in it, could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +35,7 @@ impl Converter {
 
     pub(super) fn convert<const OUT: usize>(&mut self, block: &[i16]) -> [i16; OUT] {
         for (slot, sample) in self.input.iter_mut().zip(block) {
-            *slot = f32::from(*sample) / 32_768.0;
+            *slot = pcm::to_unit(*sample);
         }
         let mut converted = [0; OUT];
         let frames = (self.input.len(), self.output.len());
@@ -52,7 +53,7 @@ impl Converter {
             return converted;
         }
         for (slot, sample) in converted.iter_mut().zip(&self.output) {
-            *slot = (sample * 32_768.0).clamp(-32_768.0, 32_767.0) as i16;
+            *slot = pcm::to_linear(*sample);
         }
         converted
     }

@@ -4,6 +4,7 @@
 //! message to every party.
 
 use vrs_domain::{LineReport, Loudness};
+use vrs_media::pcm;
 use vrs_media::progress::{BLOCK, Detector};
 
 /// A change of the signal follows what was told before after so many blocks at the soonest: 200 ms.
@@ -68,8 +69,7 @@ impl Default for Meter {
 
 impl Meter {
     fn measure(&mut self, block: &[i16; BLOCK]) -> Loudness {
-        let square = |sample: &i16| (f32::from(*sample) / 32_768.0).powi(2);
-        let mean = block.iter().map(square).sum::<f32>() / BLOCK as f32;
+        let mean = pcm::mean_square(block);
         let now = Loudness::of_dbfs(10.0 * mean.max(1e-12).log10());
         if now >= self.shown {
             (self.shown, self.below, self.falling) = (now, Loudness::Silent, 0);

@@ -5,6 +5,7 @@ use std::time::Instant;
 use opus::{Channels, Decoder};
 use vrs_media::g711::Law;
 use vrs_media::jitter::{JitterBuffer, JitterStats, OpusSound, Played, TelephoneSound};
+use vrs_media::pcm;
 
 use super::bridge::TELEPHONE_BLOCK;
 use super::convert::{BridgeError, Converter};
@@ -71,12 +72,12 @@ impl Voice {
             Sound::Opus(buffer) => {
                 let mut sound = [0.0; BLOCK];
                 let played = buffer.play(&mut sound);
-                (played != Played::Nobody).then(|| sound.map(linear))
+                (played != Played::Nobody).then(|| sound.map(pcm::to_linear))
             }
             Sound::Telephone(_, buffer, up) => {
                 let mut sound = [0.0; TELEPHONE_BLOCK];
                 let played = buffer.play(&mut sound);
-                (played != Played::Nobody).then(|| up.convert(&sound.map(linear)))
+                (played != Played::Nobody).then(|| up.convert(&sound.map(pcm::to_linear)))
             }
         }
     }
@@ -88,9 +89,4 @@ impl Voice {
             Sound::Telephone(_, buffer, _) => buffer.stats(),
         }
     }
-}
-
-/// A sample between -1 and 1 in 16 bits; what is louder is clipped.
-fn linear(sample: f32) -> i16 {
-    (sample * 32_768.0) as i16
 }

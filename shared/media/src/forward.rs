@@ -36,6 +36,17 @@ struct Source {
     timestamp_offset: u32,
 }
 
+impl Source {
+    /// A later packet than any before came.
+    fn reach(&mut self, sequence: u16) {
+        self.highest = sequence;
+        // Numbers wrap: what was first must not look like what comes half a turn later.
+        if sequence.wrapping_sub(self.first) > LATE_MAX {
+            self.first = sequence.wrapping_sub(LATE_MAX);
+        }
+    }
+}
+
 /// A source that was left.
 #[derive(Debug, Clone, Copy)]
 struct Retired {
@@ -130,11 +141,7 @@ impl Rewriter {
         if let Some(source) = &mut self.source
             && is_newer(sequence, source.highest)
         {
-            source.highest = sequence;
-            // Numbers wrap: what was first must not look like what comes half a turn later.
-            if sequence.wrapping_sub(source.first) > LATE_MAX {
-                source.first = sequence.wrapping_sub(LATE_MAX);
-            }
+            source.reach(sequence);
         }
         self.note(now, out);
         Some(out)
@@ -149,7 +156,6 @@ impl Rewriter {
         if !is_newer(sequence, source.highest) {
             return false;
         }
-        source.highest = sequence;
         source.sequence_offset = source.sequence_offset.wrapping_sub(1);
         self.skipped.push_back(sequence);
         if self.skipped.len() > SKIPPED_MAX
@@ -159,9 +165,7 @@ impl Rewriter {
             // Packets before it cannot be numbered any more.
             source.first = forgotten.wrapping_add(1);
         }
-        if sequence.wrapping_sub(source.first) > LATE_MAX {
-            source.first = sequence.wrapping_sub(LATE_MAX);
-        }
+        source.reach(sequence);
         true
     }
 

@@ -20,6 +20,7 @@ pub mod h264;
 pub mod jitter;
 pub mod nack;
 mod pace;
+pub mod pcm;
 pub mod peer;
 pub mod picture;
 pub mod progress;

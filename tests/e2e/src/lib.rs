@@ -18,5 +18,6 @@ pub use party::{Party, is_talking};
 pub use programs::{Program, binary};
 pub use records::{Record, seconds, server};
 pub use service::{
-    CALLER, CALLER_PASSWORD, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, Service, ServiceBuilder,
+    CALLER, CALLER_PASSWORD, INTERPRETER, INTERPRETER_PASSWORD, NUMBER, SECOND, Service,
+    ServiceBuilder,
 };

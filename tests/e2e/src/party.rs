@@ -6,7 +6,7 @@ use vrs_client::{
     CallEnd, CallStats, CallView, CameraChoice, Command, Engine, EngineConfig, Event, Invitation,
     MicrophoneChoice, Role, SpeakerChoice, VideoSize,
 };
-use vrs_domain::{PhoneNumber, Sensitive, SessionState};
+use vrs_domain::{PhoneNumber, ReliefReason, Seat, Sensitive, SessionState};
 
 use crate::cable::Cable;
 use crate::service::Service;
@@ -151,6 +151,18 @@ impl Party {
         interpreter.send(Command::Answer);
         self.state(SessionState::RelayActive);
         interpreter.state(SessionState::RelayActive);
+    }
+
+    /// Asks for a relief and is given this one, whose media is connected afterwards.
+    ///
+    /// # Panics
+    /// When another is invited, or none.
+    pub fn relieved_by(&self, relief: &mut Self, reason: ReliefReason) {
+        let (seat, reason) = (Seat::Relief, Some(reason));
+        self.send(Command::AskSeat { seat, reason });
+        assert_eq!(relief.invited().seat, Some(seat));
+        relief.send(Command::Answer);
+        relief.call_where("the picture's path", |view| view.media_connected);
     }
 
     /// Dials.

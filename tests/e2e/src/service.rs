@@ -21,6 +21,9 @@ pub const CALLER_PASSWORD: &str = "a caller's password";
 pub const INTERPRETER: &str = "1234";
 /// Their password.
 pub const INTERPRETER_PASSWORD: &str = "an interpreter's password";
+/// A further interpreter's CA id and digest user, if a test has one.
+pub const SECOND: &str = "5678";
+const SECOND_PASSWORD: &str = "another interpreter's password";
 /// The number of the simulated telephone.
 pub const NUMBER: &str = "+15550100199";
 
@@ -316,6 +319,14 @@ impl Service {
     #[must_use]
     pub fn interpreter(&self) -> Party {
         Party::interpreter(self, INTERPRETER, INTERPRETER_PASSWORD)
+    }
+
+    /// A further interpreter, with an account of their own, signed in and available.
+    #[must_use]
+    pub fn second_interpreter(&self) -> Party {
+        let more = ["--languages", "ase/en"];
+        self.add_account("interpreter", SECOND, SECOND_PASSWORD, &more);
+        Party::interpreter(self, SECOND, SECOND_PASSWORD)
     }
 
     /// The caller, whose way to the server is a cable that can be cut.

@@ -2,29 +2,17 @@
 
 use vrs_client::{CallView, Command};
 use vrs_domain::{CallKind, EndReason, Leg, ReliefReason, Seat, SessionId, Urgency};
-use vrs_e2e::{CALLER, Cable, NUMBER, Party, Record, Service, ServiceBuilder, is_talking};
+use vrs_e2e::{CALLER, Cable, NUMBER, Party, Record, SECOND, Service, ServiceBuilder, is_talking};
 
 /// A trunk whose telephones may be silent for two seconds.
 const SOON_SILENT: &str = "name = \"telephone\"\nsilence_s = 2";
 const FRIEND: &str = "+15550100002";
 const FRIEND_PASSWORD: &str = "a friend's password";
-const SECOND: &str = "5678";
-const SECOND_PASSWORD: &str = "another interpreter's password";
 
 /// The telephone calls our caller.
 fn telephone_calls(service: &mut Service, how: &str) {
     let trunk = service.trunk();
     service.at_telephone(&format!("call {CALLER} at {trunk} {how}"));
-}
-
-fn second_interpreter(service: &Service) -> Party {
-    service.add_account(
-        "interpreter",
-        SECOND,
-        SECOND_PASSWORD,
-        &["--languages", "ase/en"],
-    );
-    Party::interpreter(service, SECOND, SECOND_PASSWORD)
 }
 
 /// One record for each of the two interpreters of a session.
@@ -263,7 +251,7 @@ fn r25_a_telephone_that_falls_silent_ends_the_call_by_name() {
 fn f21_an_interpreter_who_leaves_an_emergency_call_is_replaced_and_the_call_goes_on() {
     let mut service = Service::start();
     let (mut caller, mut interpreter) = emergency(&service);
-    let mut other = second_interpreter(&service);
+    let mut other = service.second_interpreter();
     interpreter.send(Command::HangUp);
     let end = interpreter.ended();
     assert_eq!(end.reason, Some(EndReason::InterpreterHungUp));
@@ -283,7 +271,7 @@ fn f21_an_interpreter_who_leaves_an_emergency_call_is_replaced_and_the_call_goes
 fn f4_a_relief_takes_over_and_the_call_goes_on_and_before_ten_minutes_a_reason_is_needed() {
     let mut service = Service::start();
     let (mut caller, mut interpreter) = service.conversation();
-    let mut relief = second_interpreter(&service);
+    let mut relief = service.second_interpreter();
     interpreter.send(Command::AskSeat {
         seat: Seat::Relief,
         reason: Some(ReliefReason::Rotation),
@@ -291,13 +279,7 @@ fn f4_a_relief_takes_over_and_the_call_goes_on_and_before_ten_minutes_a_reason_i
     let told = interpreter.call_where("the refusal", |view| view.refused.is_some());
     let why = told.refused.map(|refused| refused.why);
     assert_eq!(why.as_deref(), Some("before ten minutes of conversation"));
-    interpreter.send(Command::AskSeat {
-        seat: Seat::Relief,
-        reason: Some(ReliefReason::Illness),
-    });
-    assert_eq!(relief.invited().seat, Some(Seat::Relief));
-    relief.send(Command::Answer);
-    relief.call_where("the picture's path", |view| view.media_connected);
+    interpreter.relieved_by(&mut relief, ReliefReason::Illness);
     relief.stats_where("the caller's picture", |stats| stats.frames_decoded > 10);
     interpreter.call_where("the relief", |view| view.seats.relief.is_some());
     interpreter.send(Command::HangUp);
@@ -317,7 +299,7 @@ fn f4_a_relief_takes_over_and_the_call_goes_on_and_before_ten_minutes_a_reason_i
 fn a_team_interpreter_joins_sees_and_leaves() {
     let mut service = Service::start();
     let (mut caller, mut interpreter) = service.conversation();
-    let mut team = second_interpreter(&service);
+    let mut team = service.second_interpreter();
     let seat = Seat::Team;
     interpreter.send(Command::AskSeat { seat, reason: None });
     assert_eq!(team.invited().seat, Some(seat));
@@ -339,7 +321,7 @@ fn an_interpreter_who_is_lost_in_a_call_is_replaced_and_nobody_redials() {
     let mut interpreter = service.interpreter_over(&cable);
     let mut caller = service.caller();
     caller.converse_through(&mut interpreter);
-    let mut other = second_interpreter(&service);
+    let mut other = service.second_interpreter();
     cable.lay_to("127.0.0.1:1");
     cable.cut();
     let invited = other.invited();

@@ -1,17 +1,8 @@
 //! Real-time text of several people in one call, between real programs (RFC 9071).
 
 use vrs_client::{Command, Event};
-use vrs_domain::{EndReason, ReliefReason, Seat};
+use vrs_domain::{EndReason, ReliefReason};
 use vrs_e2e::{Party, Service};
-
-const SECOND: &str = "5678";
-const SECOND_PASSWORD: &str = "another interpreter's password";
-
-fn second_interpreter(service: &Service) -> Party {
-    let more = ["--languages", "ase/en"];
-    service.add_account("interpreter", SECOND, SECOND_PASSWORD, &more);
-    Party::interpreter(service, SECOND, SECOND_PASSWORD)
-}
 
 /// Waits until exactly this was read of everybody, by name, in any order.
 fn reads(reader: &mut Party, what: &str, expected: &[(&str, &str)]) {
@@ -43,14 +34,8 @@ fn types(party: &Party, text: &str) {
 fn r39_a_relief_is_read_beside_whom_they_relieve_and_goes_on_under_the_same_name() {
     let mut service = Service::start();
     let (mut caller, mut interpreter) = service.conversation();
-    let mut relief = second_interpreter(&service);
-    interpreter.send(Command::AskSeat {
-        seat: Seat::Relief,
-        reason: Some(ReliefReason::Illness),
-    });
-    assert_eq!(relief.invited().seat, Some(Seat::Relief));
-    relief.send(Command::Answer);
-    relief.call_where("the picture's path", |view| view.media_connected);
+    let mut relief = service.second_interpreter();
+    interpreter.relieved_by(&mut relief, ReliefReason::Illness);
     types(&caller, "¿qué?");
     types(&interpreter, "I have to go");
     types(&relief, "hello\u{8}");

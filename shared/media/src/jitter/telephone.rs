@@ -4,6 +4,7 @@ use super::Decode;
 use super::conceal::Concealer;
 use super::noise::{self, Noise};
 use crate::g711::Law;
+use crate::pcm;
 
 /// Samples, and units of RTP time, in a second.
 const RATE_HZ: u32 = 8_000;
@@ -72,7 +73,7 @@ impl Decode for TelephoneSound {
             return self.told.is_some();
         };
         let samples = law.decode(payload).into_iter();
-        let mut sound: Vec<f32> = samples.map(|s| f32::from(s) / 32_768.0).collect();
+        let mut sound: Vec<f32> = samples.map(pcm::to_unit).collect();
         if std::mem::take(&mut self.made_up) {
             let mut before = Vec::with_capacity(FADE);
             self.conceal(FADE, &mut before);

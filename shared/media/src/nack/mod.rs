@@ -2,6 +2,7 @@
 //! was received from the source ([`Kept`]) and how it was sent on ([`SentLog`]).
 
 mod kept;
+mod recent;
 mod sent;
 
 use std::collections::BTreeMap;
@@ -20,8 +21,6 @@ const TRIES_MAX: u32 = 6;
 const AGE_MAX: Duration = Duration::from_millis(1_000);
 /// Most packets missing at once; beyond it a key frame is the better remedy.
 const MISSING_MAX: usize = 200;
-/// What is older is not asked for any more: the picture is shown long since, or frozen.
-const KEPT_AGE_MAX: Duration = Duration::from_millis(1_500);
 
 #[derive(Debug, Clone, Copy)]
 struct Missing {

@@ -1,12 +1,11 @@
 //! How packets went out, so that they can go out again: bit for bit as before, or in a stream of
 //! their own (RFC 4588).
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::KEPT_AGE_MAX;
+use super::recent::Recent;
 use crate::rtp::RtpView;
 
 /// Of what was sent, one part in so many may be sent again: a peer that asks for more has no use
@@ -14,8 +13,6 @@ use crate::rtp::RtpView;
 const RESENT_PART: usize = 2;
 /// Bytes that may be sent again at once.
 const RESEND_BYTES_MAX: usize = 128 * 1024;
-/// Packets that are remembered.
-const PACKETS_MAX: usize = 512;
 /// The same packet is resent at most once in this time: duplicated requests cost nothing.
 const RESEND_INTERVAL_MIN: Duration = Duration::from_millis(20);
 /// Of an encrypted packet, the bytes at its end that no other packet has.
@@ -36,7 +33,6 @@ pub(crate) enum Held {
 }
 
 struct Sent {
-    at: Instant,
     resent: Option<Instant>,
     /// The header; the payload is elsewhere.
     header: RtpView<'static>,
@@ -57,7 +53,7 @@ pub(crate) struct Again {
 /// What went out of one stream of late.
 #[derive(Default)]
 pub(crate) struct SentLog {
-    packets: VecDeque<Sent>,
+    packets: Recent<Sent>,
     /// Bytes that may be sent again now.
     budget: usize,
 }
@@ -68,31 +64,24 @@ impl SentLog {
     pub(crate) fn push(&mut self, now: Instant, packet: &RtpView<'_>, sealed: &[u8], held: Held) {
         let earned = sealed.len() / RESENT_PART;
         self.budget = (self.budget + earned).min(RESEND_BYTES_MAX);
-        while let Some(oldest) = self.packets.front() {
-            let is_old = now.saturating_duration_since(oldest.at) > KEPT_AGE_MAX;
-            if !is_old && self.packets.len() < PACKETS_MAX {
-                break;
-            }
-            self.packets.pop_front();
-        }
+        self.packets.make_room(now);
         let Some(seal) = sealed.last_chunk() else {
             return;
         };
-        self.packets.push_back(Sent {
-            at: now,
+        let sent = Sent {
             resent: None,
             header: packet.without_payload(),
             bytes: u16::try_from(sealed.len()).unwrap_or(u16::MAX),
             seal: *seal,
             held,
-        });
+        };
+        self.packets.push(now, packet.sequence, sent);
     }
 
     /// The packet to send again, unless it is forgotten, was resent a moment ago, or too much was
     /// resent of late.
     pub(crate) fn again(&mut self, now: Instant, sequence: u16) -> Option<Again> {
-        let mut newest_first = self.packets.iter_mut().rev();
-        let sent = newest_first.find(|sent| sent.header.sequence == sequence)?;
+        let sent = self.packets.get_mut(sequence)?;
         let recent = |at: Instant| now.saturating_duration_since(at) < RESEND_INTERVAL_MIN;
         if sent.resent.is_some_and(recent) {
             return None;
@@ -109,9 +98,7 @@ impl SentLog {
     /// out under its number: two packets under one nonce give the key stream away (RFC 7714
     /// section 8.4).
     pub(crate) fn is_same(&self, sequence: u16, sealed: &[u8]) -> bool {
-        let mut newest_first = self.packets.iter().rev();
-        let sent = newest_first.find(|sent| sent.header.sequence == sequence);
-        sent.is_some_and(|sent| {
+        self.packets.get(sequence).is_some_and(|sent| {
             sealed.len() == usize::from(sent.bytes) && sealed.last_chunk() == Some(&sent.seal)
         })
     }
@@ -120,6 +107,7 @@ impl SentLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nack::recent::AGE_MAX;
     use crate::rtp::MediaKind;
     use crate::testing::start;
 
@@ -159,7 +147,7 @@ mod tests {
         );
         assert!(log.again(now, 599).is_none(), "a moment ago");
         assert!(log.again(now + RESEND_INTERVAL_MIN, 599).is_some());
-        let late = now + KEPT_AGE_MAX + Duration::from_millis(1);
+        let late = now + AGE_MAX + Duration::from_millis(1);
         push(&mut log, late, 600, &[1; 20]);
         let forgotten = log.again(late, 599).is_none();
         assert!(forgotten, "nobody waits for it any more");

@@ -91,11 +91,7 @@ impl Peer {
         let Some(index) = self.ready(kind) else {
             return;
         };
-        let mut batch = Batch::default();
-        for packet in self.streams[index].sender.frame(now, timestamp, payload) {
-            self.send_own(now, index, &packet, &mut batch);
-        }
-        self.put_out(&batch);
+        self.send_frame_in(now, index, timestamp, payload);
     }
 
     /// Sends a frame of a smaller size of our picture, as long as it is wanted
@@ -107,6 +103,10 @@ impl Peer {
         let Some(index) = found.filter(|_| connected) else {
             return;
         };
+        self.send_frame_in(now, index, timestamp, payload);
+    }
+
+    fn send_frame_in(&mut self, now: Instant, index: usize, timestamp: u32, payload: &[u8]) {
         let mut batch = Batch::default();
         for packet in self.streams[index].sender.frame(now, timestamp, payload) {
             self.send_own(now, index, &packet, &mut batch);

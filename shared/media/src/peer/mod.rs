@@ -25,6 +25,7 @@ mod hello;
 #[cfg(any(test, feature = "hostile"))]
 mod hostile;
 mod ice;
+mod keyframe;
 mod layers;
 mod receive;
 mod reoffer;
@@ -487,8 +488,7 @@ impl Peer {
         self.finder = Finder::new(kinds);
         for media in &negotiated.media {
             let mut sender = StreamSender::new(now, media, self.secrets.stream(media.kind));
-            let layers = media.layers.as_ref();
-            let sent = layers.filter(|layers| layers.role == LayerRole::Sends);
+            let sent = media.layers_as(LayerRole::Sends);
             sender.be_layer(sent.and_then(|layers| layers.each.first()));
             self.streams.push(Stream {
                 kind: media.kind,
@@ -512,8 +512,7 @@ impl Peer {
         let Some(media) = negotiated.get(MediaKind::Video) else {
             return;
         };
-        let sent = media.layers.as_ref();
-        let sent = sent.filter(|layers| layers.role == LayerRole::Sends);
+        let sent = media.layers_as(LayerRole::Sends);
         let Some(lower) = sent.and_then(|layers| layers.each.get(LOWER)) else {
             return;
         };

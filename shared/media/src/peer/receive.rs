@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rtc_rtcp::reception_report::ReceptionReport;
-use vrs_domain::limit::KEYFRAME_INTERVAL_MIN;
 
 use super::config::Receive;
+use super::keyframe::KeyframeWish;
 use super::layers::LayerStates;
 use super::stats::KindStats;
 use super::text::Names;
@@ -50,32 +50,6 @@ struct Source {
     text: t140::Reader,
     keys: EventReceiver,
     orientation: Orientation,
-}
-
-/// A key frame of one source.
-#[derive(Debug, Clone, Copy, Default)]
-struct KeyframeWish {
-    wanted: bool,
-    asked: Option<Instant>,
-}
-
-impl KeyframeWish {
-    fn due(self) -> Option<Instant> {
-        let asked = self.wanted.then_some(self.asked)?;
-        asked.map(|asked| asked + KEYFRAME_INTERVAL_MIN)
-    }
-
-    fn take(&mut self, now: Instant) -> bool {
-        let may_ask = self
-            .asked
-            .is_none_or(|at| now >= at + KEYFRAME_INTERVAL_MIN);
-        let ask = self.wanted && may_ask;
-        if ask {
-            self.wanted = false;
-            self.asked = Some(now);
-        }
-        ask
-    }
 }
 
 /// What feedback is due for a source.
@@ -173,9 +147,7 @@ impl StreamReceiver {
             paced_before: Pace::default(),
             keyframe_wanted: false,
             layers: media
-                .layers
-                .as_ref()
-                .filter(|layers| layers.role == LayerRole::Takes)
+                .layers_as(LayerRole::Takes)
                 .map(|layers| LayerStates::new(layers, media.feedback.pause)),
             arrivals_due: None,
             limit: None,
@@ -397,10 +369,7 @@ impl StreamReceiver {
         self.sources.push(Source {
             ssrc,
             layer,
-            keyframe: KeyframeWish {
-                wanted: std::mem::take(&mut self.keyframe_wanted),
-                asked: None,
-            },
+            keyframe: KeyframeWish::new(std::mem::take(&mut self.keyframe_wanted)),
             reception: Reception::new(ssrc, self.media.clock_rate),
             nack: NackGenerator::default(),
             arrivals: self.media.feedback.arrivals.then(Arrivals::default),

@@ -5,11 +5,10 @@ use std::time::Instant;
 
 use bytes::{BufMut, Bytes};
 use rtc_rtcp::reception_report::ReceptionReport;
-use vrs_domain::limit::{
-    FORWARDED_DATAGRAM_BYTES_MAX, KEYFRAME_INTERVAL_MIN, MEDIA_DATAGRAM_BYTES_MAX,
-};
+use vrs_domain::limit::{FORWARDED_DATAGRAM_BYTES_MAX, MEDIA_DATAGRAM_BYTES_MAX};
 
 use super::config::Seeds;
+use super::keyframe::KeyframeWish;
 use super::stats::KindStats;
 use crate::congestion::Congestion;
 use crate::extension::{EXTENSION_BYTES_MAX, ExtensionIds, StreamId};
@@ -106,8 +105,8 @@ pub(super) struct StreamSender {
     paused: Option<u16>,
     full_intra_seen: Option<u8>,
     pub(super) full_intra_number: u8,
-    keyframe_wanted: bool,
-    keyframe_told: Option<Instant>,
+    /// Of the peer's.
+    keyframe: KeyframeWish,
     counters: KindStats,
 }
 
@@ -148,8 +147,7 @@ impl StreamSender {
             }),
             full_intra_seen: None,
             full_intra_number: 0,
-            keyframe_wanted: false,
-            keyframe_told: None,
+            keyframe: KeyframeWish::default(),
             counters: KindStats::default(),
         }
     }
@@ -188,7 +186,7 @@ impl StreamSender {
             return false; // the usual size is always sent
         }
         self.paused = order.paused.then_some(order.number);
-        self.keyframe_wanted |= !order.paused;
+        self.keyframe.wanted |= !order.paused;
         true
     }
 
@@ -207,7 +205,7 @@ impl StreamSender {
     pub(super) fn set_direction(&mut self, direction: Direction) {
         let resumed = direction.sends() && !self.sends;
         self.sends = direction.sends();
-        self.keyframe_wanted |= resumed && self.kind == MediaKind::Video;
+        self.keyframe.wanted |= resumed && self.kind == MediaKind::Video;
     }
 
     /// The peer numbered its payload types anew: keys go on with the one it gave to their clock.
@@ -445,20 +443,12 @@ impl StreamSender {
         }
         self.full_intra_seen = number.or(self.full_intra_seen);
         self.counters.plis_received += 1;
-        self.keyframe_wanted = true;
+        self.keyframe.wanted = true;
     }
 
     /// Whether the owner is to be told now that a key frame is needed.
     pub(super) fn take_keyframe_request(&mut self, now: Instant) -> bool {
-        let early = self
-            .keyframe_told
-            .is_some_and(|at| now < at + KEYFRAME_INTERVAL_MIN);
-        if !self.keyframe_wanted || early {
-            return false;
-        }
-        self.keyframe_wanted = false;
-        self.keyframe_told = Some(now);
-        true
+        self.keyframe.take(now)
     }
 
     pub(super) fn report_from_peer(&mut self, now: Instant, report: &ReceptionReport) {
@@ -518,8 +508,7 @@ impl StreamSender {
 
     /// When [`Self::take_keyframe_request`] has something next.
     pub(super) fn keyframe_timeout(&self) -> Option<Instant> {
-        let told = self.keyframe_wanted.then_some(self.keyframe_told).flatten();
-        told.map(|at| at + KEYFRAME_INTERVAL_MIN)
+        self.keyframe.due()
     }
 
     pub(super) fn count(&self, counters: &mut KindStats) {

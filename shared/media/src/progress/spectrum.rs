@@ -6,6 +6,7 @@ use std::sync::Arc;
 use vrs_kernels::{Complex, Fft, plan_fft};
 
 use super::BLOCK;
+use crate::pcm;
 
 /// Samples per second.
 const RATE_HZ: f32 = 8_000.0;
@@ -112,7 +113,7 @@ impl Spectrum {
         self.samples.copy_within(BLOCK.., 0);
         let newest = &mut self.samples[WINDOW - BLOCK..];
         for (slot, sample) in newest.iter_mut().zip(block) {
-            *slot = f32::from(*sample) / 32_768.0;
+            *slot = pcm::to_unit(*sample);
         }
         let block_dbfs = dbfs(newest.iter().map(|s| s * s).sum::<f32>() / BLOCK as f32);
         let nothing = Look {

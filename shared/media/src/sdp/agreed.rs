@@ -3,7 +3,7 @@
 use crate::extension::ExtensionIds;
 use crate::rtp::MediaKind;
 
-use super::{Codec, Direction, Layers, NegotiatedChannel, TextTerms};
+use super::{Codec, Direction, LayerRole, Layers, NegotiatedChannel, TextTerms};
 
 /// RTCP feedback both sides can do (RFC 4585, RFC 5104).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,6 +79,13 @@ pub struct NegotiatedMedia {
     pub repairs: Vec<(u32, u32)>,
     /// Which of the peer's transports: 0 unless it knows no bundles.
     pub transport: usize,
+}
+
+impl NegotiatedMedia {
+    /// Several sizes of the picture, if that is what we do with them.
+    pub(crate) fn layers_as(&self, role: LayerRole) -> Option<&Layers> {
+        self.layers.as_ref().filter(|layers| layers.role == role)
+    }
 }
 
 /// What was agreed.

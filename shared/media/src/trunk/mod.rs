@@ -27,6 +27,7 @@ use rand::{Rng, RngCore, SeedableRng};
 use crate::error::MediaError;
 use crate::extension::ExtensionIds;
 use crate::jitter::{JitterBuffer, JitterStats, NOISE_PAYLOAD_TYPE, Played, TelephoneSound};
+use crate::pcm;
 use crate::rtcp::{self, Compound, Incoming, Reception, Sent};
 use crate::rtp::{MediaKind, RtpPacket, is_rtcp};
 use crate::sdes::{Crypto, Suite};
@@ -517,7 +518,7 @@ impl TrunkLeg {
         let mut sound = vec![0.0; out.len()];
         let played = self.sound.play(&mut sound);
         for (slot, sample) in out.iter_mut().zip(sound) {
-            *slot = (sample * 32_768.0) as i16; // saturates
+            *slot = pcm::to_linear(sample);
         }
         played
     }

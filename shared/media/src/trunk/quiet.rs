@@ -2,6 +2,7 @@
 //! dead. A telephone that knows comfort noise (RFC 3389) is told how loud it is, and makes it itself.
 
 use crate::jitter::Noise;
+use crate::pcm;
 
 /// How loud the noise is, in -dBov: a quiet room.
 const LEVEL: u8 = 60;
@@ -34,9 +35,7 @@ pub(super) struct Quiet {
 impl Quiet {
     /// Takes the next packet of `ms` milliseconds, and puts noise in the place of silence.
     pub(super) fn frame(&mut self, samples: &mut [i16], ms: u32, takes_noise: bool) -> Frame {
-        let square = |sample: &i16| (f32::from(*sample) / 32_768.0).powi(2);
-        let mean = samples.iter().map(square).sum::<f32>() / samples.len().max(1) as f32;
-        if mean >= QUIET {
+        if pcm::mean_square(samples) >= QUIET {
             self.lasted_ms = 0;
             return Frame::Sound;
         }
