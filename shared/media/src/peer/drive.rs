@@ -5,25 +5,23 @@ use std::time::{Duration, Instant};
 
 use super::dtls::DtlsState;
 use super::ice::IceState;
-use super::receive::Wanted;
 use super::send::Forwarded;
-use super::{Announced, Dtls, Missed, Peer, PeerEvent, PeerOutput, stun_ufrag};
+use super::{Announced, Dtls, Peer, PeerEvent, PeerOutput, stun_ufrag};
 use crate::batch::Batch;
 use crate::extension::Extensions;
-use crate::nack::{Again, Held};
-use crate::rtcp::{self, Compound, Incoming, Pausing};
+use crate::nack::Held;
+use crate::rtcp::Compound;
 use crate::rtp::{MediaKind, Peek, RtpPacket, RtpView, extension_of, is_rtcp};
-use crate::t140;
 #[cfg(doc)]
 use crate::telephone_event::KEYS_WAITING_MAX;
 
 /// Reports go out this often.
-const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// From where to which of our addresses.
-type Way = (SocketAddr, SocketAddr);
+pub(super) type Way = (SocketAddr, SocketAddr);
 
 /// Largest datagram we read.
-const DATAGRAM_BYTES_MAX: usize = 2_048;
+pub(super) const DATAGRAM_BYTES_MAX: usize = 2_048;
 
 impl Peer {
     /// Takes a datagram that came from `source` to our `destination`.
@@ -114,45 +112,6 @@ impl Peer {
         self.put_out(&batch);
     }
 
-    /// Passes on another size of the picture to this peer from its next key frame on, and leaves
-    /// out what no other picture refers to while the path is too narrow even for that.
-    pub fn choose_layer(&mut self, layer: usize, thin: bool) {
-        if let Some(index) = self.finder.of_kind(MediaKind::Video) {
-            self.streams[index].sender.choose(layer, thin);
-        }
-    }
-
-    /// The SSRC of the other peer whose picture this one is sent.
-    #[must_use]
-    pub fn seen_source(&self) -> Option<u32> {
-        let index = self.finder.of_kind(MediaKind::Video)?;
-        self.streams[index].sender.source()
-    }
-
-    /// Whether pictures came from this peer under this SSRC.
-    #[must_use]
-    pub fn has_source(&self, ssrc: u32) -> bool {
-        let video = self.finder.of_kind(MediaKind::Video);
-        video.is_some_and(|index| self.streams[index].receiver.has_source(ssrc))
-    }
-
-    /// Whether this peer sends sizes of its picture only as long as they are wanted
-    /// ([`Self::want_layer`]).
-    #[must_use]
-    pub fn can_pause_layers(&self) -> bool {
-        let video = self.finder.of_kind(MediaKind::Video);
-        video.is_some_and(|index| self.streams[index].receiver.can_pause())
-    }
-
-    /// Whether this peer is to send one of several sizes of its picture.
-    pub fn want_layer(&mut self, now: Instant, layer: usize, wanted: bool) {
-        if let Some(index) = self.finder.of_kind(MediaKind::Video) {
-            let receiver = &mut self.streams[index].receiver;
-            receiver.want_layer(now, layer, wanted);
-            self.advance(now);
-        }
-    }
-
     /// Forwards a packet of another peer: the payload as it is, all numbers made continuous
     /// with what this stream sent before. A change of `packet.ssrc` is a change of the source,
     /// and pictures of a new source are sent from its next key frame on.
@@ -180,7 +139,7 @@ impl Peer {
         awaited
     }
 
-    fn put_out(&mut self, batch: &Batch) {
+    pub(super) fn put_out(&mut self, batch: &Batch) {
         let transmits = batch.iter().map(|datagram| PeerOutput::Transmit {
             source: datagram.source,
             destination: datagram.destination,
@@ -255,7 +214,7 @@ impl Peer {
         self.moved = true;
     }
 
-    fn ready(&self, kind: MediaKind) -> Option<usize> {
+    pub(super) fn ready(&self, kind: MediaKind) -> Option<usize> {
         let connected = self.announced == Announced::Connected;
         self.finder.of_kind(kind).filter(|_| connected)
     }
@@ -293,7 +252,7 @@ impl Peer {
     }
 
     /// The transport that a packet of media belongs to, if its address proved itself.
-    fn proven(&mut self, source: SocketAddr) -> Option<usize> {
+    pub(super) fn proven(&mut self, source: SocketAddr) -> Option<usize> {
         let found = self.transports.iter().position(|t| t.is_proven(source));
         self.refused.unproven += u64::from(found.is_none());
         found
@@ -356,154 +315,13 @@ impl Peer {
             .map(|(_, at)| at)
     }
 
-    fn handle_rtcp(&mut self, now: Instant, way: Way, bytes: &mut [u8]) {
-        let Some(transport) = self.proven(way.0) else {
-            return;
-        };
-        let srtp = self.transports[transport].srtp.as_mut();
-        let Some(plain) = srtp.and_then(|srtp| srtp.open_rtcp(bytes)) else {
-            self.refused.undecryptable += 1;
-            return;
-        };
-        self.transports[transport].touch(now, way);
-        self.handle_feedback(now, transport, plain);
-    }
-
-    fn handle_feedback(&mut self, now: Instant, transport: usize, plain: &[u8]) {
-        let uptime = now.saturating_duration_since(self.began);
-        for incoming in rtcp::parse(plain) {
-            match incoming {
-                Incoming::SenderReport { ssrc, middle_ntp } => {
-                    for stream in &mut self.streams {
-                        stream.receiver.sender_report(now, ssrc, middle_ntp);
-                    }
-                }
-                Incoming::Report(report) => {
-                    let rtt = rtcp::round_trip(&report, uptime);
-                    if let Some(index) = self.sending(transport, report.ssrc) {
-                        self.rtt = rtt.or(self.rtt);
-                        self.streams[index].sender.report_from_peer(now, &report);
-                    }
-                }
-                Incoming::Nack { ssrc, sequences } => {
-                    if let Some(index) = self.sending(transport, ssrc) {
-                        self.resend(now, index, &sequences);
-                    }
-                }
-                Incoming::PictureLoss { ssrc } => {
-                    if let Some(index) = self.sending(transport, ssrc) {
-                        self.streams[index].sender.keyframe_needed(None);
-                    }
-                }
-                Incoming::FullIntra { ssrc, number } => {
-                    if let Some(index) = self.sending(transport, ssrc) {
-                        self.streams[index].sender.keyframe_needed(Some(number));
-                    }
-                }
-                Incoming::Arrivals(fates) => {
-                    if let Some(index) = self.sending(transport, fates.ssrc) {
-                        self.streams[index].sender.arrivals(now, fates);
-                    }
-                }
-                Incoming::TransportArrivals(fates) => {
-                    let streams = self.streams.iter_mut();
-                    for stream in streams.filter(|stream| stream.transport == transport) {
-                        stream.sender.transport_arrivals(now, fates);
-                    }
-                }
-                Incoming::Rate { bps } => {
-                    let streams = self.streams.iter_mut();
-                    for stream in streams.filter(|stream| stream.transport == transport) {
-                        stream.sender.allow(bps);
-                    }
-                }
-                Incoming::Pause(order) => self.pause(transport, order),
-                Incoming::Named { ssrc, id } => {
-                    for stream in &mut self.streams {
-                        stream.receiver.named(ssrc, id);
-                    }
-                }
-                Incoming::Name { ssrc, name } => {
-                    let text = self.finder.of_kind(MediaKind::Text);
-                    if let Some(stream) = text.map(|at| &mut self.streams[at])
-                        && stream.transport == transport
-                    {
-                        stream.receiver.writer_named(ssrc, &name, &mut self.outputs);
-                    }
-                }
-                Incoming::Goodbye { .. } => {} // SIP ends calls
-            }
-        }
-    }
-
-    fn pause(&mut self, transport: usize, order: Pausing) {
-        let Some(index) = self.sending(transport, order.ssrc) else {
-            return;
-        };
-        let stream = &mut self.streams[index];
-        if stream.sender.pause(order) {
-            let (layer, wanted) = (stream.layer, !order.paused);
-            self.event(PeerEvent::LayerWanted { layer, wanted });
-        }
-        let sender = &self.streams[index].sender;
-        if let Some(number) = sender.paused() {
-            let compound = Compound::receiver(sender.ssrc, Vec::new());
-            self.send_rtcp(index, compound.paused(number, sender.last_sequence()));
-        }
-    }
-
-    fn sending(&self, transport: usize, ssrc: u32) -> Option<usize> {
-        let ours = |s: &super::Stream| s.transport == transport && s.sender.ssrc == ssrc;
-        self.streams.iter().position(ours)
-    }
-
-    fn resend(&mut self, now: Instant, index: usize, sequences: &[u16]) {
-        for sequence in sequences {
-            let again = self.streams[index].sender.asked_again(now, *sequence);
-            let Some(Again { header, held }) = again else {
-                continue;
-            };
-            match held {
-                Held::Here(payload) => self.repeat(index, header, &payload),
-                Held::Source { ssrc, sequence } => self.event(PeerEvent::Missed(Missed {
-                    ssrc,
-                    sequence,
-                    header,
-                })),
-            }
-        }
-    }
-
-    /// Sends a packet of another peer again; `payload` is what that one [kept](Self::kept) of it.
-    pub fn send_again(&mut self, missed: Missed, payload: &[u8]) {
-        if let Some(index) = self.ready(missed.header.kind) {
-            self.repeat(index, missed.header, payload);
-        }
-    }
-
-    /// The payload of a picture's packet that came from this peer within the last 1.5 s
-    /// ([`crate::peer::Receive::Packets`]).
-    #[must_use]
-    pub fn kept(&self, ssrc: u32, sequence: u16) -> Option<&[u8]> {
-        let index = self.finder.of_kind(MediaKind::Video)?;
-        self.streams[index].receiver.kept(ssrc, sequence)
-    }
-
-    fn repeat(&mut self, index: usize, header: RtpView<'static>, payload: &[u8]) {
-        let stream = &mut self.streams[index];
-        let transport = stream.transport;
-        let Some(srtp) = &mut self.transports[transport].srtp else {
-            return;
-        };
-        let mut bytes = Vec::with_capacity(DATAGRAM_BYTES_MAX);
-        stream.sender.write_again(header, payload, &mut bytes);
-        let sealed = srtp.seal_rtp(&mut bytes, 0);
-        if sealed && stream.sender.may_repeat(header.sequence, &bytes) {
-            self.transmit(transport, bytes);
-        }
-    }
-
-    fn send_own(&mut self, now: Instant, index: usize, packet: &RtpPacket, batch: &mut Batch) {
+    pub(super) fn send_own(
+        &mut self,
+        now: Instant,
+        index: usize,
+        packet: &RtpPacket,
+        batch: &mut Batch,
+    ) {
         let held = Held::Here(packet.payload.clone());
         self.send_packet(now, index, packet.view(), held, batch);
     }
@@ -531,16 +349,7 @@ impl Peer {
         }
     }
 
-    fn send_rtcp(&mut self, index: usize, compound: Compound) {
-        let transport = self.streams[index].transport;
-        let mut bytes = compound.into_bytes();
-        let srtp = self.transports[transport].srtp.as_mut();
-        if srtp.is_some_and(|srtp| srtp.seal_rtcp(&mut bytes)) {
-            self.transmit(transport, bytes);
-        }
-    }
-
-    fn transmit(&mut self, transport: usize, bytes: Vec<u8>) {
+    pub(super) fn transmit(&mut self, transport: usize, bytes: Vec<u8>) {
         if let Some(path) = self.transports[transport].ice.path() {
             let (source, destination) = (path.local, path.remote);
             self.outputs.push_back(PeerOutput::Transmit {
@@ -587,7 +396,7 @@ impl Peer {
     }
 
     /// Moves what ICE and DTLS want to send to the outputs.
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         for index in 0..self.transports.len() {
             while let Some((path, bytes)) = self.transports[index].poll_ice() {
                 self.outputs.push_back(PeerOutput::Transmit {
@@ -643,84 +452,7 @@ impl Peer {
         }
     }
 
-    fn event(&mut self, event: PeerEvent) {
+    pub(super) fn event(&mut self, event: PeerEvent) {
         self.outputs.push_back(PeerOutput::Event(event));
-    }
-
-    /// Reports, text and feedback that are due.
-    fn send_due(&mut self, now: Instant) {
-        let report = self.next_report.is_some_and(|due| due <= now);
-        if report {
-            self.next_report = Some(now + REPORT_INTERVAL);
-            self.path_rtt = self.transports.iter().find_map(|t| t.ice.round_trip(now));
-        }
-        for index in 0..self.streams.len() {
-            while let Some(packet) = self.streams[index].sender.text_packet(now) {
-                let mut batch = Batch::default();
-                self.send_own(now, index, &packet, &mut batch);
-                self.put_out(&batch);
-            }
-            self.send_keys(now, index);
-            if report {
-                self.send_report(now, index);
-            }
-            self.send_feedback(now, index);
-        }
-    }
-
-    fn send_keys(&mut self, now: Instant, index: usize) {
-        let mut batch = Batch::default();
-        while let Some(packet) = self.streams[index].sender.key_packet(now) {
-            self.send_own(now, index, &packet, &mut batch);
-        }
-        self.put_out(&batch);
-    }
-
-    pub(super) fn send_report(&mut self, now: Instant, index: usize) {
-        let stream = &mut self.streams[index];
-        let reports = stream.receiver.reports(now);
-        let uptime = now.saturating_duration_since(self.began);
-        let compound = match stream.sender.report(now) {
-            Some(sent) => Compound::sender(sent, uptime, reports),
-            None => Compound::receiver(stream.sender.ssrc, reports),
-        };
-        let writers = stream.sender.text.iter().flat_map(t140::Mixer::writers);
-        let mut compound = compound.names(&self.secrets.cname, writers);
-        if let Some(id) = stream.sender.stream_id() {
-            compound = compound.stream_id(id);
-        }
-        self.send_rtcp(index, compound);
-    }
-
-    fn send_feedback(&mut self, now: Instant, index: usize) {
-        let rtt = self.rtt.or(self.path_rtt);
-        for wanted in self.streams[index].receiver.feedback(now, rtt) {
-            self.send_wanted(now, index, wanted);
-        }
-    }
-
-    fn send_wanted(&mut self, now: Instant, index: usize, wanted: Wanted) {
-        let stream = &mut self.streams[index];
-        let mut compound = Compound::receiver(stream.sender.ssrc, Vec::new());
-        if !wanted.sequences.is_empty() {
-            compound = compound.nack(wanted.ssrc, &wanted.sequences);
-        }
-        if let Some(bps) = wanted.rate {
-            compound = compound.rate(wanted.ssrc, bps);
-        }
-        if wanted.arrivals {
-            let ntp = rtcp::middle_ntp(now.saturating_duration_since(self.began));
-            compound = stream.receiver.tell_arrivals(now, compound, ntp);
-        }
-        if let Some(order) = wanted.pausing {
-            compound = compound.pausing(order);
-        }
-        if wanted.keyframe && stream.sender.full_intra_only {
-            stream.sender.full_intra_number = stream.sender.full_intra_number.wrapping_add(1);
-            compound = compound.full_intra(wanted.ssrc, stream.sender.full_intra_number);
-        } else if wanted.keyframe {
-            compound = compound.picture_loss(wanted.ssrc);
-        }
-        self.send_rtcp(index, compound);
     }
 }

@@ -3,8 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::Peer;
 use crate::extension::StreamId;
 use crate::rtcp::Pausing;
+use crate::rtp::MediaKind;
 use crate::sdp::Layers;
 
 /// What comes of each size is counted over this time.
@@ -13,6 +15,47 @@ const COUNTED: Duration = Duration::from_millis(500);
 const SILENT: Duration = Duration::from_secs(1);
 /// The source is told again when it does not do what it was told.
 const TOLD_AGAIN: Duration = Duration::from_millis(500);
+
+impl Peer {
+    /// Passes on another size of the picture to this peer from its next key frame on, and leaves
+    /// out what no other picture refers to while the path is too narrow even for that.
+    pub fn choose_layer(&mut self, layer: usize, thin: bool) {
+        if let Some(index) = self.finder.of_kind(MediaKind::Video) {
+            self.streams[index].sender.choose(layer, thin);
+        }
+    }
+
+    /// The SSRC of the other peer whose picture this one is sent.
+    #[must_use]
+    pub fn seen_source(&self) -> Option<u32> {
+        let index = self.finder.of_kind(MediaKind::Video)?;
+        self.streams[index].sender.source()
+    }
+
+    /// Whether pictures came from this peer under this SSRC.
+    #[must_use]
+    pub fn has_source(&self, ssrc: u32) -> bool {
+        let video = self.finder.of_kind(MediaKind::Video);
+        video.is_some_and(|index| self.streams[index].receiver.has_source(ssrc))
+    }
+
+    /// Whether this peer sends sizes of its picture only as long as they are wanted
+    /// ([`Self::want_layer`]).
+    #[must_use]
+    pub fn can_pause_layers(&self) -> bool {
+        let video = self.finder.of_kind(MediaKind::Video);
+        video.is_some_and(|index| self.streams[index].receiver.can_pause())
+    }
+
+    /// Whether this peer is to send one of several sizes of its picture.
+    pub fn want_layer(&mut self, now: Instant, layer: usize, wanted: bool) {
+        if let Some(index) = self.finder.of_kind(MediaKind::Video) {
+            let receiver = &mut self.streams[index].receiver;
+            receiver.want_layer(now, layer, wanted);
+            self.advance(now);
+        }
+    }
+}
 
 #[derive(Debug)]
 struct State {

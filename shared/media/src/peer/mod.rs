@@ -18,6 +18,7 @@
 mod allowance;
 mod channel;
 mod config;
+mod control;
 mod dcep;
 mod drive;
 mod dtls;
@@ -29,10 +30,12 @@ mod keyframe;
 mod layers;
 mod receive;
 mod reoffer;
+mod repair;
 mod restart;
 mod sctp;
 mod send;
 mod stats;
+mod telling;
 mod text;
 
 use std::collections::VecDeque;

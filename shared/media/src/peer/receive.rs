@@ -11,6 +11,7 @@ use super::config::Receive;
 use super::keyframe::KeyframeWish;
 use super::layers::LayerStates;
 use super::stats::KindStats;
+use super::telling::{Haste, Telling, Waiting};
 use super::text::Names;
 use super::{PeerEvent, PeerOutput};
 use crate::extension::StreamId;
@@ -18,18 +19,12 @@ use crate::extension::{ExtensionIds, Extensions, Orientation};
 use crate::nack::{Kept, NackGenerator};
 use crate::pace::Pace;
 use crate::reorder::VideoBuffer;
-use crate::rtcp::{Arrivals, Compound, Pausing, Reception};
+use crate::rtcp::{Arrivals, Compound, Noted, Pausing, Reception};
 use crate::rtp::{MediaKind, RtpView};
 use crate::sdp::{Direction, KeyFormat, LAYERS_MAX, LayerRole, NegotiatedMedia};
 use crate::t140;
 use crate::telephone_event::EventReceiver;
 
-/// The arrivals of packets are told this often, with every third picture: within a round trip or two
-/// (RFC 8888 section 8), seldom enough to cost nothing.
-const ARRIVALS_INTERVAL: Duration = Duration::from_millis(80);
-/// Arrivals are told with the first packet after the interval, and without one so much later: most
-/// streams go on, and are spared a waking of their own.
-const ARRIVALS_PATIENCE: Duration = Duration::from_millis(50);
 /// A source is allowed more this often.
 const LIMIT_INTERVAL: Duration = Duration::from_secs(1);
 /// Sources of one stream that are remembered; the newest of each size is the current one.
@@ -44,6 +39,7 @@ struct Source {
     nack: NackGenerator,
     /// Told by the numbers of this source.
     arrivals: Option<Arrivals>,
+    waiting: Waiting,
     kept: Kept,
     video: VideoBuffer,
     pace: Pace,
@@ -127,7 +123,7 @@ pub(super) struct StreamReceiver {
     /// Several sizes at once.
     layers: Option<LayerStates>,
     /// When arrivals are to be told.
-    arrivals_due: Option<Instant>,
+    telling: Telling,
     limit: Option<Limit>,
     /// Who writes in a stream of text of several.
     names: Names,
@@ -149,7 +145,7 @@ impl StreamReceiver {
             layers: media
                 .layers_as(LayerRole::Takes)
                 .map(|layers| LayerStates::new(layers, media.feedback.pause)),
-            arrivals_due: None,
+            telling: Telling::default(),
             limit: None,
             names: Names::default(),
             counters: KindStats::default(),
@@ -206,7 +202,7 @@ impl StreamReceiver {
     ) -> Option<RtpView<'a>> {
         if let Some(sequence) = said.transport_sequence.take() {
             self.transport_arrivals.note(now, sequence);
-            self.arrivals_due.get_or_insert(now + ARRIVALS_INTERVAL);
+            self.telling.came(now, Haste::InTime);
         }
         let (sequence, payload) = packet.payload.split_first_chunk()?;
         let sequence = u16::from_be_bytes(*sequence);
@@ -264,10 +260,15 @@ impl StreamReceiver {
             .as_mut()
             .map(|arrivals| (arrivals, packet.sequence));
         if let Some((arrivals, sequence)) = by_source.or(by_transport) {
-            let full = arrivals.note(now, sequence);
-            is_busy |= full || self.arrivals_due.is_none_or(|due| due <= now);
-            let due = self.arrivals_due.unwrap_or(now + ARRIVALS_INTERVAL);
-            self.arrivals_due = Some(if full { now } else { due });
+            let clock_rate = self.media.clock_rate;
+            let waited = source.waiting.has(now, packet.timestamp, clock_rate);
+            let haste = match arrivals.note(now, sequence) {
+                Noted::Full => Haste::Now,
+                Noted::AfterGap => Haste::Soon,
+                Noted::Kept if waited => Haste::Soon,
+                Noted::Kept => Haste::InTime,
+            };
+            is_busy |= self.telling.came(now, haste) || self.telling.is_due(now);
         }
         let nack = self.media.feedback.nack;
         if is_key {
@@ -373,6 +374,7 @@ impl StreamReceiver {
             reception: Reception::new(ssrc, self.media.clock_rate),
             nack: NackGenerator::default(),
             arrivals: self.media.feedback.arrivals.then(Arrivals::default),
+            waiting: Waiting::default(),
             kept: Kept::default(),
             video: VideoBuffer::new(),
             pace: Pace::default(),
@@ -494,7 +496,7 @@ impl StreamReceiver {
 
     /// When [`Self::feedback`] has something next.
     pub(super) fn feedback_timeout(&self) -> Option<Instant> {
-        let arrivals = self.arrivals_due.map(|due| due + ARRIVALS_PATIENCE);
+        let arrivals = self.telling.timeout();
         let limit = self.limit.as_ref().and_then(Limit::due);
         let layers = self.layers.as_ref().and_then(LayerStates::poll_timeout);
         let sources = self.current();
@@ -543,14 +545,14 @@ impl StreamReceiver {
     /// Whether arrivals are to be told now. As long as there are any, the next time is an interval
     /// away.
     fn take_arrivals(&mut self, now: Instant) -> bool {
-        if self.arrivals_due.is_none_or(|due| due > now) {
+        if !self.telling.is_due(now) {
             return false;
         }
         let mut arrivals = self.sources.iter().filter_map(|one| one.arrivals.as_ref());
         let any = arrivals.any(|arrivals| !arrivals.is_empty());
         let any = any || !self.transport_arrivals.is_empty();
         self.counters.arrivals_told += u64::from(any);
-        self.arrivals_due = any.then_some(now + ARRIVALS_INTERVAL);
+        self.telling.told(now, any);
         any
     }
 

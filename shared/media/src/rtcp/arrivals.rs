@@ -49,9 +49,19 @@ impl Default for Arrivals {
     }
 }
 
+/// What a packet that came means for those that are still to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Noted {
+    Kept,
+    /// One before it is missing.
+    AfterGap,
+    /// There is no room for many more.
+    Full,
+}
+
 impl Arrivals {
-    /// A packet came. True if it is time to tell.
-    pub(crate) fn note(&mut self, now: Instant, sequence: u16) -> bool {
+    /// A packet came.
+    pub(crate) fn note(&mut self, now: Instant, sequence: u16) -> Noted {
         let sequence = self.unwrapper.unwrap(sequence);
         if self.untold.end == 0 {
             self.untold = sequence..sequence;
@@ -61,7 +71,7 @@ impl Arrivals {
             self.untold = sequence..sequence;
         }
         if sequence < self.untold.start {
-            return false; // told as lost: that stands
+            return Noted::Kept; // told as lost: that stands
         }
         let end = sequence + 1;
         if end > self.untold.start + KEPT as u64 {
@@ -71,13 +81,18 @@ impl Arrivals {
             forgotten.for_each(|old| self.came[place(old)] = 0);
             self.untold = start..self.untold.end.max(start);
         }
+        let after_gap = sequence > self.untold.end;
         self.untold.end = self.untold.end.max(end);
         let units = self.noted(now) + 1;
         let came = &mut self.came[place(sequence)];
         if *came == 0 {
             *came = units;
         }
-        self.untold.end - self.untold.start >= FULL
+        match self.untold.end - self.untold.start {
+            FULL.. => Noted::Full,
+            _ if after_gap => Noted::AfterGap,
+            _ => Noted::Kept,
+        }
     }
 
     fn noted(&mut self, now: Instant) -> u32 {

@@ -25,7 +25,7 @@ use rtc_shared::marshal::Unmarshal;
 
 use crate::extension::StreamId;
 
-pub(crate) use arrivals::{Arrivals, Fate, Fates};
+pub(crate) use arrivals::{Arrivals, Fate, Fates, Noted};
 pub(crate) use compound::{Compound, Sent};
 pub(crate) use pausing::Pausing;
 pub(crate) use reception::Reception;

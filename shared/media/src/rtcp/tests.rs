@@ -103,8 +103,15 @@ fn others_read_what_we_tell_of_arrivals_as_it_was() {
     let mut sources = [(7, Arrivals::default()), (8, Arrivals::default())];
     let at = |ms| begin + Duration::from_millis(ms);
     let arrivals = &mut sources[0].1;
-    for (ms, sequence) in [(0, 65_534), (10, 1), (20, 65_535), (30, 65_535), (9_000, 2)] {
-        assert!(!arrivals.note(at(ms), sequence));
+    use Noted::{AfterGap, Kept};
+    for (ms, sequence, noted) in [
+        (0, 65_534, Kept),
+        (10, 1, AfterGap),
+        (20, 65_535, Kept),
+        (30, 65_535, Kept),
+        (9_000, 2, Kept),
+    ] {
+        assert_eq!(arrivals.note(at(ms), sequence), noted);
     }
     let tell = |sources: &mut [(u32, Arrivals)], ms| {
         let sources = sources.iter_mut().map(|(ssrc, told)| (*ssrc, told));
@@ -150,7 +157,7 @@ fn others_read_what_we_tell_of_arrivals_as_it_was() {
     assert_eq!(anew.take().1.collect::<Vec<_>>(), [Some(0)]);
 
     // What was told is not told again, and what was told as lost stays lost.
-    assert!(!sources[0].1.note(at(9_600), 0));
+    assert_eq!(sources[0].1.note(at(9_600), 0), Kept);
     assert_eq!(tell(&mut sources, 9_700).len(), 8);
     sources[0].1.note(at(9_700), 3);
     sources[1].1.note(at(9_750), 900);
@@ -180,7 +187,7 @@ fn many_arrivals_are_to_be_told_at_once_and_nothing_is_told_twice_or_of_another_
         // Mostly onwards, sometimes back, seldom a jump over more than is kept.
         sent += 1 + dice.below(2) + if dice.chance(1) { dice.below(700) } else { 0 };
         let sequence = sent - dice.below(4);
-        let full = arrivals.note(now, sequence as u16);
+        let full = arrivals.note(now, sequence as u16) == Noted::Full;
         if full || dice.chance(2) {
             let sources = std::iter::once((1, &mut arrivals));
             let compound = Compound::receiver(1, Vec::new());
