@@ -3,6 +3,9 @@
 //! It waits for nothing; the thread's `mio::Poll` says when to read. Each buffer has room in front,
 //! so that what was read can be sent on with a header and without a copy.
 
+#[cfg(target_os = "linux")]
+mod together;
+
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 
@@ -89,21 +92,28 @@ impl Socket {
     /// A full socket buffer drops media; retransmission and key frames recover.
     pub(crate) fn flush(&self, batch: &mut Batch) -> usize {
         let mut dropped = 0;
+        let mut singles = Singles::default();
         for run in batch.runs(self.state.max_gso_segments(), RUN_BYTES_MAX) {
-            let together = run.bytes.len() > run.segment && run.segment <= SEGMENT_BYTES_MAX;
-            match together.then(|| self.send_run(&run)) {
+            let is_joined = run.bytes.len() > run.segment && run.segment <= SEGMENT_BYTES_MAX;
+            let sent = is_joined.then(|| {
+                // What is before it stays before it.
+                singles.flush(&self.socket);
+                self.send_run(&run)
+            });
+            match sent {
                 Some(Ok(())) => {}
                 Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     dropped += run.bytes.len().div_ceil(run.segment);
                 }
                 // A frame of this network may hold less.
                 Some(Err(_)) | None => {
-                    let segments = run.bytes.chunks(run.segment.max(1));
-                    let sent = segments.map(|bytes| self.try_send(run.destination, bytes));
-                    dropped += sent.filter(Result::is_err).count();
+                    for bytes in run.bytes.chunks(run.segment.max(1)) {
+                        singles.push(&self.socket, run.destination, bytes);
+                    }
                 }
             }
         }
+        dropped += singles.end(&self.socket);
         batch.clear();
         dropped
     }
@@ -142,6 +152,29 @@ fn be_told_little(socket: &std::net::UdpSocket) {
 
 #[cfg(not(target_os = "linux"))]
 fn be_told_little(_: &std::net::UdpSocket) {}
+
+#[cfg(target_os = "linux")]
+type Singles<'a> = together::Together<'a>;
+
+/// Elsewhere than on Linux each goes out by itself.
+#[cfg(not(target_os = "linux"))]
+#[derive(Default)]
+struct Singles {
+    dropped: usize,
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Singles {
+    fn push(&mut self, socket: &mio::net::UdpSocket, destination: SocketAddr, bytes: &[u8]) {
+        self.dropped += usize::from(socket.send_to(bytes, destination).is_err());
+    }
+
+    fn flush(&mut self, _: &mio::net::UdpSocket) {}
+
+    fn end(self, _: &mio::net::UdpSocket) -> usize {
+        self.dropped
+    }
+}
 
 /// What one source has sent: one datagram, or several of one length (but the last) in a row.
 pub(crate) struct Letter<'a> {

@@ -9,6 +9,8 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::net::SocketAddr;
 
+use smallvec::SmallVec;
+
 /// Addresses remembered for one peer, the newest ones.
 const ADDRESSES_PER_PEER_MAX: usize = 16;
 /// Peers that may have sent checks from one address, the first ones.
@@ -34,7 +36,8 @@ pub(super) enum Owners<O> {
 /// Knows the peers of one socket by their owners.
 pub(super) struct Demux<O> {
     by_ufrag: HashMap<String, O>,
-    by_address: HashMap<SocketAddr, Vec<O>>,
+    /// Nearly always one, which needs no memory of its own.
+    by_address: HashMap<SocketAddr, SmallVec<[O; 1]>>,
     known: HashMap<O, Known>,
 }
 
@@ -113,7 +116,7 @@ impl<O: Copy + Eq + Hash> Demux<O> {
             self.learn(source, owner);
             return Owners::One(owner);
         }
-        match self.by_address.get(&source).map(Vec::as_slice) {
+        match self.by_address.get(&source).map(SmallVec::as_slice) {
             None | Some([]) => Owners::None,
             Some([owner]) => Owners::One(*owner),
             Some(owners) => Owners::Several(owners.to_vec()),

@@ -17,6 +17,16 @@ const restrict = (video) => {
   }
 };
 
+// The picture goes out in two sizes at once (RFC 8853), the smaller one first.
+const splitPicture = () => {
+  const add = RTCPeerConnection.prototype.addTrack;
+  RTCPeerConnection.prototype.addTrack = function (track, ...streams) {
+    if (track.kind !== "video") return add.call(this, track, ...streams);
+    const sendEncodings = [{ rid: "small", scaleResolutionDownBy: 2 }, { rid: "large" }];
+    return this.addTransceiver(track, { streams, sendEncodings }).sender;
+  };
+};
+
 // Real-time text on a data channel (RFC 8865): "open" creates one that is opened in the
 // association (RFC 8832), a number one that is named in the descriptions (RFC 8864), "wait" takes
 // the one that the other side opens.
@@ -46,7 +56,8 @@ const offerText = (session, text) => {
 };
 window.write = (...words) => channel.send(words.join(" "));
 
-window.start = ({ server, domain, user, password, call, video, relay, text }) => {
+window.start = ({ server, domain, user, password, call, video, relay, text, sizes }) => {
+  if (sizes) splitPicture();
   if (video) restrict(video);
   const agent = new JsSIP.UA({
     sockets: [new JsSIP.WebSocketInterface(server)],

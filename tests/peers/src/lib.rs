@@ -117,6 +117,16 @@ impl Browser {
         Self::signed_in(service, user, password, Some(call), special)
     }
 
+    /// The same with a picture that goes out in two sizes at once, the smaller one first.
+    ///
+    /// # Panics
+    /// As [`Browser::start`].
+    #[must_use]
+    pub fn with_sizes(service: &Service, user: &str, password: &str, call: &str) -> Self {
+        let special = json!({ "sizes": true });
+        Self::signed_in(service, user, password, Some(call), special)
+    }
+
     /// `special`: how it is otherwise than others, as the page takes it.
     fn signed_in(
         service: &Service,

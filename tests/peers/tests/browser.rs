@@ -69,6 +69,38 @@ fn chromium_with_jssip_calls_through_an_interpreter_in_our_app() {
 }
 
 #[test]
+fn v3_chromium_sends_two_sizes_and_the_interpreter_sees_the_larger_one() {
+    let mut service = ServiceBuilder::default()
+        .configure("allow_md5 = false", "allow_md5 = true")
+        .turn(&["turn_udp"]) // with the operator's port
+        .start();
+    service.add_account("caller", "+15550100002", PASSWORD, &["--digest", "md5"]);
+    let mut interpreter: Party = service.interpreter();
+    let mut browser = Browser::with_sizes(&service, "+15550100002", PASSWORD, NUMBER);
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    interpreter.state(SessionState::RelayActive);
+    browser.event_where("stats", |stats| {
+        let sent = |size: &str| stats["sent"][size].as_u64() > Some(30);
+        sent("small") && sent("large")
+    });
+    interpreter.stats_where("the larger picture", |stats| stats.seen_width == Some(640));
+    let before = interpreter.stats_where("pictures", |stats| stats.frames_decoded > 30);
+    interpreter.stats_where("more of them", |stats| {
+        stats.frames_decoded > before.frames_decoded + 60 && stats.seen_width == Some(640)
+    });
+    let larger = service.metric_of("visavis_media_layer_packets_total", "layer=\"1\"");
+    assert!(larger > 100.0, "{larger} packets");
+    // The browser tells when packets came, and hears it.
+    let arrivals = service.metric_of("visavis_media_arrivals_total", "leg=\"caller\"");
+    assert!(arrivals > 10.0, "{arrivals} reports");
+    browser.hang_up();
+    interpreter.ended();
+    service.telephone_report();
+    service.stop_and_verify();
+}
+
+#[test]
 fn r14_chromium_restarts_ice_in_the_middle_of_a_call_and_nothing_is_lost_by_it() {
     let mut service = service();
     service.add_account("caller", "+15550100002", PASSWORD, &["--digest", "md5"]);

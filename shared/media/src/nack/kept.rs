@@ -5,6 +5,10 @@ use std::time::Instant;
 
 use super::recent::Recent;
 
+/// Room for a payload of pictures as long as a network takes it, so that memory that is used again
+/// never has to grow.
+const PAYLOAD_BYTES: usize = 1_452;
+
 /// The payloads of the last packets of one source.
 #[derive(Default)]
 pub(crate) struct Kept {
@@ -15,7 +19,8 @@ impl Kept {
     /// Keeps a packet; what is older than 1.5 s or the oldest of more than 512 is forgotten, and
     /// its memory used again.
     pub(crate) fn push(&mut self, now: Instant, sequence: u16, payload: &[u8]) {
-        let mut memory = self.packets.make_room(now).unwrap_or_default();
+        let again = self.packets.make_room(now);
+        let mut memory = again.unwrap_or_else(|| Vec::with_capacity(PAYLOAD_BYTES));
         memory.clear();
         memory.extend_from_slice(payload);
         self.packets.push(now, sequence, memory);

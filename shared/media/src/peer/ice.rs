@@ -26,6 +26,7 @@ use rtc_stun::message::{
     CLASS_REQUEST, CLASS_SUCCESS_RESPONSE, METHOD_BINDING, Message, MessageClass,
 };
 use sansio::Protocol;
+use smallvec::SmallVec;
 use vrs_domain::limit::MEDIA_IDLE_TIMEOUT;
 
 use crate::error::MediaError;
@@ -115,7 +116,8 @@ pub(super) struct Ice {
     remotes: Vec<Candidate>,
     /// Relays, ours and the peer's, are not tried yet.
     held_back: bool,
-    proven: Vec<Proven>,
+    /// Looked at with every packet: beside the rest, and not in memory of its own.
+    proven: SmallVec<[Proven; 2]>,
     path: Option<Path>,
     state: IceState,
     started: Instant,
@@ -174,7 +176,7 @@ impl Ice {
             locals: checked,
             remotes: Vec::new(),
             held_back: true,
-            proven: Vec::new(),
+            proven: SmallVec::new(),
             path: None,
             state: IceState::New,
             started: now,
@@ -379,12 +381,15 @@ impl Ice {
         self.heard = now;
     }
 
-    /// Authentic media arrived on this path: it is alive.
-    pub(super) fn touch(&mut self, now: Instant, path: Path) {
-        if let Some(proven) = self.proven.iter_mut().find(|proven| proven.path == path) {
-            proven.heard = now;
-            self.heard = now;
-        }
+    /// Authentic media arrived on this path: it is alive. False if nobody proved anything there.
+    pub(super) fn touch(&mut self, now: Instant, path: Path) -> bool {
+        let known = self.proven.iter_mut().find(|proven| proven.path == path);
+        let Some(proven) = known else {
+            return false;
+        };
+        proven.heard = now;
+        self.heard = now;
+        true
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {

@@ -13,8 +13,10 @@ use crate::sdp::Layers;
 const COUNTED: Duration = Duration::from_millis(500);
 /// A size of which nothing came for so long is not being sent.
 const SILENT: Duration = Duration::from_secs(1);
-/// The source is told again when it does not do what it was told.
+/// The source is told again when it does not do what it was told; to send, each time after twice as
+/// long, up to 8 s: its usual size may be as small already, or its camera off.
 const TOLD_AGAIN: Duration = Duration::from_millis(500);
+const DOUBLED_MAX: u32 = 4;
 
 impl Peer {
     /// Passes on another size of the picture to this peer from its next key frame on, and leaves
@@ -66,6 +68,8 @@ struct State {
     wanted: bool,
     asked: Option<Instant>,
     told: Option<Instant>,
+    /// How often it was told again in vain.
+    again: u32,
 }
 
 /// What is known of each size.
@@ -91,6 +95,7 @@ impl LayerStates {
             wanted: !layer.paused,
             asked: None,
             told: None,
+            again: 0,
         });
         Self {
             each: each.collect(),
@@ -121,6 +126,7 @@ impl LayerStates {
         if let Some(state) = self.each.get_mut(layer) {
             state.bytes += bytes as u64;
             state.came = Some(now);
+            state.again = 0;
         }
         let since = *self.counted_since.get_or_insert(now);
         let passed = now.saturating_duration_since(since);
@@ -150,7 +156,7 @@ impl LayerStates {
         {
             state.wanted = wanted;
             state.asked = Some(now);
-            state.told = None;
+            (state.told, state.again) = (None, 0);
             self.pause_number = self.pause_number.wrapping_add(u16::from(!wanted));
         }
         self.can_pause
@@ -165,6 +171,7 @@ impl LayerStates {
     pub(super) fn order(&mut self, now: Instant) -> Option<Pausing> {
         let mut each = self.each.iter_mut();
         let state = each.find(|state| state.due().is_some_and(|due| due <= now))?;
+        state.again += u32::from(state.told.is_some());
         state.told = Some(now);
         Some(Pausing {
             ssrc: state.ssrc?,
@@ -180,7 +187,8 @@ impl State {
         let (_, asked) = (self.ssrc?, self.asked?);
         if self.wanted {
             let silent = self.came.map_or(asked, |came| came + SILENT);
-            let patient = self.told.map_or(asked, |told| told + TOLD_AGAIN);
+            let patience = TOLD_AGAIN * 2_u32.pow(self.again.min(DOUBLED_MAX));
+            let patient = self.told.map_or(asked, |told| told + patience);
             return Some(silent.max(patient));
         }
         match self.told {
@@ -235,6 +243,12 @@ mod tests {
         assert_eq!(states.poll_timeout(), Some(now + TOLD_AGAIN));
         now += TOLD_AGAIN;
         assert!(states.order(now).is_some(), "it was lost");
+        assert_eq!(states.poll_timeout(), Some(now + TOLD_AGAIN * 2));
+        for _ in 0..10 {
+            now = states.poll_timeout().unwrap();
+            assert!(states.order(now).is_some(), "it may be able to later");
+        }
+        assert_eq!(states.poll_timeout(), Some(now + Duration::from_secs(8)));
         for _ in 0..300 {
             now += Duration::from_millis(10);
             states.packet(now, 1, 100);

@@ -53,9 +53,12 @@ impl Transport {
             .into_iter()
             .flatten()
         {
-            let local = ice.local_for(destination, source);
             let remote = source;
-            ice.touch(now, Path { local, remote });
+            let came_to = |local| Path { local, remote };
+            if !ice.touch(now, came_to(destination)) {
+                let local = ice.local_for(destination, source);
+                ice.touch(now, came_to(local));
+            }
         }
     }
 

@@ -39,8 +39,8 @@ pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 const ROUNDS: usize = 5;
 /// Time to find a way to the server, for all ends.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Before anything is counted.
-const WARM: Duration = Duration::from_millis(500);
+/// Before anything is counted: until all memory is in use that will be.
+const WARM: Duration = Duration::from_secs(2);
 /// Who sees the caller; where fewer are wanted, the first of them. A fan knows no legs.
 const VIEWERS: [Leg; 4] = [Leg::Interpreter, Leg::Team, Leg::Supervisor, Leg::Relief];
 
