@@ -25,7 +25,8 @@ fn a_picture_that_is_forwarded_takes_no_new_memory() {
     world.talk(Duration::from_secs(3), 20_000, |_| {});
     let source = world.clients[0].address;
     let mut counted = 0;
-    for number in 10_000..10_010 {
+    // All at once, and no more than can come before the source is told of them.
+    for number in 10_000..10_004 {
         let mut datagrams = filmed(&mut world, number);
         let (now, rooms) = (world.now, &mut world.rooms);
         let counts = allocation_counter::measure(|| {
@@ -43,5 +44,5 @@ fn a_picture_that_is_forwarded_takes_no_new_memory() {
         world.collect();
         world.deliver();
     }
-    assert!(counted > 100, "{counted} packets");
+    assert!(counted > 40, "{counted} packets");
 }
