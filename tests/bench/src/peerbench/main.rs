@@ -5,7 +5,8 @@
 //! the same load; the cost is the time that their processes were on a processor, for a million
 //! packets that arrived. `cargo peerbench scale` shows what more sessions cost us, `calls` how many
 //! calls one core carries, and `delay` how much later a packet comes for going through us. Needs
-//! Linux; a peer is a package of Debian.
+//! Linux; a peer is a package of Debian. How much the host of a virtual machine took away meanwhile
+//! is said on the error output.
 //! What it is not: a test; the figures depend on the machine. The last line is for programs.
 //! Start reading at [`Shape`].
 
@@ -290,6 +291,18 @@ fn compare(shape: Shape) -> Outcome<()> {
     Ok(())
 }
 
+/// Runs a benchmark, and says how much of the machine the host gave to others meanwhile: with some
+/// percent of it the figures are worth little.
+fn watched(benchmark: impl FnOnce() -> Outcome<()>) -> Outcome<()> {
+    let machine = cpu::Machine::read()?;
+    benchmark()?;
+    eprintln!(
+        "stolen by the host of this machine: {:.1}% of the time",
+        machine.stolen_since()?
+    );
+    Ok(())
+}
+
 fn run(name: Option<&str>) -> Outcome<ExitCode> {
     let names = SHAPES.map(|shape| shape.name).join(", ");
     match name {
@@ -297,9 +310,9 @@ fn run(name: Option<&str>) -> Outcome<ExitCode> {
         Some("bare") => bare::serve()?,
         Some("turn-server") => turn::serve()?,
         Some("fan") => fan::serve()?,
-        Some("scale") => scale::run(SHAPES[0])?,
-        Some("calls") => calls::most()?,
-        Some("delay") => calls::delay()?,
+        Some("scale") => watched(|| scale::run(SHAPES[0]))?,
+        Some("calls") => watched(calls::most)?,
+        Some("delay") => watched(calls::delay)?,
         Some(name) => {
             let shape = SHAPES.into_iter().find(|shape| shape.name == name);
             let shape =
@@ -313,7 +326,7 @@ fn run(name: Option<&str>) -> Outcome<ExitCode> {
                     ExitCode::FAILURE
                 });
             }
-            compare(shape)?;
+            watched(|| compare(shape))?;
         }
         None => return Err(format!("which benchmark? There are: {names}").into()),
     }
