@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::congestion::{RATE_MAX_BPS, RATE_MIN_BPS, RATE_START_BPS};
+use crate::rtp::is_rtcp;
 use crate::testing::picture;
 
 const SECOND: u32 = 30;
@@ -73,6 +74,46 @@ fn v2_the_same_where_a_browser_tells_by_numbers_of_the_transport() {
     let video = agreed.get(MediaKind::Video).unwrap();
     assert!(video.feedback.transport && !video.feedback.arrivals);
     narrows(stream);
+}
+
+/// How often Bob told of arrivals within so many seconds of pictures.
+fn told(stream: &mut Stream, seconds: u32) -> u64 {
+    let count = |stream: &Stream| stream.world.peers[1].stats().video.arrivals_told;
+    let before = count(stream);
+    stream.send(seconds * SECOND);
+    count(stream) - before
+}
+
+#[test]
+fn arrivals_are_told_seldom_while_all_is_well_and_often_when_packets_wait_or_are_lost() {
+    let mut stream = Stream::new(World::usual(4));
+    stream.send(SECOND);
+    let well = told(&mut stream, 10);
+    assert!((40..=50).contains(&well), "{well}");
+    stream.world.net.rate_bps = Some(300_000);
+    stream.send(SECOND);
+    let waiting = told(&mut stream, 2);
+    assert!(waiting >= 16, "{waiting}");
+    stream.world.net.rate_bps = None;
+    stream.send(30 * SECOND);
+    let well = told(&mut stream, 10);
+    assert!((40..=50).contains(&well), "{well}");
+    stream.world.net.loss = 10;
+    let lossy = told(&mut stream, 10);
+    assert!(lossy >= 70, "{lossy}");
+}
+
+#[test]
+fn reports_of_all_streams_are_in_one_datagram() {
+    let mut stream = Stream::new(World::usual(5));
+    stream.send(SECOND);
+    let before = stream.world.net.sent.len();
+    stream.send(10 * SECOND);
+    let sent = stream.world.net.sent[before..].iter();
+    let reports = sent.filter(|(to, bytes)| *to == 1 && bytes[0] >= 128 && is_rtcp(bytes));
+    // Of sound, of the picture and of text, each second; nothing comes that Alice could tell of.
+    let reports = reports.count();
+    assert!((9..=11).contains(&reports), "{reports}");
 }
 
 fn narrows(mut stream: Stream) {
