@@ -15,13 +15,18 @@ fn seen(loss_permille: u64, seed: u64) -> (World, Vec<(usize, Duration)>) {
     (world, seen)
 }
 
+/// Of some 5,000 lost packets one is lost three times in a row, requests for it counted, and costs a
+/// whole picture: so few are missed in all, and so long does the unluckiest wait.
 #[test]
 fn r38_of_500_pictures_with_three_in_a_hundred_packets_lost_hardly_any_is_missed() {
-    for seed in 1..4 {
+    let (mut came, mut sent) = (0, 0);
+    for seed in 1..7 {
         let (world, seen) = seen(30, seed);
         for (pictures, gap) in &seen {
-            assert!(*pictures >= 485, "seed {seed}: {seen:?}");
-            assert!(*gap <= Duration::from_millis(500), "seed {seed}: {seen:?}");
+            assert!(*pictures >= 470, "seed {seed}: {seen:?}");
+            assert!(*gap <= Duration::from_secs(1), "seed {seed}: {seen:?}");
+            came += pictures;
+            sent += 500;
         }
         let stats: Vec<_> = world.rooms.stats().collect();
         assert_eq!(stats.len(), 6);
@@ -31,6 +36,7 @@ fn r38_of_500_pictures_with_three_in_a_hundred_packets_lost_hardly_any_is_missed
             assert!(video.resent > 10, "{session} {leg}: {video:?}");
         }
     }
+    assert!(came * 1_000 >= sent * 997, "{came} of {sent}");
 }
 
 #[test]
