@@ -16,13 +16,15 @@ fn seen(loss_permille: u64, seed: u64) -> (World, Vec<(usize, Duration)>) {
 }
 
 /// Of some 5,000 lost packets one is lost three times in a row, requests for it counted, and costs a
-/// whole picture: so few are missed in all, and so long does the unluckiest wait.
+/// whole picture: to one of these 36 parties that may happen, and even they wait no longer than this.
 #[test]
 fn r38_of_500_pictures_with_three_in_a_hundred_packets_lost_hardly_any_is_missed() {
-    let (mut came, mut sent) = (0, 0);
+    let (mut came, mut sent, mut unlucky) = (0, 0, 0);
     for seed in 1..7 {
         let (world, seen) = seen(30, seed);
         for (pictures, gap) in &seen {
+            let well = *pictures >= 485 && *gap <= Duration::from_millis(500);
+            unlucky += usize::from(!well);
             assert!(*pictures >= 470, "seed {seed}: {seen:?}");
             assert!(*gap <= Duration::from_secs(1), "seed {seed}: {seen:?}");
             came += pictures;
@@ -36,6 +38,7 @@ fn r38_of_500_pictures_with_three_in_a_hundred_packets_lost_hardly_any_is_missed
             assert!(video.resent > 10, "{session} {leg}: {video:?}");
         }
     }
+    assert!(unlucky <= 1, "{unlucky} of 36");
     assert!(came * 1_000 >= sent * 997, "{came} of {sent}");
 }
 
