@@ -10,6 +10,7 @@
 //! Start reading at [`Peer`]; its offer and answer rules are in [`sdp::policy`].
 
 pub mod batch;
+mod best;
 pub mod certificate;
 pub mod congestion;
 mod error;

@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::best::BestOfLate;
+
 /// The best of the last one to two of these is what the way takes.
 const WINDOW: Duration = Duration::from_secs(20);
 /// A shorter wait is none.
@@ -18,9 +20,8 @@ const UNCHANGED: f64 = 0.8;
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     epoch: Option<Instant>,
-    turned: Option<Instant>,
-    /// In milliseconds: the best of this window and of the one before.
-    best: [Option<f64>; 2],
+    /// In milliseconds.
+    best: BestOfLate<f64>,
     /// The best since it was last looked at.
     batch: Option<f64>,
     waits_ms: f64,
@@ -42,14 +43,8 @@ impl Queue {
         let Some(took) = self.batch.take() else {
             return;
         };
-        let turned = *self.turned.get_or_insert(now);
-        if now.saturating_duration_since(turned) > WINDOW {
-            self.turned = Some(now);
-            self.best = [None, self.best[0]];
-        }
-        self.best[0] = Some(self.best[0].map_or(took, |best| best.min(took)));
-        let best = self.best.iter().flatten().copied().fold(took, f64::min);
-        self.waits_ms = took - best;
+        let is_less = |one, other| one < other;
+        self.waits_ms = took - self.best.with(now, WINDOW, took, is_less);
         if !self.stands() {
             self.lowered = None;
         }

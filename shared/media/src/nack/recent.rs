@@ -53,15 +53,18 @@ impl<T> Recent<T> {
 
     /// The newest packet with this number.
     pub(super) fn get(&self, sequence: u16) -> Option<&T> {
-        let mut newest_first = self.packets.iter().rev();
-        let found = newest_first.find(|packet| packet.sequence == sequence)?;
-        Some(&found.what)
+        let at = self.position(sequence)?;
+        self.packets.get(at).map(|packet| &packet.what)
     }
 
     /// The same, to be changed.
     pub(super) fn get_mut(&mut self, sequence: u16) -> Option<&mut T> {
-        let mut newest_first = self.packets.iter_mut().rev();
-        let found = newest_first.find(|packet| packet.sequence == sequence)?;
-        Some(&mut found.what)
+        let at = self.position(sequence)?;
+        self.packets.get_mut(at).map(|packet| &mut packet.what)
+    }
+
+    fn position(&self, sequence: u16) -> Option<usize> {
+        let mut packets = self.packets.iter();
+        packets.rposition(|packet| packet.sequence == sequence)
     }
 }

@@ -6,6 +6,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::best::BestOfLate;
+
 /// With every sixth picture: the longest that congestion control takes well (RFC 8888 section 4).
 const INTERVAL_MAX: Duration = Duration::from_millis(200);
 /// With every third: within a round trip or two.
@@ -23,7 +25,8 @@ const WINDOW: Duration = Duration::from_secs(10);
 pub(super) struct Telling {
     /// When it was told last, or when there was something to tell again.
     since: Option<Instant>,
-    soon: bool,
+    /// Of whatever came since then.
+    haste: Haste,
 }
 
 impl Telling {
@@ -31,21 +34,13 @@ impl Telling {
     /// [`Self::timeout`].
     pub(super) fn came(&mut self, now: Instant, haste: Haste) -> bool {
         let before = self.timeout();
-        let since = *self.since.get_or_insert(now);
-        self.soon |= haste == Haste::Soon;
-        if haste == Haste::Now {
-            self.since = now.checked_sub(INTERVAL_MAX).or(Some(since));
-        }
+        self.since.get_or_insert(now);
+        self.haste = self.haste.max(haste);
         before != self.timeout()
     }
 
     fn due(&self) -> Option<Instant> {
-        let interval = if self.soon {
-            INTERVAL_MIN
-        } else {
-            INTERVAL_MAX
-        };
-        self.since.map(|since| since + interval)
+        self.since.map(|since| since + self.haste.interval())
     }
 
     /// Whether the next packet tells.
@@ -61,48 +56,51 @@ impl Telling {
     /// It was told just now, if there was anything; the next time is an interval away.
     pub(super) fn told(&mut self, now: Instant, anything: bool) {
         self.since = anything.then_some(now);
-        self.soon = false;
+        self.haste = Haste::InTime;
     }
 }
 
 /// How soon a packet's sender is to know that it came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Haste {
-    /// No more can be remembered.
-    Now,
+    #[default]
+    InTime,
     /// Something is amiss.
     Soon,
-    InTime,
+    /// No more can be remembered.
+    Now,
+}
+
+impl Haste {
+    const fn interval(self) -> Duration {
+        match self {
+            Self::InTime => INTERVAL_MAX,
+            Self::Soon => INTERVAL_MIN,
+            Self::Now => Duration::ZERO,
+        }
+    }
 }
 
 /// Sees whether packets waited on their way.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     began: Option<Instant>,
-    turned: Option<Instant>,
-    /// How long the fastest of this window and of the one before took, on nobody's clock.
-    fastest: [Option<u32>; 2],
+    /// How long the fastest of late took, on nobody's clock.
+    fastest: BestOfLate<u32>,
 }
 
 impl Waiting {
     /// Whether a packet with this timestamp, in units of `clock_rate`, has waited.
     pub(super) fn has(&mut self, now: Instant, timestamp: u32, clock_rate: u32) -> bool {
         let began = *self.began.get_or_insert(now);
-        let turned = *self.turned.get_or_insert(now);
         let clock_rate = u64::from(clock_rate);
         let units = |time: Duration| (time.as_micros() as u64 * clock_rate / 1_000_000) as u32;
         let took = units(now.saturating_duration_since(began)).wrapping_sub(timestamp);
-        if now.saturating_duration_since(turned) > WINDOW {
-            self.turned = Some(now);
-            self.fastest = [None, self.fastest[0]];
-        }
         // Clocks wrap: what is longer is what comes later.
-        let longer = |than: u32| took.wrapping_sub(than) as i32;
-        if self.fastest[0].is_none_or(|fastest| longer(fastest) < 0) {
-            self.fastest[0] = Some(took);
-        }
-        let waited = self.fastest.into_iter().flatten().map(longer).max();
-        waited.is_some_and(|waited| waited > units(WAITED) as i32)
+        let longer = |one: u32, other: u32| one.wrapping_sub(other) as i32;
+        let is_faster = |one, other| longer(one, other) < 0;
+        let fastest = self.fastest.with(now, WINDOW, took, is_faster);
+        longer(took, fastest) > units(WAITED) as i32
     }
 }
 
