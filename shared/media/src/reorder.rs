@@ -249,6 +249,7 @@ mod tests {
             timestamp,
             marker,
             orientation: None,
+            layer: 0,
             payload,
         }
     }

@@ -37,84 +37,8 @@ impl MediaKind {
 }
 
 /// One RTP packet without padding, with at most one CSRC.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RtpPacket {
-    /// Which stream it belongs to.
-    pub kind: MediaKind,
-    /// Who sent it.
-    pub ssrc: u32,
-    /// For whom: the first contributing source, if a mixer named any (RFC 3550 section 5.1).
-    pub csrc: Option<u32>,
-    /// Payload type as on the wire, 0 to 127.
-    pub payload_type: u8,
-    /// Sequence number as on the wire.
-    pub sequence: u16,
-    /// Timestamp in the stream's RTP clock.
-    pub timestamp: u32,
-    /// Marker bit: end of a frame for video, first after silence for audio and text.
-    pub marker: bool,
-    /// How the picture has to be turned, where the packet says so.
-    pub orientation: Option<Orientation>,
-    /// What the codec produced.
-    pub payload: Bytes,
-}
-
-impl std::fmt::Debug for RtpPacket {
-    /// Never the payload: it is content.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RtpPacket")
-            .field("kind", &self.kind)
-            .field("ssrc", &self.ssrc)
-            .field("payload_type", &self.payload_type)
-            .field("sequence", &self.sequence)
-            .field("timestamp", &self.timestamp)
-            .field("marker", &self.marker)
-            .field("bytes", &self.payload.len())
-            .finish()
-    }
-}
-
-impl RtpPacket {
-    /// Reads a decrypted packet; further CSRCs, extensions and padding are dropped. `None`: not RTP.
-    #[must_use]
-    pub fn parse(kind: MediaKind, bytes: Bytes) -> Option<Self> {
-        let view = RtpView::parse(kind, &bytes)?;
-        let payload = bytes.slice_ref(view.payload);
-        Some(Self {
-            payload,
-            ..view.owned(Bytes::new())
-        })
-    }
-
-    /// The same packet, borrowed.
-    #[must_use]
-    pub fn view(&self) -> RtpView<'_> {
-        RtpView {
-            kind: self.kind,
-            ssrc: self.ssrc,
-            csrc: self.csrc,
-            payload_type: self.payload_type,
-            sequence: self.sequence,
-            timestamp: self.timestamp,
-            marker: self.marker,
-            orientation: self.orientation,
-            layer: 0,
-            payload: &self.payload,
-        }
-    }
-
-    /// The wire form: a header of 12 bytes, 16 with a CSRC, and the payload.
-    #[must_use]
-    pub fn to_bytes(&self) -> BytesMut {
-        let mut out = BytesMut::with_capacity(RTP_HEADER_BYTES + 4 + self.payload.len());
-        self.view().write(ExtensionIds::default(), &mut out);
-        out
-    }
-}
-
-/// An [`RtpPacket`] whose payload is still in the datagram that brought it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct RtpView<'a> {
+pub struct Rtp<P> {
     /// Which stream it belongs to.
     pub kind: MediaKind,
     /// Who sent it.
@@ -134,7 +58,69 @@ pub struct RtpView<'a> {
     /// Which of several sizes of the picture this is one of; 0 where there is but one.
     pub layer: usize,
     /// What the codec produced.
-    pub payload: &'a [u8],
+    pub payload: P,
+}
+
+/// A packet that has its payload.
+pub type RtpPacket = Rtp<Bytes>;
+/// A packet whose payload is still in the datagram that brought it.
+pub type RtpView<'a> = Rtp<&'a [u8]>;
+
+impl<P> Rtp<P> {
+    /// The same packet with another payload, or the same one elsewhere.
+    #[must_use]
+    pub fn with<Q>(&self, payload: Q) -> Rtp<Q> {
+        Rtp {
+            kind: self.kind,
+            ssrc: self.ssrc,
+            csrc: self.csrc,
+            payload_type: self.payload_type,
+            sequence: self.sequence,
+            timestamp: self.timestamp,
+            marker: self.marker,
+            orientation: self.orientation,
+            layer: self.layer,
+            payload,
+        }
+    }
+}
+
+impl<P: AsRef<[u8]>> std::fmt::Debug for Rtp<P> {
+    /// Never the payload: it is content.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rtp")
+            .field("kind", &self.kind)
+            .field("ssrc", &self.ssrc)
+            .field("payload_type", &self.payload_type)
+            .field("sequence", &self.sequence)
+            .field("timestamp", &self.timestamp)
+            .field("marker", &self.marker)
+            .field("bytes", &self.payload.as_ref().len())
+            .finish()
+    }
+}
+
+impl RtpPacket {
+    /// Reads a decrypted packet; further CSRCs, extensions and padding are dropped. `None`: not RTP.
+    #[must_use]
+    pub fn parse(kind: MediaKind, bytes: Bytes) -> Option<Self> {
+        let view = RtpView::parse(kind, &bytes)?;
+        Some(view.with(bytes.slice_ref(view.payload)))
+    }
+
+    /// The same packet, borrowed.
+    #[must_use]
+    pub fn view(&self) -> RtpView<'_> {
+        self.with(self.payload.as_ref())
+    }
+
+    /// The wire form: a header of 12 bytes, 16 with a CSRC, and the payload.
+    #[must_use]
+    pub fn to_bytes(&self) -> BytesMut {
+        let mut out = BytesMut::with_capacity(RTP_HEADER_BYTES + 4 + self.payload.len());
+        self.view().write(ExtensionIds::default(), &mut out);
+        out
+    }
 }
 
 impl<'a> RtpView<'a> {
@@ -165,38 +151,6 @@ impl<'a> RtpView<'a> {
         })
     }
 
-    /// The same packet with a payload of its own.
-    #[must_use]
-    pub fn owned(&self, payload: Bytes) -> RtpPacket {
-        RtpPacket {
-            kind: self.kind,
-            ssrc: self.ssrc,
-            csrc: self.csrc,
-            payload_type: self.payload_type,
-            sequence: self.sequence,
-            timestamp: self.timestamp,
-            marker: self.marker,
-            orientation: self.orientation,
-            payload,
-        }
-    }
-
-    /// The same header with nothing after it.
-    pub(crate) const fn without_payload(&self) -> RtpView<'static> {
-        RtpView {
-            kind: self.kind,
-            ssrc: self.ssrc,
-            csrc: self.csrc,
-            payload_type: self.payload_type,
-            sequence: self.sequence,
-            timestamp: self.timestamp,
-            marker: self.marker,
-            orientation: self.orientation,
-            layer: self.layer,
-            payload: &[],
-        }
-    }
-
     /// Appends the wire form: a header of 12 bytes, the CSRC if any, the extensions that were agreed, the payload.
     pub(crate) fn write(&self, ids: ExtensionIds, out: &mut impl BufMut) {
         let said = Extensions {
@@ -216,13 +170,6 @@ impl<'a> RtpView<'a> {
         }
         ids.write(said, out);
         out.put_slice(self.payload);
-    }
-}
-
-impl std::fmt::Debug for RtpView<'_> {
-    /// Never the payload: it is content.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.owned(Bytes::new()).fmt(f)
     }
 }
 
@@ -330,6 +277,7 @@ mod tests {
             timestamp: 7,
             marker: true,
             orientation: None,
+            layer: 0,
             payload: Bytes::from_static(b"abc"),
         };
         let bytes = packet.to_bytes();

@@ -70,7 +70,7 @@ impl SentLog {
         };
         let sent = Sent {
             resent: None,
-            header: packet.without_payload(),
+            header: packet.with(&[]),
             bytes: u16::try_from(sealed.len()).unwrap_or(u16::MAX),
             seal: *seal,
             held,

@@ -37,7 +37,7 @@ impl Peer {
         copy.extend_from_slice(bytes);
         if let Some(packet) = self.handle_in_place(now, source, destination, &mut copy) {
             let (kind, payload) = (packet.kind, bytes::Bytes::copy_from_slice(packet.payload));
-            let packet = packet.owned(payload);
+            let packet = packet.with(payload);
             self.event(PeerEvent::Rtp { kind, packet });
         }
         self.scratch = copy;

@@ -332,7 +332,7 @@ impl StreamReceiver {
                     source.nack.received(now, sequence);
                 }
                 let payload = Bytes::copy_from_slice(packet.payload);
-                let packet = packet.owned(payload);
+                let packet = packet.with(payload);
                 source.video.push(now, sequence, packet);
             }
         }

@@ -375,6 +375,7 @@ impl StreamSender {
             timestamp: numbers.timestamp,
             marker,
             orientation: None,
+            layer: 0,
             payload,
         }
     }

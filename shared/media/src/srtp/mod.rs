@@ -275,6 +275,7 @@ mod tests {
             timestamp: 1,
             marker: false,
             orientation: None,
+            layer: 0,
             payload,
         };
         packet.to_bytes()

@@ -625,6 +625,7 @@ impl TrunkLeg {
             timestamp,
             marker,
             orientation: None,
+            layer: 0,
             payload,
         };
         self.sending.sequence = self.sending.sequence.wrapping_add(1);

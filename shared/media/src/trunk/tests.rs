@@ -180,6 +180,7 @@ fn rtp(payload_type: u8, sequence: u16, timestamp: u32, payload: &[u8]) -> Vec<u
         timestamp,
         marker: false,
         orientation: None,
+        layer: 0,
         payload: Bytes::copy_from_slice(payload),
     };
     let mut bytes = Vec::new();

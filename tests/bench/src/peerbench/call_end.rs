@@ -75,6 +75,7 @@ impl CallEnd {
                 timestamp: 0,
                 marker: false,
                 orientation: None,
+                layer: 0,
                 payload: Vec::new().into(),
             },
             payload: vec![PARAMETERS; PAYLOAD_BYTES],

@@ -66,6 +66,7 @@ impl WebEnd {
                 timestamp: 0,
                 marker: false,
                 orientation: None,
+                layer: 0,
                 payload: vec![7; bytes.saturating_sub(OVERHEAD_BYTES)].into(),
             },
             received: 0,

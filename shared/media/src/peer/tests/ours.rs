@@ -249,6 +249,7 @@ fn packets_as_long_as_browsers_make_them_are_passed_on_and_longer_ones_counted()
         timestamp: 1,
         marker: true,
         orientation: None,
+        layer: 0,
         payload: vec![0x65; BROWSERS].into(),
     };
     let peer = &mut world.peers[0];
