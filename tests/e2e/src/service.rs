@@ -418,6 +418,18 @@ impl Service {
         }
     }
 
+    /// The same of a telephone that heard this tone; made-up and stretched sound moves it a little.
+    ///
+    /// # Panics
+    /// When it heard something else, or no report comes.
+    pub fn telephone_heard(&self, hz: f64) -> serde_json::Value {
+        const NEAR_HZ: f64 = 20.0;
+        let report = self.telephone_report();
+        let heard = report["heard_hz"].as_f64().unwrap_or_default();
+        assert!((heard - hz).abs() < NEAR_HZ, "not {hz} Hz: {report}");
+        report
+    }
+
     /// Stops the server and checks its record: the chain holds and every session replays to its
     /// end. Returns what `journal show` prints.
     ///

@@ -60,7 +60,18 @@ fn a_call_leaves_lines_about_its_quality_and_metrics_say_what_flowed() {
         assert!(figure("video_in_kbps") > 0.0, "{line}");
         assert!(figure("video_out_kbps") > 0.0, "{line}");
         assert!(figure("video_loss_in_percent") < 50.0, "{line}");
-        for name in ["freezes", "video_jitter_ms", "audio_in_kbps", "refused"] {
+        assert!(figure("path_kbps") > 0.0, "{line}");
+        let others = [
+            "round_trip_ms",
+            "video_jitter_ms",
+            "freezes",
+            "frozen_ms",
+            "layer",
+            "left_out",
+            "audio_in_kbps",
+            "refused",
+        ];
+        for name in others {
             assert!(figure(name) >= 0.0, "{line}");
         }
         assert!(line.to_string().contains("SRTP_AEAD_AES_128_GCM"), "{line}");
