@@ -20,4 +20,4 @@ pub mod store;
 pub mod switchboard;
 pub mod tls;
 pub mod turn;
-mod udp;
+pub mod udp;

@@ -19,6 +19,9 @@ use rustix::net::sockopt::{
 };
 use vrs_media::{Batch, Run};
 
+#[cfg(target_os = "linux")]
+pub use together::Together;
+
 /// What one read may bring from one source: as many datagrams as the kernel has joined.
 const BUFFER_BYTES: usize = 65_536;
 /// Room in front of what is read; a cache line, so that what is read begins at one.
@@ -154,7 +157,7 @@ fn be_told_little(socket: &std::net::UdpSocket) {
 fn be_told_little(_: &std::net::UdpSocket) {}
 
 #[cfg(target_os = "linux")]
-type Singles<'a> = together::Together<'a>;
+type Singles<'a> = Together<'a>;
 
 /// Elsewhere than on Linux each goes out by itself.
 #[cfg(not(target_os = "linux"))]

@@ -12,14 +12,14 @@ const WAITING_MAX: usize = 32;
 
 /// Datagrams that wait until they are many.
 #[derive(Default)]
-pub(super) struct Together<'a> {
+pub struct Together<'a> {
     waiting: ArrayVec<(SocketAddr, &'a [u8]), WAITING_MAX>,
     dropped: usize,
 }
 
 impl<'a> Together<'a> {
     /// Takes a datagram, which goes out when many wait.
-    pub(super) fn push(&mut self, socket: impl AsFd, destination: SocketAddr, bytes: &'a [u8]) {
+    pub fn push(&mut self, socket: impl AsFd, destination: SocketAddr, bytes: &'a [u8]) {
         if self.waiting.is_full() {
             self.flush(socket);
         }
@@ -48,7 +48,7 @@ impl<'a> Together<'a> {
     }
 
     /// Sends the last, and says how many of all could not be sent.
-    pub(super) fn end(mut self, socket: impl AsFd) -> usize {
+    pub fn end(mut self, socket: impl AsFd) -> usize {
         self.flush(socket);
         self.dropped
     }

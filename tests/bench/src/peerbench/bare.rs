@@ -1,14 +1,15 @@
 //! The floor: a bare loop of receive, AES-GCM open, AES-GCM seal, send, in a process of its own;
 //! and the ends that load it.
 //!
-//! It does what no relay can leave out, and nothing else: no replay window, no statistics, no
-//! rewriting, no timers. Every end uses the same key, so that nothing has to be agreed.
+//! It does what no relay can leave out, in the same batches as ours, and nothing else: no replay
+//! window, no statistics, no rewriting, no timers. Every end uses the same key, so that nothing has to be agreed.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, IoSliceMut, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
-use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
+use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
+use relay_server::udp::Together;
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use tokio::io::Interest;
 
@@ -71,6 +72,7 @@ pub(crate) fn serve() -> Outcome<()> {
                     Err(error) => return Err(error.into()),
                 }
             };
+            let mut together = Together::default();
             for (meta, buffer) in metas
                 .iter()
                 .zip(memory.chunks_mut(BUFFER_BYTES))
@@ -80,22 +82,13 @@ pub(crate) fn serve() -> Outcome<()> {
                     continue;
                 };
                 for packet in buffer[..meta.len].chunks_mut(meta.stride) {
-                    if !transform(&key, packet) {
-                        continue;
+                    if transform(&key, packet) {
+                        together.push(&socket, destination, packet);
                     }
-                    let transmit = Transmit {
-                        destination,
-                        ecn: None,
-                        contents: packet,
-                        segment_size: None,
-                        src_ip: None,
-                    };
-                    // A full buffer shows as loss.
-                    let _sent = socket.try_io(Interest::WRITABLE, || {
-                        state.try_send((&socket).into(), &transmit)
-                    });
                 }
             }
+            // A full buffer shows as loss.
+            let _dropped = together.end(&socket);
         }
     })
 }
