@@ -92,8 +92,11 @@ fn v3_chromium_sends_two_sizes_and_the_interpreter_sees_the_larger_one() {
     let larger = service.metric_of("visavis_media_layer_packets_total", "layer=\"1\"");
     assert!(larger > 100.0, "{larger} packets");
     // The browser tells when packets came, and hears it.
-    let arrivals = service.metric_of("visavis_media_arrivals_total", "leg=\"caller\"");
-    assert!(arrivals > 10.0, "{arrivals} reports");
+    for way in ["in", "out"] {
+        let labels = format!("leg=\"caller\",kind=\"video\",direction=\"{way}\"");
+        let arrivals = service.metric_of("visavis_media_arrivals_total", &labels);
+        assert!(arrivals > 10.0, "{arrivals} reports {way}");
+    }
     browser.hang_up();
     interpreter.ended();
     service.telephone_report();

@@ -163,10 +163,15 @@ mod tests {
     use super::*;
 
     const LARGE: u32 = 1_000_000;
+    const MIDDLE: u32 = 400_000;
     const SMALL: u32 = 150_000;
 
     /// What is chosen for each path, half a second apart, with the large size first.
     fn chosen(paths: impl IntoIterator<Item = u32>) -> Vec<Choice> {
+        chosen_of(&[LARGE, SMALL], paths)
+    }
+
+    fn chosen_of(sizes: &[u32], paths: impl IntoIterator<Item = u32>) -> Vec<Choice> {
         #[allow(
             clippy::disallowed_methods,
             reason = "an Instant can be had in no other way"
@@ -175,7 +180,7 @@ mod tests {
         let mut chooser = Chooser::default();
         let each = paths.into_iter().map(|path| {
             now += Duration::from_millis(500);
-            chooser.choose(now, path, &[LARGE, SMALL])
+            chooser.choose(now, path, sizes)
         });
         each.collect()
     }
@@ -206,6 +211,25 @@ mod tests {
         let whole = chosen.iter().rposition(|choice| choice.thin).unwrap() + 1;
         let large = chosen.iter().rposition(|choice| choice.layer == 1).unwrap() + 1;
         assert_eq!((whole, large), (8 + 6, 8 + 13));
+    }
+
+    #[test]
+    fn v3_of_three_sizes_the_one_is_taken_that_fits_and_all_are_gone_through_on_the_way_back() {
+        let narrower = [2_000_000, 500_000, 200_000, 100_000];
+        let narrower = [1, 3, 3, 3]
+            .into_iter()
+            .zip(narrower)
+            .flat_map(|(times, path)| std::iter::repeat_n(path, times));
+        let wide = std::iter::repeat_n(2_000_000, 30);
+        let chosen = chosen_of(&[LARGE, MIDDLE, SMALL], narrower.chain(wide));
+        let layers = layers(&chosen);
+        assert_eq!(layers[..10], [0, 0, 0, 1, 1, 1, 2, 2, 2, 2]);
+        let thin: Vec<usize> = (0..40).filter(|at| chosen[*at].thin).collect();
+        assert_eq!(thin, [9, 10, 11, 12, 13, 14, 15]);
+        let changes: Vec<usize> = (11..40)
+            .filter(|at| layers[*at] != layers[at - 1])
+            .collect();
+        assert_eq!((changes, layers[39]), (vec![23, 30], 0));
     }
 
     #[test]

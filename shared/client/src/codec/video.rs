@@ -447,6 +447,39 @@ mod tests {
         }
     }
 
+    /// Whether no other picture refers to this one, as a relay sees it.
+    fn is_discardable(unit: &[u8]) -> bool {
+        let payloads = vrs_media::h264::packetise(unit, 1_000);
+        let mut payloads = payloads.iter();
+        payloads.all(|payload| vrs_media::h264::payload_is_discardable(payload))
+    }
+
+    #[test]
+    fn v3_every_second_picture_can_be_left_out_and_the_others_are_decoded() {
+        let painter = Painter::new(Look::INTERPRETER, 640, 480);
+        let mut encoder = PictureEncoder::new(30).unwrap();
+        let mut decoder = PictureDecoder::new().unwrap();
+        let (mut shown, mut left_out) = (0, 0);
+        for counter in 1..=60 {
+            let Some(coded) = encoder.encode(&painted(&painter, counter)).unwrap() else {
+                continue;
+            };
+            if is_discardable(&coded.data) {
+                left_out += 1;
+                continue;
+            }
+            let seen = decoder.decode(&coded.data).unwrap().unwrap();
+            let expected = strip::Stamp::new(counter, u64::from(counter) * 33);
+            assert_eq!(
+                strip::read(&seen.rgba, seen.width as usize, seen.height as usize),
+                Some(expected)
+            );
+            shown += 1;
+        }
+        assert!(left_out >= 25, "{left_out} of 60 can be left out");
+        assert!(shown >= 25, "{shown}");
+    }
+
     #[test]
     fn a_new_size_starts_with_a_key_frame() {
         let mut encoder = PictureEncoder::new(30).unwrap();

@@ -10,6 +10,8 @@
 //! of RFC 8888 takes the age of an arrival for its time.
 //! Start reading at [`Congestion`].
 
+#[cfg(test)]
+mod lies;
 mod queue;
 mod rate;
 mod sent;
