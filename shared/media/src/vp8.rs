@@ -1,5 +1,9 @@
 //! VP8 over RTP (RFC 7741): the little that a relay must know about it without decoding.
 
+mod pictures;
+
+pub(crate) use pictures::{Pictures, Shift};
+
 /// The payload descriptor has a second byte.
 const EXTENDED: u8 = 0x80;
 /// No other picture refers to this one.
@@ -28,7 +32,8 @@ pub fn payload_starts_keyframe(payload: &[u8]) -> bool {
         return false;
     };
     let starts = first & PARTITION_START != 0 && first & PARTITION == 0;
-    let frame = descriptor_bytes(payload).and_then(|length| payload.get(length..));
+    let descriptor = Descriptor::read(payload);
+    let frame = descriptor.and_then(|descriptor| payload.get(descriptor.bytes..));
     starts
         && frame.is_some_and(|frame| {
             let is_key = frame.first().is_some_and(|tag| tag & INTERFRAME == 0);
@@ -47,30 +52,52 @@ pub fn payload_is_discardable(payload: &[u8]) -> bool {
     if !is_told || follows & TEMPORAL == 0 {
         return false;
     }
-    let mut at = 2;
-    if follows & PICTURE_ID != 0 {
-        let is_long = payload.get(at).is_some_and(|id| id & LONG_PICTURE_ID != 0);
-        at += 1 + usize::from(is_long);
-    }
-    at += usize::from(follows & LAYER_INDEX != 0);
-    payload.get(at).is_some_and(|layer| layer >> 6 > 0)
+    let layer = Descriptor::read(payload).and_then(|descriptor| descriptor.layer);
+    let layer = layer.and_then(|at| payload.get(at));
+    layer.is_some_and(|layer| layer >> 6 > 0)
 }
 
-/// Length of the payload descriptor (RFC 7741 section 4.2).
-fn descriptor_bytes(payload: &[u8]) -> Option<usize> {
-    let first = *payload.first()?;
-    if first & EXTENDED == 0 {
-        return Some(1);
+/// Where things are in a payload descriptor (section 4.2).
+#[derive(Debug, Clone, Copy, Default)]
+struct Descriptor {
+    /// The number of the picture, and whether it has two bytes.
+    picture_id: Option<(usize, bool)>,
+    /// The number of the last picture of the lowest temporal layer.
+    base_layer: Option<usize>,
+    /// The temporal layer, or the number of the last key frame.
+    layer: Option<usize>,
+    bytes: usize,
+}
+
+impl Descriptor {
+    fn read(payload: &[u8]) -> Option<Self> {
+        let first = *payload.first()?;
+        if first & EXTENDED == 0 {
+            return Some(Self {
+                bytes: 1,
+                ..Self::default()
+            });
+        }
+        let follows = *payload.get(1)?;
+        let mut found = Self {
+            bytes: 2,
+            ..Self::default()
+        };
+        if follows & PICTURE_ID != 0 {
+            let is_long = payload.get(found.bytes)? & LONG_PICTURE_ID != 0;
+            found.picture_id = Some((found.bytes, is_long));
+            found.bytes += 1 + usize::from(is_long);
+        }
+        if follows & LAYER_INDEX != 0 {
+            found.base_layer = Some(found.bytes);
+            found.bytes += 1;
+        }
+        if follows & LAYER_OR_KEY != 0 {
+            found.layer = Some(found.bytes);
+            found.bytes += 1;
+        }
+        Some(found)
     }
-    let follows = *payload.get(1)?;
-    let mut length = 2;
-    if follows & PICTURE_ID != 0 {
-        let is_long = payload.get(length)? & LONG_PICTURE_ID != 0;
-        length += 1 + usize::from(is_long);
-    }
-    length += usize::from(follows & LAYER_INDEX != 0);
-    length += usize::from(follows & LAYER_OR_KEY != 0);
-    Some(length)
 }
 
 #[cfg(test)]

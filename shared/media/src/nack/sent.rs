@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::recent::Recent;
 use crate::rtp::RtpView;
+use crate::vp8::Shift;
 
 /// Of what was sent, one part in so many may be sent again: a peer that asks for more has no use
 /// for it, or means harm (A42).
@@ -29,6 +30,8 @@ pub(crate) enum Held {
         ssrc: u32,
         /// The number that it had there.
         sequence: u16,
+        /// What is added to the numbers of its pictures.
+        shift: Shift,
     },
 }
 
@@ -127,6 +130,7 @@ mod tests {
         let held = Held::Source {
             ssrc: 2,
             sequence: !sequence,
+            shift: Shift::default(),
         };
         log.push(now, &packet, sealed, held);
     }
@@ -142,7 +146,7 @@ mod tests {
         let again = log.again(now, 599).unwrap();
         assert_eq!((again.header.sequence, again.header.timestamp), (599, 7));
         assert!(
-            matches!(again.held, Held::Source { ssrc: 2, sequence } if sequence == !599),
+            matches!(again.held, Held::Source { ssrc: 2, sequence, .. } if sequence == !599),
             "{again:?}"
         );
         assert!(log.again(now, 599).is_none(), "a moment ago");

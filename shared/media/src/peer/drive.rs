@@ -342,6 +342,10 @@ impl Peer {
         let sealed = batch.push(path.local, path.remote, |buffer| {
             let start = buffer.len();
             packet.write(stream.sender.extensions, buffer);
+            if let Held::Source { shift, .. } = held {
+                let begin = buffer.len() - packet.payload.len();
+                shift.apply(&mut buffer[begin..]);
+            }
             srtp.seal_rtp(buffer, start)
         });
         if let Some(sealed) = sealed {

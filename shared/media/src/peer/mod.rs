@@ -54,6 +54,7 @@ use crate::sdp::policy::{self, Local, LocalTransport, RemoteTransport, Setup};
 use crate::sdp::{LAYERS_MAX, LayerRole, Negotiated, SessionDescription};
 use crate::srtp::Srtp;
 use crate::t140::Written;
+use crate::vp8::Shift;
 
 pub use config::{Lent, PeerConfig, Receive, stun_ufrag};
 pub use stats::{KindStats, PeerStats};
@@ -150,6 +151,7 @@ pub struct Missed {
     pub ssrc: u32,
     /// The sequence number that it had there.
     pub sequence: u16,
+    shift: Shift,
     /// As it went out.
     header: RtpView<'static>,
 }

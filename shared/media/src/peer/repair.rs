@@ -6,6 +6,7 @@ use super::drive::DATAGRAM_BYTES_MAX;
 use super::{Missed, Peer, PeerEvent};
 use crate::nack::{Again, Held};
 use crate::rtp::{MediaKind, RtpView};
+use crate::vp8::Shift;
 
 impl Peer {
     pub(super) fn resend(&mut self, now: Instant, index: usize, sequences: &[u16]) {
@@ -15,10 +16,15 @@ impl Peer {
                 continue;
             };
             match held {
-                Held::Here(payload) => self.repeat(index, header, &payload),
-                Held::Source { ssrc, sequence } => self.event(PeerEvent::Missed(Missed {
+                Held::Here(payload) => self.repeat(index, header, &payload, Shift::default()),
+                Held::Source {
                     ssrc,
                     sequence,
+                    shift,
+                } => self.event(PeerEvent::Missed(Missed {
+                    ssrc,
+                    sequence,
+                    shift,
                     header,
                 })),
             }
@@ -28,7 +34,7 @@ impl Peer {
     /// Sends a packet of another peer again; `payload` is what that one [kept](Self::kept) of it.
     pub fn send_again(&mut self, missed: Missed, payload: &[u8]) {
         if let Some(index) = self.ready(missed.header.kind) {
-            self.repeat(index, missed.header, payload);
+            self.repeat(index, missed.header, payload, missed.shift);
         }
     }
 
@@ -40,7 +46,7 @@ impl Peer {
         self.streams[index].receiver.kept(ssrc, sequence)
     }
 
-    fn repeat(&mut self, index: usize, header: RtpView<'static>, payload: &[u8]) {
+    fn repeat(&mut self, index: usize, header: RtpView<'static>, payload: &[u8], shift: Shift) {
         let stream = &mut self.streams[index];
         let transport = stream.transport;
         let Some(srtp) = &mut self.transports[transport].srtp else {
@@ -48,6 +54,8 @@ impl Peer {
         };
         let mut bytes = Vec::with_capacity(DATAGRAM_BYTES_MAX);
         stream.sender.write_again(header, payload, &mut bytes);
+        let begin = bytes.len() - payload.len();
+        shift.apply(&mut bytes[begin..]);
         let sealed = srtp.seal_rtp(&mut bytes, 0);
         if sealed && stream.sender.may_repeat(header.sequence, &bytes) {
             self.transmit(transport, bytes);

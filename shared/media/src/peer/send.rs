@@ -20,6 +20,7 @@ use crate::rtp::{MediaKind, RTP_HEADER_BYTES, RtpPacket, RtpView};
 use crate::sdp::{Codec, Direction, KeyFormat, Layer, NegotiatedMedia};
 use crate::t140;
 use crate::telephone_event::EventSender;
+use crate::vp8;
 
 /// The longest authentication tag of the SRTP profiles we agree to, in bytes.
 const SRTP_TAG_BYTES_MAX: usize = 16;
@@ -91,6 +92,8 @@ pub(super) struct StreamSender {
     pub(super) extensions: ExtensionIds,
     pub(super) full_intra_only: bool,
     rewriter: Rewriter,
+    /// Of pictures whose payloads have numbers, too.
+    pictures: Option<vp8::Pictures>,
     log: SentLog,
     repair: Option<Repair>,
     congestion: Option<Congestion>,
@@ -129,6 +132,7 @@ impl StreamSender {
             paused: None,
             full_intra_only: media.feedback.fir && !media.feedback.pli,
             rewriter: Rewriter::new(media.clock_rate, first.0, first.1),
+            pictures: (media.codec == Codec::Vp8).then(vp8::Pictures::default),
             log: SentLog::default(),
             repair: media.repair.map(|(payload_type, _)| Repair {
                 ssrc: repair.ssrc,
@@ -323,7 +327,14 @@ impl StreamSender {
                     timestamp: numbers.timestamp,
                     ..packet
                 };
-                Forwarded::As(packet, Held::Source { ssrc, sequence })
+                let pictures = self.pictures.as_mut();
+                let shift = pictures.map(|pictures| pictures.shift(ssrc, packet.payload));
+                let held = Held::Source {
+                    ssrc,
+                    sequence,
+                    shift: shift.unwrap_or_default(),
+                };
+                Forwarded::As(packet, held)
             }
             None => Forwarded::Dropped,
         }

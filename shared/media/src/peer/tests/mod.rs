@@ -53,6 +53,7 @@ pub(super) struct Heard {
     pub(super) lower_wanted: bool,
     pub(super) layer_rates: Vec<u32>,
     pub(super) rates: Vec<u32>,
+    pub(super) missed: Vec<Missed>,
 }
 
 /// Two peers and the network between them; 0 is Alice, 1 is Bob.
@@ -130,7 +131,7 @@ impl World {
                     PeerEvent::LayerWanted { wanted, .. } => heard.lower_wanted = wanted,
                     PeerEvent::LayerRates(rates) => heard.layer_rates = rates,
                     PeerEvent::PathRate(bps) => heard.rates.push(bps),
-                    PeerEvent::Missed(missed) => panic!("{missed:?}"),
+                    PeerEvent::Missed(missed) => heard.missed.push(missed),
                 },
             }
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::sdp::Direction;
+use crate::sdp::{Allowed, Codec, Direction};
 use crate::testing::picture;
 
 fn video_frames(heard: &Heard) -> Vec<&Vec<u8>> {
@@ -231,6 +231,70 @@ fn a_relay_forwards_packets_of_changing_sources_as_one_stream() {
         "{:?}",
         steps.max()
     );
+}
+
+/// A picture of VP8 in one packet, with its number and that of its temporal base layer.
+fn numbered(picture: u16, base: u8, is_key: bool) -> Vec<u8> {
+    let [high, low] = (picture | 0x8000).to_be_bytes();
+    let tag = if is_key { 0x50 } else { 0x51 };
+    let descriptor = [0x90, 0xe0, high, low, base, 0x20];
+    let frame = [tag, 0x42, 0x00, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0xe0, 0x01];
+    [descriptor.as_slice(), &frame].concat()
+}
+
+#[test]
+fn pictures_of_vp8_are_numbered_on_over_a_change_of_the_source_and_when_they_come_again() {
+    let vp8 = |mut config: PeerConfig| {
+        config.allowed = Allowed::everything();
+        config
+            .allowed
+            .retain(MediaKind::Video, |codec| codec == Codec::Vp8);
+        config
+    };
+    let mut bob = vp8(config(BOB, 2));
+    bob.receive = Receive::Packets;
+    let mut world = World::new(Network::new(44), vp8(config(ALICE, 1)), bob);
+    world.connect();
+    world.net.loss = 5;
+    // Two sources, each with numbers of its own.
+    let said = |ssrc: u32, n: u16| {
+        let (picture, base) = if ssrc == 5 { (30_000, 0) } else { (77, 50) };
+        numbered(picture + n, base + n as u8, n.is_multiple_of(100))
+    };
+    for n in 0..200_u16 {
+        let ssrc = if n < 100 { 5 } else { 6 };
+        let packet = RtpPacket {
+            kind: MediaKind::Video,
+            ssrc,
+            csrc: None,
+            payload_type: 0,
+            sequence: n,
+            timestamp: u32::from(n) * 3_000,
+            marker: true,
+            orientation: None,
+            layer: 0,
+            payload: said(ssrc, n).into(),
+        };
+        let now = world.now();
+        assert!(!world.peers[0].send_rtp(now, &packet));
+        for _ in 0..33 {
+            world.step();
+            for missed in std::mem::take(&mut world.heard[0].missed) {
+                let payload = said(missed.ssrc, missed.sequence);
+                world.peers[0].send_again(missed, &payload);
+            }
+        }
+    }
+    let mut packets = world.heard[1].packets.clone();
+    packets.sort_by_key(|packet| packet.timestamp);
+    packets.dedup_by_key(|packet| packet.timestamp);
+    assert!(packets.len() > 195, "{} of 200", packets.len());
+    let first = packets[0].sequence;
+    for packet in packets {
+        let n = packet.sequence.wrapping_sub(first);
+        let expected = numbered(30_000 + n, n as u8, n.is_multiple_of(100));
+        assert_eq!(packet.payload, expected, "picture {n}");
+    }
 }
 
 #[test]
