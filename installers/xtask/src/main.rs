@@ -25,7 +25,7 @@ cargo verify [--yes]
 cargo setup  [--yes]
     installs the system packages the other two need
 cargo peerbench NAME [--yes]
-    what forwarding costs us beside another program: floor, sfu (rtpengine), three and fanout (Janus)
+    what forwarding costs us beside another program: floor, sfu and sfu-gcm (rtpengine), three and fanout (Janus)
     --yes   installs without asking (so does CI=true)";
 
 /// Why a command stopped, in words for the person at the terminal.

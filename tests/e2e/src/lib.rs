@@ -7,6 +7,7 @@
 //! Start reading at [`Service`].
 
 mod cable;
+mod network;
 mod party;
 mod programs;
 mod records;

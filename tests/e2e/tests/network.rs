@@ -1,29 +1,7 @@
 //! Calls over networks that are worse than a loopback.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-
-use vrs_e2e::{Party, Service, ServiceBuilder};
-use vrs_impair::{Direction, Profile, Proxy, Rate, Settings};
-
-/// What peers are told to send to; the proxy stands there.
-const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-
-/// A service whose media passes a proxy on its way from and to whoever calls it; it may find a
-/// straight way to those whom it invites.
-fn behind_proxy() -> (Service, Proxy) {
-    let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
-    let inside = free.expect("a free port");
-    let media = format!("media = \"{inside}\"\nmedia_address = \"{OUTSIDE}\"");
-    let service = ServiceBuilder::default()
-        .configure("media = \"127.0.0.1:0\"", &media)
-        .configure("#workers = 4", "workers = 1")
-        .start();
-    let proxy = Proxy::spawn(Settings {
-        listen: SocketAddr::from((OUTSIDE, inside.port())),
-        ..Settings::towards(inside)
-    });
-    (service, proxy.expect("a second loopback address"))
-}
+use vrs_e2e::{Party, ServiceBuilder};
+use vrs_impair::{Direction, Profile, Rate};
 
 /// Waits for so many more pictures of at most this width.
 fn sees(party: &mut Party, pictures: u64, width: u32) {
@@ -36,7 +14,7 @@ fn sees(party: &mut Party, pictures: u64, width: u32) {
 
 #[test]
 fn v3_over_a_narrow_network_the_picture_gets_smaller_and_keeps_moving_and_large_again_after_it() {
-    let (service, proxy) = behind_proxy();
+    let (service, proxy) = ServiceBuilder::default().behind_proxy();
     let (mut caller, mut interpreter) = service.conversation();
     let large = |party: &mut Party| {
         party.stats_where("the whole picture", |stats| stats.seen_width == Some(640));
@@ -71,7 +49,7 @@ fn v3_over_a_narrow_network_the_picture_gets_smaller_and_keeps_moving_and_large_
 
 #[test]
 fn a_call_goes_on_through_loss_in_bursts_jitter_and_copies() {
-    let (service, proxy) = behind_proxy();
+    let (service, proxy) = ServiceBuilder::default().behind_proxy();
     let (mut caller, mut interpreter) = service.conversation();
     let bad: Profile = "burst_enter=2,burst_leave=40,delay=40,jitter=20,reorder=2,duplicate=2"
         .parse()

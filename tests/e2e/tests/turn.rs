@@ -1,12 +1,11 @@
 //! Calls that pass the server's TURN, calls that need not, and calls whose path changes.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use vrs_client::{Command, Role};
 use vrs_domain::{EndReason, SessionState};
 use vrs_e2e::{CALLER, CALLER_PASSWORD, Party, Service, ServiceBuilder, is_talking};
-use vrs_impair::{Direction, Proxy, Settings};
+use vrs_impair::Direction;
 
 const FRIEND: &str = "+15550100002";
 const FRIEND_PASSWORD: &str = "a friend's password";
@@ -182,23 +181,9 @@ fn a45_what_is_told_of_turn_stands_in_no_log() {
     assert!(!named.take(count).any(after_time));
 }
 
-/// What peers are told to send to; the proxy stands there.
-const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-
 #[test]
 fn r14_a_path_that_is_lost_is_replaced_by_another_one_and_the_call_goes_on() {
-    let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
-    let inside = free.expect("a free port");
-    let media = format!("media = \"{inside}\"\nmedia_address = \"{OUTSIDE}\"");
-    let mut service = ServiceBuilder::default()
-        .configure("media = \"127.0.0.1:0\"", &media)
-        .configure("#workers = 4", "workers = 1")
-        .start();
-    let proxy = Proxy::spawn(Settings {
-        listen: SocketAddr::from((OUTSIDE, inside.port())),
-        ..Settings::towards(inside)
-    });
-    let proxy = proxy.expect("a second loopback address");
+    let (mut service, proxy) = ServiceBuilder::default().behind_proxy();
     let (mut caller, mut interpreter) = service.conversation();
     caller.sees("the interpreter's picture");
     let before = caller.stats_where("figures", |_| true);

@@ -1,7 +1,7 @@
 """A party in aiortc: an implementation of ICE, DTLS, SRTP, H.264 and VP8 that is not ours, signed in
 over SIP in WebSocket. It prints what happens, a JSON object a line; a line on standard input hangs
 up. The one argument is a JSON object: server, domain, user, password, call (a number, or null to be
-called), video ("H264" or "VP8")."""
+called), video ("H264" or "VP8"), hidden (whether an offer says no address)."""
 
 import asyncio
 import fractions
@@ -103,7 +103,8 @@ class Media:
 
     async def offer(self):
         await self.connection.setLocalDescription(await self.connection.createOffer())
-        return self.connection.localDescription.sdp
+        sdp = self.connection.localDescription.sdp
+        return re.sub(r"a=candidate:.*\r\n", "", sdp) if OPTIONS["hidden"] else sdp
 
     async def answered(self, sdp):
         await self.connection.setRemoteDescription(RTCSessionDescription(sdp, "answer"))

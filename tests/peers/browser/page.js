@@ -27,6 +27,13 @@ const splitPicture = () => {
   };
 };
 
+// The other side learns our addresses only from what we send, as behind a NAT.
+const hide = (session) =>
+  session.on("sdp", (description) => {
+    if (description.originator === "local")
+      description.sdp = description.sdp.replace(/a=candidate:.*\r\n/g, "");
+  });
+
 // Real-time text on a data channel (RFC 8865): "open" creates one that is opened in the
 // association (RFC 8832), a number one that is named in the descriptions (RFC 8864), "wait" takes
 // the one that the other side opens.
@@ -56,7 +63,7 @@ const offerText = (session, text) => {
 };
 window.write = (...words) => channel.send(words.join(" "));
 
-window.start = ({ server, domain, user, password, call, video, relay, text, sizes }) => {
+window.start = ({ server, domain, user, password, call, video, relay, text, sizes, hidden }) => {
   if (sizes) splitPicture();
   if (video) restrict(video);
   const agent = new JsSIP.UA({
@@ -80,6 +87,7 @@ window.start = ({ server, domain, user, password, call, video, relay, text, size
   agent.on("registrationFailed", ({ cause }) => said("registrationFailed", { cause }));
   agent.on("newRTCSession", ({ originator, session, request }) => {
     if (text) offerText(session, text);
+    if (hidden) hide(session);
     const header = (name) => request.getHeader(name);
     if (originator === "remote") {
       said("invited", { number: header("VRS-Called-Number"), languages: header("VRS-Languages") });
@@ -129,11 +137,12 @@ function watch(session) {
   let second = 0;
   const timer = setInterval(async () => {
     const held = session.isOnHold().local;
-    const found = { second: ++second, held, framesDecoded: 0, framesSent: 0, sent: {}, audioPackets: 0, audioLevel: 0, codec: "", cipher: "", ufrag: "", local: "" };
+    const found = { second: ++second, held, framesDecoded: 0, repaired: 0, framesSent: 0, sent: {}, audioPackets: 0, audioLevel: 0, codec: "", cipher: "", ufrag: "", local: "" };
     const stats = await session.connection.getStats();
     stats.forEach((entry) => {
       if (entry.type === "inbound-rtp" && entry.kind === "video") {
         found.framesDecoded = entry.framesDecoded ?? 0;
+        found.repaired = entry.retransmittedPacketsReceived ?? 0;
         found.codec = stats.get(entry.codecId)?.mimeType ?? "";
       }
       if (entry.type === "transport") {

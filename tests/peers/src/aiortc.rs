@@ -23,9 +23,29 @@ impl Aiortc {
     #[must_use]
     pub fn start(
         service: &Service,
+        account: (&str, &str),
+        call: Option<&str>,
+        video: &str,
+    ) -> Self {
+        Self::open(service, account, call, video, false)
+    }
+
+    /// The same for a caller that does not say where it is: the other side learns that from what it
+    /// sends, as behind a NAT.
+    ///
+    /// # Panics
+    /// As [`Aiortc::start`].
+    #[must_use]
+    pub fn hidden(service: &Service, account: (&str, &str), call: &str, video: &str) -> Self {
+        Self::open(service, account, Some(call), video, true)
+    }
+
+    fn open(
+        service: &Service,
         (user, password): (&str, &str),
         call: Option<&str>,
         video: &str,
+        hidden: bool,
     ) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("aiortc");
         let options = json!({
@@ -35,6 +55,7 @@ impl Aiortc {
             "password": password,
             "call": call,
             "video": video,
+            "hidden": hidden,
         });
         let mut command = Command::new(python(&folder));
         command.arg(folder.join("peer.py")).arg(options.to_string());

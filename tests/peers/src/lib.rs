@@ -127,6 +127,17 @@ impl Browser {
         Self::signed_in(service, user, password, Some(call), special)
     }
 
+    /// The same with a browser that does not say where it is: the other side learns that from what
+    /// it sends, as behind a NAT.
+    ///
+    /// # Panics
+    /// As [`Browser::start`].
+    #[must_use]
+    pub fn hidden(service: &Service, user: &str, password: &str, call: &str) -> Self {
+        let special = json!({ "hidden": true });
+        Self::signed_in(service, user, password, Some(call), special)
+    }
+
     /// `special`: how it is otherwise than others, as the page takes it.
     fn signed_in(
         service: &Service,

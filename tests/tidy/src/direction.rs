@@ -53,13 +53,19 @@ const ALLOWED: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "vrs-e2e",
-        &["relay-server", "vrs-client", "vrs-domain", "vrs-telephone"],
-        &["vrs-impair"],
+        &[
+            "relay-server",
+            "vrs-client",
+            "vrs-domain",
+            "vrs-impair",
+            "vrs-telephone",
+        ],
+        &[],
     ),
     (
         "vrs-peers",
         &["vrs-client", "vrs-domain", "vrs-e2e", "vrs-telephone"],
-        &[],
+        &["vrs-impair"],
     ),
     (
         "vrs-bench",

@@ -1,7 +1,7 @@
 //! What a forwarded packet costs: ours beside a program that people would pick instead, or
 //! beside the least that any relay must do.
 //!
-//! `cargo peerbench <floor|sfu|three|fanout|turn>`. Both programs run in turn, five rounds, under
+//! `cargo peerbench <floor|sfu|sfu-gcm|three|fanout|turn>`. Both programs run in turn, five rounds, under
 //! the same load; the cost is the time that their processes were on a processor, for a million
 //! packets that arrived. `cargo peerbench scale` shows what more sessions cost us, `calls` how many
 //! calls one core carries, and `delay` how much later a packet comes for going through us. Needs
@@ -75,7 +75,7 @@ struct Shape {
 
 const LASTING: Duration = Duration::from_secs(5);
 
-const SHAPES: [Shape; 5] = [
+const SHAPES: [Shape; 6] = [
     Shape {
         name: "floor",
         sessions: 100,
@@ -100,6 +100,19 @@ const SHAPES: [Shape; 5] = [
         },
         ours: plane,
         peer: rtpengine,
+        local: Ipv4Addr::LOCALHOST,
+    },
+    Shape {
+        name: "sfu-gcm",
+        sessions: 100,
+        receivers: 1,
+        bytes: 1200,
+        rate: Rate {
+            packets: 20_000,
+            lasting: LASTING,
+        },
+        ours: plane,
+        peer: rtpengine_gcm,
         local: Ipv4Addr::LOCALHOST,
     },
     Shape {
@@ -201,7 +214,15 @@ fn floor(shape: Shape) -> Outcome<Rig> {
 }
 
 fn rtpengine(shape: Shape) -> Outcome<Rig> {
-    let (engine, ends) = rtpengine::Rtpengine::start(shape.sessions, shape.bytes)?;
+    encrypting(shape, rtpengine::USUAL)
+}
+
+fn rtpengine_gcm(shape: Shape) -> Outcome<Rig> {
+    encrypting(shape, rtpengine::GCM)
+}
+
+fn encrypting(shape: Shape, suite: rtpengine::Suite) -> Outcome<Rig> {
+    let (engine, ends) = rtpengine::Rtpengine::start(shape.sessions, shape.bytes, suite)?;
     let pid = engine.daemon.pid();
     Ok(Rig::new(pid, shape.publishers(), ends, engine))
 }

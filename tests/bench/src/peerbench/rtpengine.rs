@@ -1,4 +1,4 @@
-//! rtpengine in user space, one worker thread, RTP in and SRTP (AES-GCM, keys in the SDP) out.
+//! rtpengine in user space, one worker thread, RTP in and SRTP (keys in the SDP) out.
 //!
 //! It only encrypts, where our media plane decrypts and encrypts; its control protocol is `ng`
 //! with JSON bodies.
@@ -20,13 +20,30 @@ const PORTS: [u16; 2] = [30_000, 32_000];
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: usize = 65_536;
-/// What the receivers agree to; they count packets and decrypt none.
-const SUITE: &str = "AEAD_AES_128_GCM";
-/// A key of 16 and a salt of 12 bytes, for the direction that nobody uses.
-const UNUSED_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==";
 const RTP_HEADER: [u8; 12] = [0x80, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-/// SRTP adds so much to what is sent in.
-const TAG_BYTES: usize = 16;
+
+/// What the receivers agree to; they count packets and decrypt none.
+#[derive(Clone, Copy)]
+pub(crate) struct Suite {
+    name: &'static str,
+    /// Key and salt in base64, for the direction that nobody uses.
+    unused_key: &'static str,
+    /// SRTP adds so much to what is sent in.
+    tag_bytes: usize,
+}
+
+/// The one that every program has which takes keys in the SDP (RFC 4568 section 6.2.1).
+pub(crate) const USUAL: Suite = Suite {
+    name: "AES_CM_128_HMAC_SHA1_80",
+    unused_key: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    tag_bytes: 10,
+};
+/// The one that ours agrees with its peers.
+pub(crate) const GCM: Suite = Suite {
+    name: "AEAD_AES_128_GCM",
+    unused_key: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+    tag_bytes: 16,
+};
 
 pub(crate) struct Rtpengine {
     pub(crate) daemon: Daemon,
@@ -37,16 +54,20 @@ pub(crate) struct Rtpengine {
 impl Rtpengine {
     /// The daemon with its calls set up, and their ends: one that sends and one that receives for
     /// each session. What it sends has so many bytes.
-    pub(crate) fn start(sessions: usize, bytes: usize) -> Outcome<(Self, Vec<Box<dyn End>>)> {
+    pub(crate) fn start(
+        sessions: usize,
+        bytes: usize,
+        suite: Suite,
+    ) -> Outcome<(Self, Vec<Box<dyn End>>)> {
         let mut engine = Self::launch()?;
         engine.await_start()?;
         let mut packet = RTP_HEADER.to_vec();
-        packet.resize(bytes - TAG_BYTES, 7);
+        packet.resize(bytes - suite.tag_bytes, 7);
         let mut ends: Vec<Box<dyn End>> = Vec::new();
         for session in 0..sessions {
             let mut from = PlainEnd::counting(packet.clone())?;
             let mut to = PlainEnd::counting(packet.clone())?;
-            engine.call(session, &mut from, &mut to)?;
+            engine.call(session, suite, &mut from, &mut to)?;
             ends.push(Box::new(from));
             ends.push(Box::new(to));
         }
@@ -103,7 +124,13 @@ impl Rtpengine {
     }
 
     /// Offer and answer of one call: `from` sends RTP, `to` is sent SRTP.
-    fn call(&mut self, session: usize, from: &mut PlainEnd, to: &mut PlainEnd) -> Outcome<()> {
+    fn call(
+        &mut self,
+        session: usize,
+        suite: Suite,
+        from: &mut PlainEnd,
+        to: &mut PlainEnd,
+    ) -> Outcome<()> {
         let call = format!("call-{session}");
         let offer = description(from.address()?, "RTP/AVP", "");
         let offered = self.ask(&json!({
@@ -112,8 +139,9 @@ impl Rtpengine {
         }))?;
         let sdp = offered["sdp"].as_str().unwrap_or_default();
         to.send_to(place(sdp)?);
-        let tag = crypto_tag(sdp)?;
-        let crypto = format!("a=crypto:{tag} {SUITE} inline:{UNUSED_KEY}\r\n");
+        let tag = crypto_tag(sdp, suite)?;
+        let (name, key) = (suite.name, suite.unused_key);
+        let crypto = format!("a=crypto:{tag} {name} inline:{key}\r\n");
         let answer = description(to.address()?, "RTP/SAVP", &crypto);
         let answered = self.ask(&json!({
             "command": "answer", "call-id": call, "from-tag": "a", "to-tag": "b", "sdp": answer,
@@ -139,12 +167,12 @@ fn place(sdp: &str) -> Outcome<SocketAddr> {
     Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
 }
 
-/// Under which number [`SUITE`] is offered: an answer has to repeat it.
-fn crypto_tag(sdp: &str) -> Outcome<String> {
+/// Under which number a suite is offered: an answer has to repeat it.
+fn crypto_tag(sdp: &str, suite: Suite) -> Outcome<String> {
     let offered = sdp
         .lines()
         .filter_map(|line| line.strip_prefix("a=crypto:"));
     let mut words = offered.filter_map(|line| line.split_once(' '));
-    let ours = words.find(|(_, rest)| rest.starts_with(SUITE));
+    let ours = words.find(|(_, rest)| rest.starts_with(suite.name));
     Ok(ours.ok_or("the cipher is not offered")?.0.to_owned())
 }
