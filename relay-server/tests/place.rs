@@ -11,7 +11,7 @@ use relay_core::session::Rules;
 use relay_server::accounts::{Account, AccountStore, Digests, Role as Part};
 use relay_server::config::{Emergency, Numbers};
 use relay_server::edge::{Arrival, Opened};
-use relay_server::journal::Journal;
+use relay_server::journal::{self, Journal, Kind};
 use relay_server::session::clock::Clock;
 use relay_server::session::views::Views;
 use relay_server::sfu::{Command, Sfu, SfuConfig};
@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The server's tasks, and a user agent on one flow.
 struct Desk {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     _halt: tokio_util::sync::DropGuard,
     switchboard: Switchboard,
     endpoint: Endpoint,
@@ -84,7 +84,7 @@ impl Desk {
         );
         let (outbox, incoming) = mpsc::channel(64);
         let mut desk = Self {
-            _folder: folder,
+            folder,
             _halt: halt.drop_guard(),
             switchboard,
             endpoint,
@@ -158,6 +158,25 @@ impl Desk {
             let bytes = tokio::time::timeout_at(end.into(), self.incoming.recv()).await;
             let bytes = bytes.expect("the server answers").expect("it is there");
             self.endpoint.receive(Instant::now(), FLOW, &bytes);
+        }
+    }
+
+    /// Waits until the journal says why so many calls ended, and gives these reasons.
+    async fn ends(&self, count: usize) -> Vec<String> {
+        let begin = Instant::now();
+        loop {
+            let mut ends = Vec::new();
+            let read = journal::read(&self.folder.path().join("journal"), |record| {
+                if let Kind::Ended { reason, .. } = record.entry.kind {
+                    ends.push(reason);
+                }
+            });
+            read.unwrap();
+            if ends.len() >= count {
+                return ends;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{ends:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
@@ -389,4 +408,6 @@ async fn a39_calls_without_dtls_are_refused_with_488_whomever_they_are_for() {
             assert_refusal(&refusal, 488, "media_refused", "");
         }
     }
+    let count = 2 * UNPROTECTED.len();
+    assert_eq!(desk.ends(count).await, vec!["media_refused"; count]);
 }

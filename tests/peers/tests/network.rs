@@ -2,7 +2,7 @@
 //! and sent again, by them and by us.
 
 use vrs_client::Command;
-use vrs_domain::SessionState;
+use vrs_domain::{EndReason, SessionState};
 use vrs_e2e::{NUMBER, Party, Service, ServiceBuilder};
 use vrs_impair::{Counters, Direction, Profile, Proxy};
 use vrs_peers::{Aiortc, Browser};
@@ -105,6 +105,25 @@ fn aiortc_and_we_send_again_what_a_bad_network_lost() {
     assert!(lost(&report.up) && lost(&report.down), "{report:?}");
     aiortc.hang_up();
     interpreter.ended();
+    service.telephone_report();
+    service.stop_and_verify();
+}
+
+#[test]
+fn a_caller_whose_media_is_cut_for_thirty_seconds_is_named_by_the_end_of_the_call() {
+    let (mut service, proxy, mut interpreter) = service();
+    service.add_account("caller", CALLER, PASSWORD, &["--digest", "md5"]);
+    let browser = Browser::hidden(&service, CALLER, PASSWORD, NUMBER);
+    interpreter.invited();
+    interpreter.send(Command::Answer);
+    interpreter.state(SessionState::RelayActive);
+    interpreter.stats_where("the browser's picture", |stats| stats.frames_decoded > 20);
+    // What they say to each other about the call passes on; nothing of it is seen or heard.
+    for direction in [Direction::Up, Direction::Down] {
+        proxy.cut(direction).unwrap();
+    }
+    assert_eq!(interpreter.ended().reason, Some(EndReason::CallerLost));
+    assert_eq!(browser.event("ended")["reason"], "caller_lost");
     service.telephone_report();
     service.stop_and_verify();
 }
