@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::recent::Recent;
+use super::recent::{At, Recent};
+use crate::extension::Orientation;
 use crate::rtp::RtpView;
 use crate::vp8::Shift;
 
@@ -22,8 +23,8 @@ const SEAL_BYTES: usize = 16;
 /// Where the payload of a packet is.
 #[derive(Debug, Clone)]
 pub(crate) enum Held {
-    /// Here: it is our own.
-    Here(Bytes),
+    /// Here: it is our own. In a box, so that the others, which are many, stay small.
+    Here(Box<Bytes>),
     /// With the source that it came from.
     Source {
         /// Which.
@@ -35,13 +36,16 @@ pub(crate) enum Held {
     },
 }
 
+/// One packet without what all of its stream have; the payload is elsewhere.
 struct Sent {
-    resent: Option<Instant>,
-    /// The header; the payload is elsewhere.
-    header: RtpView<'static>,
-    bytes: u16,
-    seal: [u8; SEAL_BYTES],
     held: Held,
+    resent: Option<At>,
+    timestamp: u32,
+    bytes: u16,
+    payload_type: u8,
+    marker: bool,
+    orientation: Option<Orientation>,
+    seal: [u8; SEAL_BYTES],
 }
 
 /// A packet that is to go out again.
@@ -57,6 +61,8 @@ pub(crate) struct Again {
 #[derive(Default)]
 pub(crate) struct SentLog {
     packets: Recent<Sent>,
+    /// The header of the newest packet.
+    newest: Option<RtpView<'static>>,
     /// Bytes that may be sent again now.
     budget: usize,
 }
@@ -72,27 +78,40 @@ impl SentLog {
             return;
         };
         let sent = Sent {
-            resent: None,
-            header: packet.with(&[]),
-            bytes: u16::try_from(sealed.len()).unwrap_or(u16::MAX),
-            seal: *seal,
             held,
+            resent: None,
+            timestamp: packet.timestamp,
+            bytes: u16::try_from(sealed.len()).unwrap_or(u16::MAX),
+            payload_type: packet.payload_type,
+            marker: packet.marker,
+            orientation: packet.orientation,
+            seal: *seal,
         };
+        self.newest = Some(packet.with(&[]));
         self.packets.push(now, packet.sequence, sent);
     }
 
     /// The packet to send again, unless it is forgotten, was resent a moment ago, or too much was
     /// resent of late.
     pub(crate) fn again(&mut self, now: Instant, sequence: u16) -> Option<Again> {
+        let now = self.packets.at(now);
         let sent = self.packets.get_mut(sequence)?;
-        let recent = |at: Instant| now.saturating_duration_since(at) < RESEND_INTERVAL_MIN;
+        let recent = |at| now.since(at) < RESEND_INTERVAL_MIN;
         if sent.resent.is_some_and(recent) {
             return None;
         }
         self.budget = self.budget.checked_sub(usize::from(sent.bytes))?;
         sent.resent = Some(now);
+        let header = RtpView {
+            payload_type: sent.payload_type,
+            sequence,
+            timestamp: sent.timestamp,
+            marker: sent.marker,
+            orientation: sent.orientation,
+            ..self.newest?
+        };
         Some(Again {
-            header: sent.header,
+            header,
             held: sent.held.clone(),
         })
     }

@@ -322,7 +322,7 @@ impl Peer {
         packet: &RtpPacket,
         batch: &mut Batch,
     ) {
-        let held = Held::Here(packet.payload.clone());
+        let held = Held::Here(Box::new(packet.payload.clone()));
         self.send_packet(now, index, packet.view(), held, batch);
     }
 
