@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::net::SocketAddr;
 
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 /// Addresses remembered for one peer, the newest ones.
@@ -36,8 +37,9 @@ pub(super) enum Owners<O> {
 /// Knows the peers of one socket by their owners.
 pub(super) struct Demux<O> {
     by_ufrag: HashMap<String, O>,
-    /// Nearly always one, which needs no memory of its own.
-    by_address: HashMap<SocketAddr, SmallVec<[O; 1]>>,
+    /// Nearly always one, which needs no memory of its own. Looked at with every packet; a peer
+    /// puts no more than [`ADDRESSES_PER_PEER_MAX`] in, however it may choose them.
+    by_address: FxHashMap<SocketAddr, SmallVec<[O; 1]>>,
     known: HashMap<O, Known>,
 }
 
@@ -45,7 +47,7 @@ impl<O> Default for Demux<O> {
     fn default() -> Self {
         Self {
             by_ufrag: HashMap::new(),
-            by_address: HashMap::new(),
+            by_address: FxHashMap::default(),
             known: HashMap::new(),
         }
     }

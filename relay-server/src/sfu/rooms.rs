@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use relay_core::sfu::{Party, PeerNews, Room, RoomOutput};
+use rustc_hash::FxHashMap;
 use vrs_domain::{Sensitive, SessionId};
 use vrs_media::g711::Law;
 use vrs_media::{
@@ -90,7 +91,8 @@ pub struct Rooms<L> {
     certificate: Certificate,
     allowed: Allowed,
     demux: Demux<(SessionId, L)>,
-    slots: HashMap<SessionId, Slot<L>>,
+    /// Looked at with every packet; nobody else chooses these numbers.
+    slots: FxHashMap<SessionId, Slot<L>>,
     deadlines: Deadlines,
     notices: VecDeque<Notice<L>>,
     spoken: VecDeque<Spoken<L>>,
@@ -105,7 +107,7 @@ impl<L: Party + Hash> Rooms<L> {
             certificate,
             allowed,
             demux: Demux::default(),
-            slots: HashMap::new(),
+            slots: FxHashMap::default(),
             deadlines: Deadlines::default(),
             notices: VecDeque::new(),
             spoken: VecDeque::new(),

@@ -31,10 +31,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use load::{Counts, End, Rate};
+use mimalloc::MiMalloc;
 use vrs_domain::Leg;
 use vrs_media::Certificate;
 
 pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// As in the relay server.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Each program is measured so often.
 const ROUNDS: usize = 5;
