@@ -24,8 +24,18 @@ const TICKS_PER_PICTURE: u32 = 3_000;
 const PARAMETERS: u8 = 7;
 /// Where the time is.
 const STAMP: std::ops::Range<usize> = 1..9;
-const BUFFER_BYTES: usize = 65_536;
+/// No power of two: else the beginnings of all buffers would share one place of the cache.
+const BUFFER_BYTES: usize = 65_536 + 21 * 64;
 const RUN_BYTES_MAX: usize = 65_507;
+
+/// Where all ends read what comes, one after the other: it stays near the processor.
+pub(crate) struct Memory(Vec<u8>);
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self(vec![0; BATCH_SIZE * BUFFER_BYTES])
+    }
+}
 
 pub(crate) struct CallEnd {
     socket: UdpSocket,
@@ -35,7 +45,6 @@ pub(crate) struct CallEnd {
     batch: Batch,
     packet: RtpPacket,
     payload: Vec<u8>,
-    memory: Vec<u8>,
     delays: Vec<u32>,
     connected: bool,
 }
@@ -79,7 +88,6 @@ impl CallEnd {
                 payload: Vec::new().into(),
             },
             payload: vec![PARAMETERS; PAYLOAD_BYTES],
-            memory: vec![0; BATCH_SIZE * BUFFER_BYTES],
             delays: Vec::new(),
             connected: false,
         })
@@ -132,9 +140,8 @@ impl CallEnd {
     }
 
     /// Reads what has come, and does what is due.
-    pub(crate) fn turn(&mut self, now: Instant) {
+    pub(crate) fn turn(&mut self, now: Instant, Memory(memory): &mut Memory) {
         let mut metas = [RecvMeta::default(); BATCH_SIZE];
-        let mut memory = std::mem::take(&mut self.memory);
         loop {
             let chunks = memory.chunks_mut(BUFFER_BYTES);
             let mut buffers: Vec<_> = chunks.map(IoSliceMut::new).collect();
@@ -152,7 +159,6 @@ impl CallEnd {
                 }
             }
         }
-        self.memory = memory;
         if self.peer.poll_timeout().is_some_and(|at| at <= now) {
             self.peer.handle_timeout(now);
         }

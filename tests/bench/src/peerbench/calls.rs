@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use vrs_domain::Leg;
 use vrs_media::Certificate;
 
-use super::call_end::{CallEnd, LOCAL, PICTURE_PACKETS};
+use super::call_end::{CallEnd, LOCAL, Memory, PICTURE_PACKETS};
 use super::plane::Plane;
 use super::{Outcome, PATIENCE, WARM, cpu};
 
@@ -57,6 +57,7 @@ impl Measured {
 struct Calls {
     certificate: Certificate,
     ends: Vec<CallEnd>,
+    memory: Memory,
 }
 
 impl Calls {
@@ -64,6 +65,7 @@ impl Calls {
         Ok(Self {
             certificate: Certificate::generate()?,
             ends: Vec::new(),
+            memory: Memory::default(),
         })
     }
 
@@ -96,7 +98,8 @@ impl Calls {
         let begin = Instant::now();
         while self.ends[from..].iter().any(|end| !end.is_connected()) {
             let now = Instant::now();
-            self.ends.iter_mut().for_each(|end| end.turn(now));
+            let ends = self.ends.iter_mut();
+            ends.for_each(|end| end.turn(now, &mut self.memory));
             if now > begin + PATIENCE {
                 return Err("some ends found no way".into());
             }
@@ -124,7 +127,7 @@ impl Calls {
             sent = due;
             let now = Instant::now();
             let looks = self.ends.iter_mut().skip(looked * part).take(part);
-            looks.for_each(|end| end.turn(now));
+            looks.for_each(|end| end.turn(now, &mut self.memory));
             looked = (looked + 1) % LOOKS;
             thread::sleep(TURN.saturating_sub(now.elapsed()));
         }
