@@ -34,48 +34,50 @@ struct Missing {
 pub struct NackGenerator {
     highest: Option<u64>,
     missing: BTreeMap<u64, Missing>,
+    /// Nothing is to be asked for before: most packets that come while others are missing change
+    /// nothing about that.
+    due: Option<Instant>,
 }
 
 impl NackGenerator {
-    /// Notes the arrival of a packet (unwrapped sequence number).
-    pub fn received(&mut self, now: Instant, sequence: u64) {
+    /// Notes the arrival of a packet (unwrapped sequence number). Says whether
+    /// [`Self::poll_timeout`] is earlier than it was.
+    pub fn received(&mut self, now: Instant, sequence: u64) -> bool {
         let Some(highest) = self.highest else {
             self.highest = Some(sequence);
-            return;
+            return false;
         };
         if sequence <= highest {
             self.missing.remove(&sequence);
-            return;
+            return false;
         }
         self.highest = Some(sequence);
         if sequence - highest > MISSING_MAX as u64 {
             self.missing.clear(); // a jump, not a loss
-            return;
+            return false;
         }
+        let due = now + REORDER_GRACE;
         for lost in highest + 1..sequence {
-            self.missing.insert(
-                lost,
-                Missing {
-                    since: now,
-                    due: now + REORDER_GRACE,
-                    tries: 0,
-                },
-            );
+            let missing = Missing {
+                since: now,
+                due,
+                tries: 0,
+            };
+            self.missing.insert(lost, missing);
         }
         while self.missing.len() > MISSING_MAX {
             self.missing.pop_first();
         }
+        let is_earlier = sequence > highest + 1 && self.due.is_none_or(|before| due < before);
+        if is_earlier {
+            self.due = Some(due);
+        }
+        is_earlier
     }
 
     /// Nobody waits any more for packets before this one.
     pub fn forget_before(&mut self, sequence: u64) {
         self.missing = self.missing.split_off(&sequence);
-    }
-
-    /// Whether packets are missing.
-    #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        !self.missing.is_empty()
     }
 
     /// Whether a packet with this number on the wire is missing.
@@ -86,15 +88,18 @@ impl NackGenerator {
             .any(|missing| *missing as u16 == sequence)
     }
 
-    /// When [`Self::poll`] has something next.
+    /// When [`Self::poll`] has to be called next; it may have nothing then.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.missing.values().map(|missing| missing.due).min()
+        self.due
     }
 
     /// The packets to ask for now. Each is asked for again after `rtt` (at least 40 ms), each
     /// time after half as long again, up to six times within a second.
     pub fn poll(&mut self, now: Instant, rtt: Option<Duration>) -> Vec<u64> {
+        if self.due.is_none_or(|due| due > now) {
+            return Vec::new();
+        }
         let first_wait = rtt
             .map_or(RETRY_MIN * 2, |rtt| rtt + rtt / 4)
             .max(RETRY_MIN);
@@ -112,6 +117,7 @@ impl NackGenerator {
             missing.tries += 1;
             true
         });
+        self.due = self.missing.values().map(|missing| missing.due).min();
         asked
     }
 }
@@ -138,6 +144,32 @@ mod tests {
             }
         }
         assert_eq!(asked_at, [10, 60, 135, 248, 417, 671]);
+        assert_eq!(nack.poll_timeout(), None);
+    }
+
+    #[test]
+    fn r45_only_a_packet_after_a_gap_makes_it_due_earlier() {
+        let (begin, ms) = (start(), Duration::from_millis);
+        let mut nack = NackGenerator::default();
+        assert!(!nack.received(begin, 1));
+        assert!(!nack.received(begin, 2));
+        assert!(nack.received(begin, 4));
+        assert_eq!(nack.poll_timeout(), Some(begin + REORDER_GRACE));
+        // It is due already when the next gap will be.
+        assert!(!nack.received(begin + ms(5), 6));
+        assert!(!nack.received(begin + ms(6), 7));
+        assert!(nack.poll(begin + ms(9), None).is_empty());
+        assert_eq!(nack.poll(begin + ms(10), None), [3]);
+        assert_eq!(nack.poll_timeout(), Some(begin + ms(15)));
+        assert!(!nack.received(begin + ms(11), 5));
+        assert!(nack.poll(begin + ms(15), None).is_empty());
+        // What is asked for again later waits for no new gap.
+        assert!(nack.received(begin + ms(20), 9));
+        assert_eq!(nack.poll_timeout(), Some(begin + ms(30)));
+        assert_eq!(nack.poll(begin + ms(30), None), [8]);
+        nack.received(begin + ms(31), 3);
+        nack.received(begin + ms(31), 8);
+        assert!(nack.poll(begin + ms(500), None).is_empty());
         assert_eq!(nack.poll_timeout(), None);
     }
 

@@ -303,9 +303,7 @@ impl StreamReceiver {
                     source.kept.push(now, packet.sequence, packet.payload);
                 }
                 if nack {
-                    is_busy |= source.nack.is_waiting();
-                    source.nack.received(now, sequence);
-                    is_busy |= source.nack.is_waiting();
+                    is_busy |= source.nack.received(now, sequence);
                 }
                 let pass_on = true;
                 return Taken {
