@@ -9,7 +9,7 @@ const KEYS: [char; 16] = [
     '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D',
 ];
 /// How long each key is held.
-const KEY_TIME: Duration = Duration::from_millis(160);
+pub(crate) const KEY_TIME: Duration = Duration::from_millis(160);
 /// Silence after a key, so that a decoder tells two equal keys apart.
 const PAUSE: Duration = Duration::from_millis(60);
 /// A packet this often while a key is held.

@@ -19,7 +19,7 @@ use crate::rtcp::{Fates, Pausing, Sent, TransportFates};
 use crate::rtp::{MediaKind, RTP_HEADER_BYTES, RtpPacket, RtpView};
 use crate::sdp::{Codec, Direction, KeyFormat, Layer, NegotiatedMedia};
 use crate::t140;
-use crate::telephone_event::EventSender;
+use crate::telephone_event::{EventSender, KEY_TIME};
 use crate::vp8;
 
 /// The longest authentication tag of the SRTP profiles we agree to, in bytes.
@@ -49,8 +49,22 @@ pub(super) enum Forwarded<'a> {
 struct Keys {
     payload_type: u8,
     events: EventSender,
-    /// When the held key went down, in the time of the stream.
-    timestamp: u32,
+    /// When the last key went down, in the time of the stream.
+    down: Option<u32>,
+}
+
+impl Keys {
+    /// A key goes down; gives the timestamp of its packets. The time of a stream goes back where
+    /// sound was held up and comes with the time at which it was taken up. Each key is later than
+    /// the one before all the same, or it would be taken for that one (RFC 4733 section 2.5.2).
+    fn down(&mut self, time: u32) -> u32 {
+        let held = KEY_TIME.as_millis() as u32 * (self.events.clock_rate() / 1_000);
+        let floor = self.down.map(|before| before.wrapping_add(held));
+        let is_early = |floor: &u32| (time.wrapping_sub(*floor) as i32) < 0;
+        let down = floor.filter(is_early).unwrap_or(time);
+        self.down = Some(down);
+        down
+    }
 }
 
 /// Leaving out pictures that no other refers to.
@@ -147,7 +161,7 @@ impl StreamSender {
             keys: media.keys.first().map(|format| Keys {
                 payload_type: format.payload_type,
                 events: EventSender::new(format.clock_rate),
-                timestamp: 0,
+                down: None,
             }),
             full_intra_seen: None,
             full_intra_number: 0,
@@ -240,11 +254,12 @@ impl StreamSender {
     pub(super) fn key_packet(&mut self, now: Instant) -> Option<RtpPacket> {
         let keys = self.keys.as_mut()?;
         let due = keys.events.poll(now)?;
-        if due.marker {
-            keys.timestamp = self.rewriter.time(due.began);
-        }
+        let timestamp = match keys.down {
+            Some(down) if !due.marker => down,
+            Some(_) | None => keys.down(self.rewriter.time(due.began)),
+        };
         let payload_type = keys.payload_type;
-        let numbers = self.rewriter.insert(due.began, keys.timestamp);
+        let numbers = self.rewriter.insert(due.began, timestamp);
         let payload = Bytes::copy_from_slice(&due.event.to_bytes());
         Some(RtpPacket {
             payload_type,

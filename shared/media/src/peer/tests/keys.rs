@@ -60,6 +60,29 @@ fn r43_all_keys_arrive_in_order_both_ways_among_sound() {
 }
 
 #[test]
+fn r43_sound_that_was_held_up_costs_no_key() {
+    let mut world = World::usual(1);
+    world.connect();
+    let now = world.now();
+    world.peers[0].send_frame(now, MediaKind::Audio, 0, &[0xfc, 1, 2]);
+    for key in "1905*#".chars() {
+        assert!(world.peers[0].send_dtmf(now, key));
+    }
+    let mut taken_up = 0;
+    for n in 0..80u32 {
+        // It comes in the pauses between keys, with the time at which it was taken up long ago.
+        if n >= 20 && n % 11 == 9 {
+            let now = world.now();
+            taken_up += 960;
+            world.peers[0].send_frame(now, MediaKind::Audio, taken_up, &[0xfc, 1, 2]);
+        }
+        world.run(Duration::from_millis(20));
+    }
+    assert_eq!(world.heard[1].keys, "1905*#");
+    assert!(world.heard[1].frames.len() >= 4, "sound among keys");
+}
+
+#[test]
 fn r43_whichever_packet_of_a_key_is_lost_it_is_heard_once() {
     for lost in 0..2 * PACKETS {
         let mut world = World::usual(2);
