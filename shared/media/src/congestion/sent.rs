@@ -7,7 +7,7 @@ use crate::forward::is_newer;
 /// Packets whose fate is unknown, the newest ones: 4 s of pictures at the highest rate.
 const KEPT: usize = 1_024;
 /// Departures are counted in these since the first: four days fit, longer than any call.
-const TICK_MICROS: u128 = 100;
+const TICK_MICROS: u64 = 100;
 
 /// One packet in as little memory as may be: every packet that is forwarded is noted, for
 /// thousands of streams in turn.
@@ -95,7 +95,7 @@ impl Sent {
     pub(super) fn note(&mut self, now: Instant, sequence: u16, bytes: usize) {
         self.next.get_or_insert(sequence);
         let began = *self.began.get_or_insert(now);
-        let ticks = now.saturating_duration_since(began).as_micros() / TICK_MICROS;
+        let ticks = now.saturating_duration_since(began).as_micros() as u64 / TICK_MICROS;
         self.packets[usize::from(sequence) % KEPT] = Packet {
             sequence,
             bytes: u16::try_from(bytes).unwrap_or(u16::MAX),
@@ -142,7 +142,7 @@ impl Sent {
             sequence = sequence.wrapping_add(1);
             self.next = Some(sequence);
             if let (Some(packet), Some(began)) = (packet, self.began) {
-                let ticks = u64::from(packet.departure) * TICK_MICROS as u64;
+                let ticks = u64::from(packet.departure) * TICK_MICROS;
                 return Some(Outcome {
                     bytes: usize::from(packet.bytes),
                     departure: began + Duration::from_micros(ticks),

@@ -97,8 +97,8 @@ impl Arrivals {
 
     fn noted(&mut self, now: Instant) -> u32 {
         let began = *self.began.get_or_insert(now);
-        let passed = now.saturating_duration_since(began).as_micros();
-        (passed * u128::from(NOTED_PER_SECOND) / 1_000_000) as u32
+        let passed = now.saturating_duration_since(began).as_micros() as u64;
+        (passed * u64::from(NOTED_PER_SECOND) / 1_000_000) as u32
     }
 
     /// Takes what was not told yet: the number of the first, and of each whether and when it came,

@@ -79,7 +79,9 @@ pub(crate) fn run(shape: Shape) -> Outcome<()> {
     let ours = |shape| forwarded(shape, "plane");
     let (in_all, memory) = costs(shape, ours, |_| PACKETS_IN_ALL)?;
     let (bare, _) = costs(shape, floor, |_| PACKETS_IN_ALL)?;
-    let (of_each, _) = costs(shape, ours, |sessions| PACKETS_OF_EACH * sessions as u64)?;
+    let thin = |sessions| PACKETS_OF_EACH * sessions as u64;
+    let (of_each, _) = costs(shape, ours, thin)?;
+    let (bare_of_each, _) = costs(shape, floor, thin)?;
     let [one, .., many] = memory[..] else {
         return Err("nothing was measured".into());
     };
@@ -87,13 +89,15 @@ pub(crate) fn run(shape: Shape) -> Outcome<()> {
     let each = many.saturating_sub(one) / more / 1024;
     println!(
         "scale in_all: {} growth={:.2} | floor: {} growth={:.2} | of_each: {} growth={:.2} | \
-         memory_kib={each}",
+         floor: {} growth={:.2} | memory_kib={each}",
         row(&in_all),
         growth(&in_all),
         row(&bare),
         growth(&bare),
         row(&of_each),
         growth(&of_each),
+        row(&bare_of_each),
+        growth(&bare_of_each),
     );
     Ok(())
 }
