@@ -6,6 +6,7 @@ mod floods;
 mod formats;
 mod hostile;
 mod loss;
+mod moves;
 mod path;
 mod text;
 
