@@ -25,7 +25,9 @@ cargo verify [--yes]
 cargo setup  [--yes]
     installs the system packages the other two need
 cargo peerbench NAME [--yes]
-    what forwarding costs us beside another program: floor, sfu and sfu-gcm (rtpengine), three and fanout (Janus)
+    what forwarding costs us beside another program: floor and three-floor (a bare loop),
+    sfu and sfu-gcm (rtpengine), three and fanout (Janus), turn (coturn); or us alone:
+    scale (more sessions), calls (how many), delay (of a packet), freeze (of a picture)
     --yes   installs without asking (so does CI=true)";
 
 /// Why a command stopped, in words for the person at the terminal.

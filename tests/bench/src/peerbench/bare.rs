@@ -2,7 +2,8 @@
 //! and the ends that load it.
 //!
 //! It does what no relay can leave out, in the same batches as ours, and nothing else: no replay
-//! window, no statistics, no rewriting, no timers. Every end uses the same key, so that nothing has to be agreed.
+//! window, no statistics, no rewriting, no timers. Every end uses the same key, so that nothing has
+//! to be agreed; each receiver has a packet sealed for itself all the same.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, IoSliceMut, Write};
@@ -44,13 +45,13 @@ pub(crate) fn serve() -> Outcome<()> {
         .build()?;
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     println!("{}", socket.local_addr()?);
-    let mut ways = HashMap::new();
+    let mut ways: HashMap<SocketAddr, Vec<SocketAddr>> = HashMap::new();
     for line in io::stdin().lines() {
         let line = line?;
         let Some((from, to)) = line.split_once(' ') else {
             break;
         };
-        ways.insert(from.parse::<SocketAddr>()?, to.parse::<SocketAddr>()?);
+        ways.entry(from.parse()?).or_default().push(to.parse()?);
     }
     let key = key()?;
     runtime.block_on(async {
@@ -58,6 +59,7 @@ pub(crate) fn serve() -> Outcome<()> {
         let socket = tokio::net::UdpSocket::from_std(socket)?;
         let mut memory = vec![0_u8; BATCH_SIZE * BUFFER_BYTES];
         let mut metas = [RecvMeta::default(); BATCH_SIZE];
+        let (mut copies, mut copied) = (Vec::new(), Vec::new());
         loop {
             socket.readable().await?;
             let received = {
@@ -73,19 +75,33 @@ pub(crate) fn serve() -> Outcome<()> {
                 }
             };
             let mut together = Together::default();
+            copies.clear();
+            copied.clear();
             for (meta, buffer) in metas
                 .iter()
                 .zip(memory.chunks_mut(BUFFER_BYTES))
                 .take(received)
             {
-                let Some(&destination) = ways.get(&meta.addr) else {
+                let Some((last, others)) = ways.get(&meta.addr).and_then(|to| to.split_last())
+                else {
                     continue;
                 };
                 for packet in buffer[..meta.len].chunks_mut(meta.stride) {
-                    if transform(&key, packet) {
-                        together.push(&socket, destination, packet);
+                    if !open(&key, packet) {
+                        continue;
                     }
+                    for other in others {
+                        let begin = copies.len();
+                        copies.extend_from_slice(packet);
+                        seal(&key, &mut copies[begin..]);
+                        copied.push((*other, begin..copies.len()));
+                    }
+                    seal(&key, packet);
+                    together.push(&socket, *last, packet);
                 }
+            }
+            for (other, range) in &copied {
+                together.push(&socket, *other, &copies[range.clone()]);
             }
             // A full buffer shows as loss.
             let _dropped = together.end(&socket);
@@ -93,29 +109,33 @@ pub(crate) fn serve() -> Outcome<()> {
     })
 }
 
-/// Opens a packet and seals it again in its place, as if for somebody else.
-fn transform(key: &LessSafeKey, packet: &mut [u8]) -> bool {
+/// Opens a packet in its place; where the tag was there is nothing of worth then.
+fn open(key: &LessSafeKey, packet: &mut [u8]) -> bool {
     if packet.len() < HEADER_BYTES + TAG_BYTES {
         return false;
     }
     let (header, body) = packet.split_at_mut(HEADER_BYTES);
     let opened = key.open_in_place(nonce(header), Aad::from(&*header), body);
-    if opened.is_err() {
-        return false;
-    }
+    opened.is_ok()
+}
+
+/// Seals an opened packet again, as if for somebody else.
+fn seal(key: &LessSafeKey, packet: &mut [u8]) {
+    let (header, body) = packet.split_at_mut(HEADER_BYTES);
     let (plain, tag) = body.split_at_mut(body.len() - TAG_BYTES);
-    match key.seal_in_place_separate_tag(nonce(header), Aad::from(&*header), plain) {
-        Ok(fresh) => {
-            tag.copy_from_slice(fresh.as_ref());
-            true
-        }
-        Err(_) => false,
+    // Without a fresh tag it shows as loss.
+    if let Ok(fresh) = key.seal_in_place_separate_tag(nonce(header), Aad::from(&*header), plain) {
+        tag.copy_from_slice(fresh.as_ref());
     }
 }
 
-/// The parent's side: the loop and its ends, one that sends and one that receives for each
+/// The parent's side: the loop and its ends, one that sends and some that receive for each
 /// session.
-pub(crate) fn start(sessions: usize, bytes: usize) -> Outcome<(Daemon, Vec<Box<dyn End>>)> {
+pub(crate) fn start(
+    sessions: usize,
+    receivers: usize,
+    bytes: usize,
+) -> Outcome<(Daemon, Vec<Box<dyn End>>)> {
     let (daemon, mut input, output) = Daemon::own(&["bare"])?;
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line)?;
@@ -123,14 +143,14 @@ pub(crate) fn start(sessions: usize, bytes: usize) -> Outcome<(Daemon, Vec<Box<d
     let packet = sealed(bytes)?;
     let mut ends: Vec<Box<dyn End>> = Vec::new();
     for _ in 0..sessions {
-        let (from, to) = (
-            PlainEnd::repeating(server, packet.clone())?,
-            PlainEnd::repeating(server, packet.clone())?,
-        );
-        let (source, sink) = (from.address()?, to.address()?);
-        writeln!(input, "{source} {sink}")?;
+        let from = PlainEnd::repeating(server, packet.clone())?;
+        let source = from.address()?;
         ends.push(Box::new(from));
-        ends.push(Box::new(to));
+        for _ in 0..receivers {
+            let to = PlainEnd::repeating(server, packet.clone())?;
+            writeln!(input, "{source} {}", to.address()?)?;
+            ends.push(Box::new(to));
+        }
     }
     Ok((daemon, ends))
 }
@@ -138,11 +158,6 @@ pub(crate) fn start(sessions: usize, bytes: usize) -> Outcome<(Daemon, Vec<Box<d
 fn sealed(bytes: usize) -> Outcome<Vec<u8>> {
     let mut packet = vec![7_u8; bytes.max(HEADER_BYTES + TAG_BYTES)];
     packet[0] = 0x80;
-    let (header, body) = packet.split_at_mut(HEADER_BYTES);
-    let (plain, tag) = body.split_at_mut(body.len() - TAG_BYTES);
-    let fresh = key()?
-        .seal_in_place_separate_tag(nonce(header), Aad::from(&*header), plain)
-        .map_err(|_| "no AES-GCM")?;
-    tag.copy_from_slice(fresh.as_ref());
+    seal(&key()?, &mut packet);
     Ok(packet)
 }

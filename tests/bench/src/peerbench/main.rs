@@ -1,11 +1,11 @@
 //! What a forwarded packet costs: ours beside a program that people would pick instead, or
 //! beside the least that any relay must do.
 //!
-//! `cargo peerbench <floor|sfu|sfu-gcm|three|fanout|turn>`. Both programs run in turn, five rounds, under
+//! `cargo peerbench <floor|sfu|sfu-gcm|three|three-floor|fanout|turn>`. Both programs run in turn, five rounds, under
 //! the same load; the cost is the time that their processes were on a processor, for a million
 //! packets that arrived. `cargo peerbench scale` shows what more sessions cost us, `calls` how many
-//! calls one core carries, and `delay` how much later a packet comes for going through us. Needs
-//! Linux; a peer is a package of Debian. How much the host of a virtual machine took away meanwhile
+//! calls one core carries, `delay` how much later a packet comes for going through us, and `freeze`
+//! how long a picture stands still when something changes in a call. Needs Linux; a peer is a package of Debian. How much the host of a virtual machine took away meanwhile
 //! is said on the error output.
 //! What it is not: a test; the figures depend on the machine. The last line is for programs.
 //! Start reading at [`Shape`].
@@ -17,6 +17,7 @@ mod coturn;
 mod cpu;
 mod daemon;
 mod fan;
+mod freeze;
 mod janus;
 mod load;
 mod plain;
@@ -80,7 +81,7 @@ struct Shape {
 
 const LASTING: Duration = Duration::from_secs(5);
 
-const SHAPES: [Shape; 6] = [
+const SHAPES: [Shape; 7] = [
     Shape {
         name: "floor",
         sessions: 100,
@@ -132,6 +133,19 @@ const SHAPES: [Shape; 6] = [
         ours: plane,
         peer: janus,
         local: janus::ADDRESS,
+    },
+    Shape {
+        name: "three-floor",
+        sessions: 1,
+        receivers: 3,
+        bytes: 1100,
+        rate: Rate {
+            packets: 200,
+            lasting: LASTING,
+        },
+        ours: plane,
+        peer: floor,
+        local: Ipv4Addr::LOCALHOST,
     },
     Shape {
         name: "fanout",
@@ -214,7 +228,7 @@ fn forwarded(shape: Shape, how: &str) -> Outcome<Rig> {
 }
 
 fn floor(shape: Shape) -> Outcome<Rig> {
-    let (bare, ends) = bare::start(shape.sessions, shape.bytes)?;
+    let (bare, ends) = bare::start(shape.sessions, shape.receivers, shape.bytes)?;
     Ok(Rig::new(bare.pid(), shape.publishers(), ends, bare))
 }
 
@@ -339,6 +353,7 @@ fn run(name: Option<&str>) -> Outcome<ExitCode> {
         Some("scale") => watched(|| scale::run(SHAPES[0]))?,
         Some("calls") => watched(calls::most)?,
         Some("delay") => watched(calls::delay)?,
+        Some("freeze") => watched(freeze::run)?,
         Some(name) => {
             let shape = SHAPES.into_iter().find(|shape| shape.name == name);
             let shape =

@@ -18,11 +18,25 @@ use super::daemon::Daemon;
 /// News of legs that may wait; nobody reads them here.
 const NEWS_MAX: usize = 1024;
 
+/// One line of the child's input.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Ask {
     session: u128,
     leg: String,
+    what: What,
+    /// Empty where none is needed.
     pub(crate) offer: String,
+}
+
+/// What the child is to do.
+#[derive(Serialize, Deserialize)]
+enum What {
+    /// Answer the first offer of a leg.
+    Answer,
+    /// Answer a further one.
+    Reoffered,
+    /// Let the relief take over, in the place of the leg.
+    Relieve,
 }
 
 /// The child's side: answers offers until its input ends.
@@ -42,7 +56,17 @@ pub(crate) fn serve() -> Outcome<()> {
     for line in io::stdin().lines() {
         let ask: Ask = serde_json::from_str(&line?)?;
         let leg: Leg = ask.leg.parse()?;
-        let answer = runtime.block_on(sfu.answer(SessionId(ask.session), leg, ask.offer))?;
+        let session = SessionId(ask.session);
+        let answer = runtime.block_on(async {
+            match ask.what {
+                What::Answer => sfu.answer(session, leg, ask.offer).await,
+                What::Reoffered => sfu.reoffered(session, leg, Some(ask.offer)).await,
+                What::Relieve => {
+                    sfu.rename(session, Leg::Relief, leg).await;
+                    Ok(String::new())
+                }
+            }
+        })?;
         println!("{}", serde_json::to_string(&answer)?);
     }
     Ok(())
@@ -68,9 +92,26 @@ impl Plane {
 
     /// The answer to a leg's offer.
     pub(crate) fn answer(&mut self, session: u128, leg: Leg, offer: String) -> Outcome<String> {
+        self.ask(session, leg, What::Answer, offer)
+    }
+
+    /// The answer to a further offer of a leg.
+    pub(crate) fn reoffered(&mut self, session: u128, leg: Leg, offer: String) -> Outcome<String> {
+        self.ask(session, leg, What::Reoffered, offer)
+    }
+
+    /// The relief becomes the interpreter.
+    pub(crate) fn relieve(&mut self, session: u128) -> Outcome<()> {
+        let nothing = String::new();
+        self.ask(session, Leg::Interpreter, What::Relieve, nothing)?;
+        Ok(())
+    }
+
+    fn ask(&mut self, session: u128, leg: Leg, what: What, offer: String) -> Outcome<String> {
         let ask = Ask {
             session,
             leg: leg.to_string(),
+            what,
             offer,
         };
         writeln!(self.input, "{}", serde_json::to_string(&ask)?)?;
