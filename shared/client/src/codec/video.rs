@@ -500,4 +500,82 @@ mod tests {
             assert!(!matches!(decoder.decode(unit), Ok(Some(_))));
         }
     }
+
+    /// Bits of a parameter set or slice header: fixed ones, and Exp-Golomb codes (H.264 clause 9.1).
+    #[derive(Default)]
+    struct Bits(Vec<bool>);
+
+    impl Bits {
+        fn fixed(mut self, value: u32, bits: u32) -> Self {
+            self.0
+                .extend((0..bits).rev().map(|bit| value >> bit & 1 == 1));
+            self
+        }
+
+        fn codes(mut self, values: &[u32]) -> Self {
+            for value in values {
+                let bits = u32::BITS - (value + 1).leading_zeros();
+                self = self.fixed(value + 1, 2 * bits - 1);
+            }
+            self
+        }
+
+        /// A NAL unit with its start code.
+        fn unit(self, header: u8) -> Vec<u8> {
+            let mut unit = vec![0, 0, 0, 1, header];
+            for byte in self.fixed(1, 1).0.chunks(8) {
+                let bit = |at: usize| u8::from(byte.get(at) == Some(&true));
+                unit.push((0..8).fold(0, |sum, at| sum << 1 | bit(at)));
+            }
+            unit
+        }
+    }
+
+    /// What the system was asked for at most, in bytes (`VmPeak`, proc(5)).
+    fn memory_peak() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+        let mut lines = status
+            .lines()
+            .filter_map(|line| line.strip_prefix("VmPeak:"));
+        let kibibytes = lines
+            .next()
+            .and_then(|line| line.trim().strip_suffix(" kB"));
+        1_024
+            * kibibytes
+                .expect("in kB")
+                .trim()
+                .parse::<u64>()
+                .expect("a number")
+    }
+
+    /// The parameter sets and the first slice of a picture of so many macroblocks each way, of
+    /// constrained baseline at level 5.2. The slice ends where its macroblocks would begin.
+    fn beginning_of_a_picture(macroblocks: u32) -> Vec<u8> {
+        let sequence = Bits::default().fixed(0x42_e0_34, 24).codes(&[0, 0, 2, 1]);
+        let sequence = sequence.fixed(0, 1).codes(&[macroblocks - 1; 2]);
+        let picture = Bits::default().codes(&[0, 0]).fixed(0, 2).codes(&[0, 0, 0]);
+        let picture = picture.fixed(0, 3).codes(&[0, 0, 0]).fixed(0, 3);
+        let slice = Bits::default().codes(&[0, 7, 0]).fixed(0, 4).codes(&[0]);
+        let sequence = sequence.fixed(0b1100, 4).unit(0x67);
+        let slice = slice.fixed(0, 2).codes(&[0]).unit(0x65);
+        [sequence, picture.unit(0x68), slice].concat()
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a43_a_picture_of_16368_squared_is_refused_before_memory_is_taken_for_it() {
+        let why = |macroblocks| {
+            let refused = PictureDecoder::new()
+                .unwrap()
+                .decode(&beginning_of_a_picture(macroblocks));
+            refused.map(|_| ()).unwrap_err().to_string()
+        };
+        // Nothing is wrong with the sets of a usual size: it fails at the slice.
+        let at_the_slice = why(20);
+        let before = memory_peak();
+        let at_its_size = why(1_023);
+        let taken = memory_peak() - before;
+        assert_ne!(at_its_size, at_the_slice);
+        assert!(taken < 64 << 20, "{taken} bytes");
+    }
 }
