@@ -35,8 +35,8 @@ const LOAD_MAX: f64 = 0.97;
 /// To learn what a call costs.
 const CALLS_FEW: usize = 20;
 /// How near the load has to be to the one that is wanted, and how often it is tried.
-const NEAR: f64 = 0.1;
-const TRIES: usize = 3;
+const NEAR: f64 = 0.04;
+const TRIES: usize = 6;
 
 /// What came of some seconds.
 struct Measured {
