@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use relay_core::sfu::PeerNews;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, warn};
 use vrs_domain::{Leg, Sensitive, SessionId};
 use vrs_media::g711::Law;
 
@@ -23,8 +23,10 @@ use super::{COMMANDS_WAITING_MAX, LinePlan, MediaNews, Reply, SfuError};
 
 /// Telephone datagrams that may wait; past it they are dropped.
 const DATAGRAMS_MAX: usize = 1024;
-/// Voices and keys that may wait on their way to or from the bridges; past it they are dropped.
+/// Voices that may wait on their way to or from the bridges; past it they are dropped.
 const VOICES_MAX: usize = 4096;
+/// Keys that may wait, so that none is lost to a crowd of voices: a telephone takes five a second.
+const KEYS_MAX: usize = 4096;
 /// Lines begin to mix at a multiple of this, so that many are served at one waking.
 const GRID: Duration = Duration::from_millis(5);
 
@@ -65,18 +67,8 @@ pub(super) enum Order {
     Close { session: SessionId },
 }
 
-/// What a worker has for its lines, and drops when too much waits: no order ever waits for it.
-pub(super) enum ForLine {
-    /// Sound to be mixed.
-    Said(Said),
-    /// A key for the telephone.
-    Key {
-        session: SessionId,
-        key: Sensitive<char>,
-    },
-}
-
-/// One packet of sound on its way to a bridge: of G.711 with this law, else of Opus.
+/// One packet of sound on its way to a bridge: of G.711 with this law, else of Opus. It is dropped
+/// when too many wait: no order ever waits for it.
 pub(super) struct Said {
     pub(super) session: SessionId,
     pub(super) leg: Leg,
@@ -93,21 +85,23 @@ pub(super) struct Mixed {
     pub(super) opus: Vec<u8>,
 }
 
+/// A key that was pressed at the telephone, or is for it.
+pub(super) struct Pressed {
+    pub(super) session: SessionId,
+    pub(super) key: Sensitive<char>,
+}
+
 /// What lines have for their worker.
-pub(super) enum FromLine {
-    /// Sound for a leg.
-    Mixed(Mixed),
-    /// A key that was pressed at the telephone.
-    Key {
-        session: SessionId,
-        key: Sensitive<char>,
-    },
+pub(super) struct FromLines {
+    pub(super) mixed: mpsc::Receiver<Mixed>,
+    pub(super) keys: mpsc::Receiver<Pressed>,
 }
 
 /// A worker's way to its lines.
 pub(super) struct Door {
     orders: mpsc::Sender<Order>,
-    voices: mpsc::Sender<ForLine>,
+    voices: mpsc::Sender<Said>,
+    keys: mpsc::Sender<Pressed>,
 }
 
 impl Door {
@@ -118,24 +112,31 @@ impl Door {
         let _ended = self.orders.blocking_send(order);
     }
 
-    /// Gives a voice to be mixed or a key to be pressed, or drops it.
-    pub(super) fn give(&self, for_line: ForLine) {
-        let _dropped = self.voices.try_send(for_line);
+    /// Gives a voice to be mixed, or drops it.
+    pub(super) fn give(&self, said: Said) {
+        let _dropped = self.voices.try_send(said);
+    }
+
+    /// Gives a key for the telephone.
+    pub(super) fn press(&self, pressed: Pressed) {
+        tell_if_lost(&self.keys, pressed);
     }
 }
 
-/// Starts the thread. What it mixes comes out of the queue; the bell tells that something did.
+/// Starts the thread. What it has comes out of the queues; the bell tells that something did.
 pub(super) fn start(
     news: mpsc::Sender<MediaNews>,
     bell: Bell,
     stop: CancellationToken,
-) -> io::Result<(Door, mpsc::Receiver<FromLine>)> {
+) -> io::Result<(Door, FromLines)> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let (orders, orders_waiting) = mpsc::channel(COMMANDS_WAITING_MAX);
     let (voices, given) = mpsc::channel(VOICES_MAX);
     let (mixed, mixes) = mpsc::channel(VOICES_MAX);
+    let (keys, pressed) = mpsc::channel(KEYS_MAX);
+    let (keys_to_press, to_press) = mpsc::channel(KEYS_MAX);
     let (datagram_sender, datagrams) = mpsc::channel(DATAGRAMS_MAX);
     let lines = Lines {
         slots: HashMap::new(),
@@ -143,6 +144,7 @@ pub(super) fn start(
         began: Instant::now(),
         datagram_sender,
         mixed,
+        keys,
         bell,
         news: Teller::new(news),
     };
@@ -150,16 +152,27 @@ pub(super) fn start(
         let queues = Queues {
             orders: orders_waiting,
             given,
+            to_press,
             datagrams,
         };
         runtime.block_on(stop.run_until_cancelled(lines.run(queues)));
     })?;
-    Ok((Door { orders, voices }, mixes))
+    let from_lines = FromLines {
+        mixed: mixes,
+        keys: pressed,
+    };
+    let door = Door {
+        orders,
+        voices,
+        keys: keys_to_press,
+    };
+    Ok((door, from_lines))
 }
 
 struct Queues {
     orders: mpsc::Receiver<Order>,
-    given: mpsc::Receiver<ForLine>,
+    given: mpsc::Receiver<Said>,
+    to_press: mpsc::Receiver<Pressed>,
     datagrams: mpsc::Receiver<LineDatagram>,
 }
 
@@ -186,7 +199,8 @@ struct Lines {
     deadlines: Deadlines,
     began: Instant,
     datagram_sender: mpsc::Sender<LineDatagram>,
-    mixed: mpsc::Sender<FromLine>,
+    mixed: mpsc::Sender<Mixed>,
+    keys: mpsc::Sender<Pressed>,
     bell: Bell,
     news: Teller,
 }
@@ -200,7 +214,8 @@ impl Lines {
                     Some(order) => self.on_order(order).await,
                     None => return,
                 },
-                Some(given) = queues.given.recv() => self.on_given(given),
+                Some(said) = queues.given.recv() => self.on_said(said),
+                Some(pressed) = queues.to_press.recv() => self.on_pressed(pressed),
                 Some(datagram) = queues.datagrams.recv() => self.on_datagram(&datagram),
                 () = self.news.caught_up(), if self.news.is_behind() => {}
                 () = sleep_until(next) => self.on_deadlines(),
@@ -208,21 +223,18 @@ impl Lines {
         }
     }
 
-    fn on_given(&mut self, given: ForLine) {
-        match given {
-            ForLine::Said(said) => {
-                if let Some(line) = self.line(said.session) {
-                    let Said { leg, law, .. } = said;
-                    line.bridge
-                        .push(Instant::now(), leg, law, said.timestamp, said.payload);
-                }
-            }
-            ForLine::Key { session, key } => {
-                if let Some(line) = self.line(session) {
-                    line.press(Instant::now(), key);
-                    self.settle(session);
-                }
-            }
+    fn on_said(&mut self, said: Said) {
+        if let Some(line) = self.line(said.session) {
+            let Said { leg, law, .. } = said;
+            line.bridge
+                .push(Instant::now(), leg, law, said.timestamp, said.payload);
+        }
+    }
+
+    fn on_pressed(&mut self, Pressed { session, key }: Pressed) {
+        if let Some(line) = self.line(session) {
+            line.press(Instant::now(), key);
+            self.settle(session);
         }
     }
 
@@ -244,12 +256,12 @@ impl Lines {
             if let Some(line) = &mut slot.line {
                 line.handle_timeout(now, &slot.listeners, |leg, timestamp, opus| {
                     // A worker that is behind loses sound, as it loses pictures.
-                    let _dropped = self.mixed.try_send(FromLine::Mixed(Mixed {
+                    let _dropped = self.mixed.try_send(Mixed {
                         session,
                         leg,
                         timestamp,
                         opus,
-                    }));
+                    });
                     is_news = true;
                 });
             }
@@ -281,7 +293,7 @@ impl Lines {
             });
         }
         for key in slot.line.as_mut().map(Line::take_keys).unwrap_or_default() {
-            let _dropped = self.mixed.try_send(FromLine::Key { session, key });
+            tell_if_lost(&self.keys, Pressed { session, key });
             self.bell.ring();
         }
         let next = slot.line.as_ref().and_then(Line::poll_timeout);
@@ -385,6 +397,14 @@ impl Lines {
     }
 }
 
+/// Puts a key where it is waited for.
+fn tell_if_lost(keys: &mpsc::Sender<Pressed>, pressed: Pressed) {
+    let session = pressed.session;
+    if keys.try_send(pressed).is_err() {
+        warn!(%session, "a key is lost: too many wait");
+    }
+}
+
 /// Answers a command.
 pub(super) fn answer<T>(reply: Reply<T>, result: Result<T, SfuError>) {
     if reply.send(result).is_err() {
@@ -397,5 +417,37 @@ async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r43_however_many_voices_wait_no_key_is_dropped() {
+        let (orders, _ordered) = mpsc::channel(COMMANDS_WAITING_MAX);
+        let (voices, mut given) = mpsc::channel(VOICES_MAX);
+        let (keys, mut pressed) = mpsc::channel(KEYS_MAX);
+        let door = Door {
+            orders,
+            voices,
+            keys,
+        };
+        let session = SessionId(1);
+        for timestamp in 0..VOICES_MAX as u32 + 10 {
+            door.give(Said {
+                session,
+                leg: Leg::Caller,
+                law: None,
+                timestamp,
+                payload: Vec::new(),
+            });
+        }
+        let key = Sensitive::new('5');
+        door.press(Pressed { session, key });
+        let waiting = std::iter::from_fn(|| given.try_recv().ok());
+        assert_eq!(waiting.count(), VOICES_MAX);
+        assert_eq!(*pressed.try_recv().unwrap().key.expose(), '5');
     }
 }

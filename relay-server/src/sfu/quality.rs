@@ -146,6 +146,7 @@ fn count(leg: Leg, before: &PeerStats, after: &PeerStats) {
         add("visavis_media_arrivals_total", "out", |k| k.arrivals_told);
         add("visavis_media_pictures_total", "in", |k| k.pictures);
         add("visavis_media_freezes_total", "in", |k| k.freezes);
+        add("visavis_media_frozen_ms_total", "in", |k| k.frozen_ms);
     }
     let pictures = after
         .video
@@ -285,6 +286,8 @@ pub(super) fn tell_line(session: SessionId, stats: &TrunkStats) {
 
 #[cfg(test)]
 mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
     use super::*;
 
     const CALL: SessionId = SessionId(1);
@@ -317,5 +320,28 @@ mod tests {
         assert_eq!(update(11, true), Some(PeerNews::Silent));
         assert_eq!(update(11, false), Some(PeerNews::Heard));
         assert_eq!(quality.update(CALL, Leg::Team, stats(1, true)), None);
+    }
+
+    #[test]
+    fn pictures_that_stand_still_are_counted_with_how_long() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            let mut quality = Quality::default();
+            quality.joined(Instant::now(), CALL, Leg::Caller);
+            for (freezes, frozen_ms) in [(0, 0), (2, 900), (2, 900), (3, 1_250)] {
+                let mut stats = stats(1, true);
+                (stats.video.freezes, stats.video.frozen_ms) = (freezes, frozen_ms);
+                quality.update(CALL, Leg::Caller, stats);
+            }
+        });
+        let shown = recorder.handle().render();
+        let labels = r#"{leg="caller",kind="video",direction="in"}"#;
+        for (name, value) in [("freezes", 3), ("frozen_ms", 1_250)] {
+            let line = format!("visavis_media_{name}_total{labels} {value}");
+            assert!(
+                shown.lines().any(|shown| shown == line),
+                "{line} in {shown}"
+            );
+        }
     }
 }

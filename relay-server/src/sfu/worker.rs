@@ -12,7 +12,7 @@ use tracing::{debug, info};
 use vrs_domain::{Leg, SessionId};
 
 use super::forwarder::Forwarder;
-use super::lines::{self, ForLine, FromLine, Mixed, Order, Said, answer};
+use super::lines::{self, FromLines, Mixed, Order, Pressed, Said, answer};
 use super::news::Teller;
 use super::plane::SOCKET;
 use super::quality::{self, Quality};
@@ -54,7 +54,7 @@ impl Worker {
         &mut self,
         mut poll: Poll,
         mut queue: mpsc::Receiver<Command>,
-        mut from_lines: mpsc::Receiver<FromLine>,
+        mut from_lines: FromLines,
         stop: &CancellationToken,
     ) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS_MAX);
@@ -75,9 +75,7 @@ impl Worker {
                 Err(NobodyCommands) => return Ok(()),
             };
             let now = Instant::now();
-            while let Ok(from_line) = from_lines.try_recv() {
-                self.on_line(now, from_line);
-            }
+            self.take_from_lines(now, &mut from_lines);
             self.forwarder.rooms.handle_timeout(now);
             self.forwarder.flush();
             self.on_notices(now);
@@ -87,16 +85,14 @@ impl Worker {
         Ok(())
     }
 
-    fn on_line(&mut self, now: Instant, from_line: FromLine) {
+    fn take_from_lines(&mut self, now: Instant, from_lines: &mut FromLines) {
         let rooms = &mut self.forwarder.rooms;
-        match from_line {
-            FromLine::Mixed(Mixed {
-                session,
-                leg,
-                timestamp,
-                opus,
-            }) => rooms.send_voice(now, session, leg, timestamp, &opus),
-            FromLine::Key { session, key } => rooms.send_key(now, session, key),
+        while let Ok(mixed) = from_lines.mixed.try_recv() {
+            let Mixed { session, leg, .. } = mixed;
+            rooms.send_voice(now, session, leg, mixed.timestamp, &mixed.opus);
+        }
+        while let Ok(Pressed { session, key }) = from_lines.keys.try_recv() {
+            rooms.send_key(now, session, key);
         }
     }
 
@@ -153,20 +149,20 @@ impl Worker {
                 Notice::TextLost { session, leg } => {
                     debug!(%session, %leg, "text that the other side cannot take");
                 }
-                Notice::Key { session, key } => self.lines.give(ForLine::Key { session, key }),
+                Notice::Key { session, key } => self.lines.press(Pressed { session, key }),
                 Notice::Voice {
                     session,
                     leg,
                     law,
                     timestamp,
                     payload,
-                } => self.lines.give(ForLine::Said(Said {
+                } => self.lines.give(Said {
                     session,
                     leg,
                     law,
                     timestamp,
                     payload,
-                })),
+                }),
             }
         }
     }

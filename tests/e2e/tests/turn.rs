@@ -69,6 +69,8 @@ fn r9_two_subscribers_without_a_direct_path_see_each_other_through_the_relay() {
         service.relayed_bytes() > CHECKS_BYTES_MAX
     });
     assert!(service.metric("visavis_turn_allocations") >= 2.0);
+    // Who asks for the first time is asked for a password.
+    assert!(service.metric_of("visavis_turn_refusals_total", "code=\"401\"") >= 2.0);
     friend.send(Command::HangUp);
     assert_eq!(caller.ended().reason, Some(EndReason::CalleeHungUp));
     comes_to(&mut service, "the relays are given back", |service| {

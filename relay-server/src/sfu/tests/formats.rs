@@ -7,7 +7,7 @@ use vrs_media::g711::Law;
 use super::crowd::target;
 use super::*;
 
-fn pictures(codecs: &[Codec]) -> Allowed {
+pub(super) fn pictures(codecs: &[Codec]) -> Allowed {
     let mut allowed = Allowed::everything();
     allowed.retain(MediaKind::Video, |codec| codecs.contains(&codec));
     allowed
